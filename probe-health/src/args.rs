@@ -1,0 +1,90 @@
+//! The flags of probe-health.
+
+use std::time::Duration;
+
+use clap::Parser;
+use step::{Baton, Common, Identity, Name, Patience, Probe, ProbeArgs, StepArgs, duration};
+
+/// Wait until a container answers healthily, or say why it does not.
+///
+/// Looks at the app's candidate, or with --live at the live container, or at any container or URL.
+/// It stops as soon as the container exits, restarts or is killed.
+/// Prints one JSON line: app, container, candidate, candidate_id, target, attempts, last_attempts.
+#[derive(Parser, Debug)]
+#[command(name = "probe-health", version, after_help = step::codes_help(30))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+    /// Probe the live container instead of the candidate
+    #[arg(long, conflicts_with_all = ["candidate", "url"])]
+    pub(crate) live: bool,
+    /// Probe the container of this name
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub(crate) candidate: Option<Name>,
+    /// Probe this URL; nothing is watched behind it
+    #[arg(long, value_parser = url, conflicts_with_all = ["path", "port", "https", "tcp", "exec", "docker_health"])]
+    pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) how: ProbeArgs,
+    /// Give up after this long
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) within: Duration,
+    /// Longest pause between two looks; the first ones follow each other faster
+    #[arg(long, value_name = "TIME", env = "RETRY_INTERVAL", hide_env_values = true, default_value = "1s", value_parser = duration)]
+    pub(crate) interval: Duration,
+    /// Look exactly this often, --interval apart, instead of --within
+    #[arg(long, value_name = "N", env = "MAX_RETRIES", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) attempts: Option<u32>,
+    /// How many looks in a row must be good
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) successes: u32,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What the previous step handed on: the very container it started.
+    #[arg(skip)]
+    pub(crate) baton: Baton,
+}
+
+impl StepArgs for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn fill(&mut self, baton: &Baton) {
+        self.identity.fill(baton);
+        self.baton = baton.clone();
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.url.is_some() || self.candidate.is_some() {
+            return Ok(());
+        }
+        self.identity.known().map(drop)
+    }
+}
+
+impl Args {
+    pub(crate) fn patience(&self) -> Patience {
+        Patience {
+            within: self.within,
+            interval: self.interval,
+            attempts: self.attempts,
+            successes: self.successes,
+        }
+    }
+
+    /// Flags first, then what the previous step handed on.
+    pub(crate) fn probe(&self) -> Probe {
+        self.how
+            .probe()
+            .or(&self.baton.probe.clone().unwrap_or_default())
+    }
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let scheme = text.starts_with("http://") || text.starts_with("https://");
+    if scheme && text.len() <= 4096 && text.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err("a URL starts with http:// or https:// and has only visible ASCII characters".to_owned())
+}

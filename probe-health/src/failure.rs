@@ -1,0 +1,124 @@
+//! Every way a probe can fail.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{Attempt, Code, Crash, EngineError, Verdict};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("probing {0} was interrupted")]
+    Interrupted(String),
+    #[error("{} was not healthy after {} attempts, the last saw: {}", .1.container, .0, .1.last())]
+    NotHealthy(u32, Box<Seen>),
+    #[error("there is no container {0}")]
+    NoContainer(String),
+    #[error("{0} is another container than the one that was started")]
+    OtherContainer(String),
+    #[error("{} {}", .0.container, .0.end())]
+    Crashed(Box<Seen>),
+    #[error("{0} has no address to probe: {1}")]
+    NoAddress(String, String),
+    #[error("the engine is on another machine ({0}), its containers cannot be probed from here")]
+    Elsewhere(String),
+}
+
+/// What was seen until the failure.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Seen {
+    /// The container's name, or the URL.
+    pub(crate) container: String,
+    /// The last looks, at most five.
+    pub(crate) last_attempts: Vec<Attempt>,
+    /// How the container ended.
+    #[serde(flatten)]
+    pub(crate) crash: Option<Crash>,
+    /// Its last log lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) log: Vec<String>,
+}
+
+impl Seen {
+    fn last(&self) -> &str {
+        self.last_attempts
+            .last()
+            .map_or("nothing", |attempt| &attempt.saw)
+    }
+
+    fn end(&self) -> String {
+        match &self.crash {
+            Some(crash) if crash.oom_killed => {
+                "was killed by the kernel for want of memory".to_owned()
+            }
+            Some(crash) if crash.restarts > 0 => {
+                format!("ended and was restarted {} times", crash.restarts)
+            }
+            Some(crash) if crash.status == "created" => "was never started".to_owned(),
+            Some(crash) => format!("ended with exit code {}", crash.exit_code),
+            None => "ended".to_owned(),
+        }
+    }
+}
+
+/// What a failed probe says besides its error.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Evidence {
+    #[serde(flatten)]
+    seen: Option<Seen>,
+}
+
+impl step::Failure for Failure {
+    type Evidence = Evidence;
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Engine(error) => error.verdict(),
+            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
+            Self::Interrupted(_) => {
+                Verdict::new(Code::Interrupted, "nothing was changed; run it again")
+            }
+            Self::NotHealthy(..) => Verdict::new(
+                Code::Unhealthy,
+                "look at the attempts and the log lines; --path, --port, --host and --expect-status say what healthy means, --within how long to wait",
+            ),
+            Self::NoContainer(_) => Verdict::new(
+                Code::NoContainer,
+                "start it first: start-candidate; or check --app and --container",
+            ),
+            Self::OtherContainer(_) => Verdict::new(
+                Code::NoContainer,
+                "another deployment has replaced it; start again from start-candidate",
+            ),
+            Self::Crashed(_) => Verdict::new(
+                Code::Crashed,
+                "the log lines say why; after a candidate's failure, prune-app --candidate removes it",
+            ),
+            Self::NoAddress(..) => Verdict::new(
+                Code::NoAddress,
+                "name the container's port with --port, or look from inside with --exec or --docker-health",
+            ),
+            Self::Elsewhere(_) => Verdict::new(
+                Code::NoAddress,
+                "run the steps on that machine, for example over ssh",
+            ),
+        }
+    }
+
+    fn evidence(self) -> Evidence {
+        let seen = match self {
+            Self::NotHealthy(_, seen) | Self::Crashed(seen) => Some(*seen),
+            Self::Engine(_)
+            | Self::Usage(_)
+            | Self::Interrupted(_)
+            | Self::NoContainer(_)
+            | Self::OtherContainer(_)
+            | Self::NoAddress(..)
+            | Self::Elsewhere(_) => None,
+        };
+        Evidence { seen }
+    }
+}

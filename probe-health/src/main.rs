@@ -1,0 +1,11 @@
+//! Wait until a container answers healthily, or say why it does not.
+
+mod args;
+mod failure;
+mod probe;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    step::main(probe::run)
+}

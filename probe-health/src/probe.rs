@@ -1,0 +1,142 @@
+//! Waiting for health, of a container or of a URL.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{
+    Attempt, Baton, Container, Engine, Proof, Recipe, Target, Unhealthy, await_health, progress,
+};
+
+use crate::args::Args;
+use crate::failure::{Failure, Seen};
+
+/// A healthy app.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    baton: Baton,
+    /// The address that was asked.
+    target: String,
+    /// How many looks it took.
+    attempts: u32,
+    /// The last of them, at most five.
+    last_attempts: Vec<Attempt>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    if let Some(url) = &args.url {
+        let target = Target::url(url, &args.probe(), &args.how.header, args.how.timeout);
+        progress(&format!("probe-health: waiting for {}", target.shown));
+        let proof = await_health(None, &target, &args.patience())
+            .map_err(|why| failure(&target.shown, why, None))?;
+        return Ok(report(args.baton.clone(), &target, proof));
+    }
+    let engine = Engine::find(&args.common.engine)?;
+    if let Some(host) = engine.elsewhere() {
+        return Err(Failure::Elsewhere(step::printable(&host, 200)));
+    }
+    let name = container_name(args)?;
+    let container = engine
+        .container(&name)?
+        .ok_or_else(|| Failure::NoContainer(name.clone()))?;
+    let expected = args
+        .baton
+        .candidate_id
+        .as_ref()
+        .filter(|_| !args.live && args.candidate.is_none());
+    if expected.is_some_and(|id| *id != container.id) {
+        return Err(Failure::OtherContainer(name));
+    }
+    probe(args, &engine, &name, &container)
+}
+
+fn probe(
+    args: &Args,
+    engine: &Engine,
+    name: &str,
+    container: &Container,
+) -> Result<Report, Failure> {
+    let recipe = Recipe::of(container);
+    let probe = args.probe().or(&recipe
+        .as_ref()
+        .map(|recipe| recipe.probe.clone())
+        .unwrap_or_default());
+    let target = Target::container(container, &probe, &args.how.header, args.how.timeout, false);
+    let target = target.map_err(|why| Failure::NoAddress(name.to_owned(), why))?;
+    progress(&format!(
+        "probe-health: waiting for {name} at {}",
+        target.shown
+    ));
+    let proof = await_health(Some(engine), &target, &args.patience());
+    let proof = proof.map_err(|why| failure(name, why, Some((engine, container))))?;
+    progress(&format!(
+        "probe-health: {name} is healthy after {} attempts",
+        proof.attempts
+    ));
+    let (app, live) = (args.identity.app.clone(), args.identity.live().cloned());
+    let is_candidate = !args.live;
+    let baton = Baton {
+        app,
+        container: live,
+        candidate: name.parse().ok().filter(|_| is_candidate),
+        candidate_id: is_candidate.then(|| container.id.clone()),
+        image: recipe
+            .as_ref()
+            .map(|recipe| recipe.image.clone())
+            .or_else(|| container.config.image.parse().ok()),
+        image_id: container.image.parse().ok(),
+        digest: recipe.and_then(|recipe| recipe.digest),
+        probe: Some(probe),
+    };
+    Ok(report(baton, &target, proof))
+}
+
+fn container_name(args: &Args) -> Result<String, Failure> {
+    if let Some(name) = &args.candidate {
+        return Ok(name.to_string());
+    }
+    let (_, _, names) = args.identity.known().map_err(Failure::Usage)?;
+    Ok(if args.live {
+        names.live
+    } else {
+        names.candidate
+    })
+}
+
+fn report(baton: Baton, target: &Target, proof: Proof) -> Report {
+    Report {
+        baton,
+        target: target.shown.clone(),
+        attempts: proof.attempts,
+        last_attempts: proof.last,
+    }
+}
+
+/// The failure, with the container's last log lines.
+fn failure(name: &str, why: Unhealthy, watched: Option<(&Engine, &Container)>) -> Failure {
+    let log = || {
+        watched.map_or_else(Vec::new, |(engine, c)| {
+            engine.log_tail(&c.id, 20, &c.secrets())
+        })
+    };
+    let seen = |last_attempts, log| {
+        Box::new(Seen {
+            container: name.to_owned(),
+            last_attempts,
+            log,
+            crash: None,
+        })
+    };
+    match why {
+        Unhealthy::NotInTime(proof) => Failure::NotHealthy(proof.attempts, seen(proof.last, log())),
+        Unhealthy::Crashed(crash, last) => {
+            let seen = Seen {
+                crash: Some(crash),
+                ..*seen(last, log())
+            };
+            Failure::Crashed(Box::new(seen))
+        }
+        Unhealthy::Gone => Failure::NoContainer(name.to_owned()),
+        Unhealthy::Interrupted => Failure::Interrupted(name.to_owned()),
+        Unhealthy::Engine(error) => Failure::Engine(error),
+    }
+}

@@ -1,0 +1,68 @@
+//! The flags of promote.
+
+use std::time::Duration;
+
+use clap::Parser;
+use step::{Baton, Common, Identity, Patience, Probe, ProbeArgs, Recipe, StepArgs, duration};
+
+/// Put the proven candidate in the live container's place.
+///
+/// Makes the final container from the candidate's image id and recipe, stops the live one, starts
+/// the new one on its ports and proves it. On any failure the old one serves again.
+/// Run again after a crash, it carries on from what it finds.
+/// Prints one JSON line: app, container, container_id, image, image_id, digest, replaced, swap.
+#[derive(Parser, Debug)]
+#[command(name = "promote", version, after_help = step::codes_help(40))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+    #[command(flatten)]
+    pub(crate) how: ProbeArgs,
+    /// How long the new container may take to be healthy
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) within: Duration,
+    /// How long to wait for requests in flight before a container is stopped
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) drain: Duration,
+    /// How long a container may take to end after SIGTERM before it is killed
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) stop_timeout: Duration,
+    /// The restart policy of the new container once it is proven
+    #[arg(long, value_name = "POLICY", default_value = "always", value_parser = ["no", "always", "unless-stopped", "on-failure"])]
+    pub(crate) restart: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What the previous step handed on: the very container it probed, and how.
+    #[arg(skip)]
+    pub(crate) baton: Baton,
+}
+
+impl StepArgs for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn fill(&mut self, baton: &Baton) {
+        self.identity.fill(baton);
+        self.baton = baton.clone();
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.identity.known().map(drop)
+    }
+}
+
+impl Args {
+    /// How to look: flags first, then what the previous step did, then the container's recipe.
+    pub(crate) fn probe(&self, recipe: Option<&Recipe>) -> Probe {
+        let handed = self.baton.probe.clone().unwrap_or_default();
+        let carried = recipe
+            .map(|recipe| recipe.probe.clone())
+            .unwrap_or_default();
+        self.how.probe().or(&handed).or(&carried)
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::of(self.within)
+    }
+}

@@ -1,0 +1,134 @@
+//! Every way a promotion can fail.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{Attempt, Code, Crash, EngineError, Verdict};
+use thiserror::Error;
+
+use crate::watcher::Swap;
+
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("the lock file could not be opened: {0}")]
+    NoLock(std::io::Error),
+    #[error("promoting {0} was interrupted before anything was stopped")]
+    Interrupted(String),
+    #[error("{0}")]
+    NoCandidate(String),
+    #[error("another promotion of {0} is running")]
+    Locked(String),
+    #[error("the host port {port} is taken by something else{}", undone(.evidence))]
+    PortTaken { port: u16, evidence: Box<Evidence> },
+    #[error("the new container would differ from the candidate in its {0}; nothing was touched")]
+    NotVerified(String),
+    #[error("{message}{}", undone(.evidence))]
+    Unhealthy {
+        message: String,
+        evidence: Box<Evidence>,
+    },
+    #[error("{message}{}", undone(.evidence))]
+    NotStarted {
+        message: String,
+        evidence: Box<Evidence>,
+    },
+    #[error("{message}; and the rollback failed: {why}")]
+    RollbackFailed {
+        message: String,
+        why: String,
+        commands: String,
+        evidence: Box<Evidence>,
+    },
+}
+
+/// What a failed promotion says besides its error.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Evidence {
+    /// The container that serves after the rollback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rolled_back_to: Option<String>,
+    /// What clients saw of the attempt, on the host port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) swap: Option<Swap>,
+    /// How the new container ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) crash: Option<Crash>,
+    /// The last looks at the new container.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) last_attempts: Vec<Attempt>,
+    /// The new container's last log lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) log: Vec<String>,
+}
+
+fn undone(evidence: &Evidence) -> String {
+    match &evidence.rolled_back_to {
+        Some(name) => format!("; rolled back, {name} serves as before"),
+        None => "; no live container was touched".to_owned(),
+    }
+}
+
+impl step::Failure for Failure {
+    type Evidence = Evidence;
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Engine(error) => error.verdict(),
+            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
+            Self::NoLock(_) => Verdict::new(
+                Code::Unexpected,
+                "check the rights on /run/lock, or on the temporary folder",
+            ),
+            Self::Interrupted(_) => Verdict::new(
+                Code::Interrupted,
+                "the live container serves as before, the candidate still runs; run promote again",
+            ),
+            Self::NoCandidate(_) => Verdict::new(
+                Code::NoCandidate,
+                "start-candidate, then probe-health, then promote",
+            ),
+            Self::Locked(_) => Verdict::new(
+                Code::Locked,
+                "wait until it ends; the lock is freed however it ends",
+            ),
+            Self::PortTaken { .. } => Verdict::new(
+                Code::PortTaken,
+                "find its owner with `ss -ltnp` or `docker ps`, or publish another port",
+            ),
+            Self::NotVerified(_) => Verdict::new(
+                Code::NotVerified,
+                "an env file or another input changed since: start a new candidate and probe it",
+            ),
+            Self::Unhealthy { .. } => Verdict::new(
+                Code::RolledBackUnhealthy,
+                "the candidate was healthy, the final container was not: compare last_attempts and log; remove the candidate with prune-app --candidate",
+            ),
+            Self::NotStarted { .. } => Verdict::new(
+                Code::RolledBackNotStarted,
+                "see the message and the log; remove the candidate with prune-app --candidate",
+            ),
+            Self::RollbackFailed { commands, .. } => {
+                Verdict::new(Code::RollbackFailed, commands.clone())
+            }
+        }
+    }
+
+    fn evidence(self) -> Evidence {
+        match self {
+            Self::PortTaken { evidence, .. }
+            | Self::Unhealthy { evidence, .. }
+            | Self::NotStarted { evidence, .. }
+            | Self::RollbackFailed { evidence, .. } => *evidence,
+            Self::Engine(_)
+            | Self::Usage(_)
+            | Self::NoLock(_)
+            | Self::Interrupted(_)
+            | Self::NoCandidate(_)
+            | Self::Locked(_)
+            | Self::NotVerified(_) => Evidence::default(),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What must be true before anything is touched.
+
+use std::time::Duration;
+
+use step::{Container, Patience, Recipe, Target, Unhealthy, await_health, look_once, progress};
+
+use crate::failure::Failure;
+use crate::ports;
+use crate::promote::Promotion;
+
+/// The candidate was healthy a moment ago; it is given this long to show it again.
+const ONCE_MORE: Duration = Duration::from_secs(5);
+
+/// The candidate is the one that was probed, runs, is healthy now, and its ports can be had.
+pub(crate) fn check(
+    promotion: &Promotion<'_>,
+    candidate: &Container,
+    live: Option<&Container>,
+) -> Result<Recipe, Failure> {
+    let (args, name) = (promotion.args, candidate.name());
+    let no = |why: String| Err(Failure::NoCandidate(why));
+    if args
+        .baton
+        .candidate_id
+        .as_ref()
+        .is_some_and(|id| *id != candidate.id)
+    {
+        return no(format!(
+            "{name} is another container than the one that was probed"
+        ));
+    }
+    let Some(recipe) = Recipe::of(candidate) else {
+        return no(format!(
+            "{name} carries no recipe: start-candidate has not made it"
+        ));
+    };
+    let target = Target::container(
+        candidate,
+        &args.probe(Some(&recipe)),
+        &args.how.header,
+        args.how.timeout,
+        false,
+    );
+    let target =
+        target.map_err(|why| Failure::NoCandidate(format!("{name} cannot be probed: {why}")))?;
+    progress(&format!(
+        "promote: {name} at {} is looked at once more",
+        target.shown
+    ));
+    match await_health(Some(&promotion.engine), &target, &Patience::of(ONCE_MORE)) {
+        Ok(_) => {}
+        Err(Unhealthy::Engine(error)) => return Err(error.into()),
+        Err(Unhealthy::Interrupted) => {
+            return Err(Failure::Interrupted(promotion.names.live.clone()));
+        }
+        Err(Unhealthy::Gone | Unhealthy::Crashed(..)) => {
+            return no(format!("{name} does not run any more"));
+        }
+        Err(Unhealthy::NotInTime(proof)) => {
+            return no(format!(
+                "{name} is not healthy now, the last look saw: {}",
+                proof.saw()
+            ));
+        }
+    }
+    match ports::taken(&promotion.engine, &recipe.publish, live)? {
+        Some(port) => Err(Failure::PortTaken {
+            port,
+            evidence: Box::default(),
+        }),
+        None => Ok(recipe),
+    }
+}
+
+/// Whether the live container passes the same look; if not, a rollback need not ask it to.
+pub(crate) fn is_healthy(promotion: &Promotion<'_>, live: &Container) -> bool {
+    let args = promotion.args;
+    let probe = args.probe(Recipe::of(live).as_ref());
+    let target = Target::container(
+        live,
+        &probe,
+        &args.how.header,
+        Duration::from_secs(1),
+        false,
+    );
+    live.state.up() && target.is_ok_and(|target| look_once(&target).is_ok())
+}
+
+/// What goes live is what was verified: an env file read twice, or a variable taken from the
+/// caller's environment, may have changed in between.
+pub(crate) fn same(
+    promotion: &Promotion<'_>,
+    candidate: &Container,
+    next: &str,
+) -> Result<(), Failure> {
+    let next = promotion.engine.container(next)?;
+    let next = next.ok_or_else(|| Failure::NotVerified("existence".to_owned()))?;
+    let ours = |container: &Container| {
+        let mut labels = container.config.labels.clone();
+        labels.retain(|name, _| !name.starts_with("deploy-steps."));
+        labels
+    };
+    let sorted = |container: &Container| {
+        let mut env = container.config.env.clone();
+        env.sort_unstable();
+        env
+    };
+    let mounts = |container: &Container| {
+        let mut mounts = container.mounts.clone();
+        mounts
+            .iter_mut()
+            .filter(|mount| mount.is_anonymous())
+            .for_each(|mount| {
+                mount.name.clear();
+                mount.source.clear();
+            });
+        mounts.sort_by(|a, b| a.destination.cmp(&b.destination));
+        mounts
+    };
+    let (a, b) = (&candidate.config, &next.config);
+    let differences = [
+        (candidate.image != next.image, "image"),
+        (sorted(candidate) != sorted(&next), "environment"),
+        (
+            (&a.entrypoint, &a.cmd) != (&b.entrypoint, &b.cmd),
+            "program",
+        ),
+        (
+            (&a.user, &a.working_dir) != (&b.user, &b.working_dir),
+            "user or folder",
+        ),
+        (ours(candidate) != ours(&next), "labels"),
+        (mounts(candidate) != mounts(&next), "mounts"),
+        (
+            candidate.host_config.rest != next.host_config.rest,
+            "limits and rights",
+        ),
+    ];
+    match differences.into_iter().find(|(differ, _)| *differ) {
+        Some((_, what)) => Err(Failure::NotVerified(what.to_owned())),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,246 @@
+//! The promotion: where things stand, what is to be done from there, and the report.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{
+    Baton, CANDIDATE_LABEL, Container, Engine, Lock, Name, Names, Previous, Recipe, interrupted,
+    no_way_back, progress,
+};
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::preflight;
+use crate::replacement;
+use crate::situation::{Course, Situation};
+use crate::swap::{Outcome, Swapping};
+use crate::watcher::Swap;
+
+/// What is live now.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    baton: Baton,
+    /// The live container's full id.
+    container_id: String,
+    /// The number of the deployment, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy_id: Option<u64>,
+    /// Whether anything was changed: not when the candidate had been promoted already.
+    changed: bool,
+    /// Whether this finished what an earlier promotion had begun.
+    carried_on: bool,
+    /// The release that was replaced, to which `start-candidate --previous` goes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<Replaced>,
+    /// What clients saw; absent for a first deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    swap: Option<Swap>,
+    /// Containers that should have been removed and could not be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_over: Vec<String>,
+}
+
+/// A release that is not live any more.
+#[derive(Serialize, JsonSchema)]
+struct Replaced {
+    /// Its image as it was named.
+    image: String,
+    /// Its image's full id.
+    image_id: String,
+}
+
+/// One promotion of one app.
+pub(crate) struct Promotion<'a> {
+    pub(crate) args: &'a Args,
+    pub(crate) engine: Engine,
+    pub(crate) app: &'a Name,
+    pub(crate) live: &'a Name,
+    pub(crate) names: Names,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let engine = Engine::find(&args.common.engine)?;
+    let lock = Lock::take(live, Duration::from_secs(1)).map_err(Failure::NoLock)?;
+    let _lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
+    let promotion = Promotion {
+        args,
+        engine,
+        app,
+        live,
+        names,
+    };
+    let situation = Situation::read(&promotion.engine, &promotion.names)?;
+    match situation.course() {
+        Course::Begin => promotion.begin(situation),
+        Course::CarryOn => promotion.carry_on(situation),
+        Course::Finish => promotion.finish(situation),
+    }
+}
+
+impl Promotion<'_> {
+    fn begin(&self, situation: Situation) -> Result<Report, Failure> {
+        if let Some(stray) = &situation.next {
+            self.engine.remove_with_volumes(&[&stray.id])?;
+        }
+        let Situation {
+            live, candidate, ..
+        } = situation;
+        let Some(candidate) = candidate else {
+            return self.nothing_to_promote(live);
+        };
+        let recipe = preflight::check(self, &candidate, live.as_ref())?;
+        let next = replacement::create(self, &recipe, Some(&candidate), live.as_ref())?;
+        if let Err(failure) =
+            preflight::same(self, &candidate, &next).and_then(|()| self.still_wanted())
+        {
+            self.engine.remove_with_volumes(&[&next])?;
+            return Err(failure);
+        }
+        no_way_back();
+        let was_healthy = live
+            .as_ref()
+            .is_some_and(|live| preflight::is_healthy(self, live));
+        let mut swapping = Swapping::new(self, recipe, live, Some(candidate), next);
+        swapping.old_was_healthy = was_healthy;
+        let outcome = swapping.at_the_rename()?;
+        Ok(self.report(outcome, false))
+    }
+
+    fn still_wanted(&self) -> Result<(), Failure> {
+        if interrupted() {
+            Err(Failure::Interrupted(self.names.live.clone()))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A promotion whose end was not seen is asked for again: that is no failure. Without a
+    /// report to go by, nobody can tell it from a deployment that forgot to start a candidate.
+    fn nothing_to_promote(&self, live: Option<Container>) -> Result<Report, Failure> {
+        let promoted = |live: &Container| {
+            let from = live.label(CANDIDATE_LABEL);
+            from.is_some() && from == self.args.baton.candidate_id.as_deref() && live.state.up()
+        };
+        match live {
+            Some(live) if promoted(&live) => {
+                progress(&format!(
+                    "promote: {} was promoted already",
+                    self.names.live
+                ));
+                let recipe = Recipe::of(&live).unwrap_or_default();
+                let done = Outcome {
+                    container_id: live.id.clone(),
+                    recipe,
+                    previous: Previous::of(&live),
+                    swap: None,
+                    left_over: Vec::new(),
+                };
+                Ok(Report {
+                    changed: false,
+                    ..self.report(done, false)
+                })
+            }
+            Some(live) => Err(Failure::NoCandidate(format!(
+                "there is no container {} to promote; {} runs {}",
+                self.names.candidate, self.names.live, live.config.image
+            ))),
+            None => Err(Failure::NoCandidate(format!(
+                "there is no container {} to promote",
+                self.names.candidate
+            ))),
+        }
+    }
+
+    fn carry_on(&self, situation: Situation) -> Result<Report, Failure> {
+        progress(&format!(
+            "promote: carrying on an unfinished promotion of {}",
+            self.names.live
+        ));
+        no_way_back();
+        let Situation {
+            candidate,
+            old,
+            next,
+            ..
+        } = situation;
+        let carried = next
+            .as_ref()
+            .or(candidate.as_ref())
+            .and_then(Recipe::of)
+            .unwrap_or_default();
+        let next_up = next.filter(|next| {
+            let up = next.state.up();
+            if !up {
+                // Never started or ended: made anew below, so its loss costs nothing.
+                let _ = self.engine.remove_with_volumes(&[&next.id]);
+            }
+            up
+        });
+        let mut swapping = Swapping::new(self, carried, old, candidate, String::new());
+        let outcome = match next_up {
+            Some(next) => {
+                swapping.next = next.id;
+                swapping.at_the_proof()?
+            }
+            None => swapping.at_the_creation()?,
+        };
+        Ok(self.report(outcome, true))
+    }
+
+    fn finish(&self, situation: Situation) -> Result<Report, Failure> {
+        progress(&format!(
+            "promote: finishing a promotion of {}",
+            self.names.live
+        ));
+        no_way_back();
+        let Situation {
+            live,
+            candidate,
+            old,
+            ..
+        } = situation;
+        let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
+        let next = live.map(|live| live.id).unwrap_or_default();
+        let outcome = Swapping::new(self, recipe, old, candidate, next).at_the_port()?;
+        Ok(self.report(outcome, true))
+    }
+
+    fn report(&self, outcome: Outcome, carried_on: bool) -> Report {
+        let Outcome {
+            container_id,
+            recipe,
+            previous,
+            swap,
+            left_over,
+        } = outcome;
+        let named = |previous: &Previous| {
+            previous
+                .recipe
+                .as_ref()
+                .map(|recipe| recipe.image.to_string())
+        };
+        Report {
+            container_id,
+            deploy_id: recipe.deploy_id,
+            changed: true,
+            carried_on,
+            replaced: previous.map(|previous| Replaced {
+                image: named(&previous).unwrap_or(previous.image),
+                image_id: previous.image_id,
+            }),
+            swap,
+            left_over,
+            baton: Baton {
+                app: Some(self.app.clone()),
+                container: Some(self.live.clone()),
+                image: Some(recipe.image),
+                image_id: Some(recipe.image_id),
+                digest: recipe.digest,
+                ..Baton::default()
+            },
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Proving the new container: on its own address, and then as clients reach it.
+
+use std::time::Duration;
+
+use step::{Attempt, Container, Crash, Patience, Target, Unhealthy, await_health, progress};
+
+use crate::failure::Evidence;
+use crate::promote::Promotion;
+use crate::swap::{Swapping, watched_port};
+use crate::trouble::Trouble;
+
+/// How long the new container may take to answer through the host port once it is healthy.
+const PORT_WITHIN: Duration = Duration::from_secs(10);
+
+impl Swapping<'_> {
+    /// The new container is healthy on its own address.
+    pub(crate) fn prove(&self) -> Result<(), Trouble> {
+        let Promotion {
+            engine,
+            args,
+            names,
+            ..
+        } = self.promotion;
+        let gone = || Trouble::not_started("the new container vanished".to_owned());
+        let next = engine.container(&self.next)?.ok_or_else(gone)?;
+        let probe = args.probe(Some(&self.recipe));
+        let target = Target::container(&next, &probe, &args.how.header, args.how.timeout, true);
+        let target = target.map_err(|why| self.unhealthy(&next, &why, None, Vec::new()))?;
+        progress(&format!(
+            "promote: waiting for {} at {}",
+            names.next, target.shown
+        ));
+        match await_health(Some(engine), &target, &args.patience()) {
+            Ok(_) => Ok(()),
+            Err(Unhealthy::Engine(error)) => Err(error.into()),
+            Err(Unhealthy::Gone | Unhealthy::Interrupted) => Err(gone()),
+            Err(Unhealthy::Crashed(crash, last)) => {
+                Err(self.unhealthy(&next, "it ended", Some(crash), last))
+            }
+            Err(Unhealthy::NotInTime(proof)) => {
+                let why = format!("the last look saw: {}", proof.saw());
+                Err(self.unhealthy(&next, &why, None, proof.last))
+            }
+        }
+    }
+
+    fn unhealthy(
+        &self,
+        next: &Container,
+        why: &str,
+        crash: Option<Crash>,
+        last_attempts: Vec<Attempt>,
+    ) -> Trouble {
+        let log = self
+            .promotion
+            .engine
+            .log_tail(&next.id, 20, &next.secrets());
+        let evidence = Evidence {
+            crash,
+            last_attempts,
+            log,
+            ..Evidence::default()
+        };
+        Trouble::unhealthy(
+            format!("the new container was not healthy: {why}"),
+            evidence,
+        )
+    }
+
+    /// Healthy on its own address is not yet healthy for clients.
+    pub(crate) fn prove_port(&self) -> Result<(), Trouble> {
+        let args = self.promotion.args;
+        let probe = args.probe(Some(&self.recipe));
+        let Some(publish) = watched_port(&self.recipe, probe.port) else {
+            return Ok(());
+        };
+        let target = Target::host_port(publish, &probe, &args.how.header, args.how.timeout);
+        let Err(Unhealthy::NotInTime(proof)) =
+            await_health(None, &target, &Patience::of(PORT_WITHIN))
+        else {
+            return Ok(());
+        };
+        let port = publish.host;
+        let message = format!(
+            "the new container is healthy, but not through the host port {port}: {}",
+            proof.saw()
+        );
+        let evidence = Evidence {
+            last_attempts: proof.last,
+            ..Evidence::default()
+        };
+        Err(Trouble::unhealthy(message, evidence))
+    }
+
+    /// The old container, started again, is healthy.
+    pub(crate) fn prove_old(&self, id: &str) -> Result<(), String> {
+        let Promotion {
+            engine,
+            args,
+            names,
+            ..
+        } = self.promotion;
+        let old = engine.container(id).map_err(|error| error.to_string())?;
+        let old = old.ok_or_else(|| format!("{} does not exist any more", names.live))?;
+        let recipe = step::Recipe::of(&old);
+        let probe = args.probe(recipe.as_ref().or(Some(&self.recipe)));
+        let target = Target::container(&old, &probe, &args.how.header, args.how.timeout, false)?;
+        let healthy = await_health(Some(engine), &target, &args.patience());
+        healthy
+            .map(drop)
+            .map_err(|_| format!("{} runs again but is not healthy", names.live))
+    }
+}

@@ -1,0 +1,69 @@
+//! The final container: created in advance from the candidate's recipe, so that only its start is left.
+
+use step::{
+    APP_LABEL, CANDIDATE_LABEL, Container, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe,
+    printable, redact,
+};
+
+use crate::failure::{Evidence, Failure};
+use crate::promote::Promotion;
+
+/// Creates it, not started; returns its full id.
+///
+/// It has no restart policy until it is proven: after a power loss the engine must bring back
+/// the old container, not this one.
+pub(crate) fn create(
+    promotion: &Promotion<'_>,
+    recipe: &Recipe,
+    candidate: Option<&Container>,
+    old: Option<&Container>,
+) -> Result<String, Failure> {
+    let mut words = vec![format!("--name={}", promotion.names.next)];
+    words.extend(["--restart=no", "--pull=never"].map(str::to_owned));
+    words.push(format!("--label={APP_LABEL}={}", promotion.app));
+    words.push(format!("--label={RECIPE_LABEL}={}", recipe.label()));
+    words.extend(candidate.map(|candidate| format!("--label={CANDIDATE_LABEL}={}", candidate.id)));
+    words.extend(
+        previous(recipe, old)
+            .map(|previous| format!("--label={PREVIOUS_LABEL}={}", previous.label())),
+    );
+    words.extend(
+        recipe
+            .publish
+            .iter()
+            .map(|publish| format!("--publish={publish}")),
+    );
+    words.extend(recipe.options.iter().cloned());
+    words.push(recipe.image_id.to_string());
+    words.extend(recipe.command.iter().cloned());
+    let reply = promotion.engine.create(&words, &recipe.folder)?;
+    if reply.engine_is_away() {
+        return Err(reply.failure().into());
+    }
+    if reply.code != Some(0) {
+        let secrets = step::secrets_of_options(&recipe.options);
+        let said = printable(&redact(&reply.stderr, &secrets), 300);
+        let message = format!("the new container could not be created: {said}");
+        return Err(Failure::NotStarted {
+            message,
+            evidence: Box::<Evidence>::default(),
+        });
+    }
+    Ok(reply
+        .stdout
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .trim()
+        .to_owned())
+}
+
+/// What a rollback goes to. The same release deployed again replaces nothing: then it stays
+/// the one before.
+pub(crate) fn previous(recipe: &Recipe, old: Option<&Container>) -> Option<Previous> {
+    let old = old?;
+    if old.image == recipe.image_id.as_str() {
+        return Previous::of(old).or_else(|| Some(Previous::from(old)));
+    }
+    Some(Previous::from(old))
+}

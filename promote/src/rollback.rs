@@ -1,0 +1,80 @@
+//! Undoing a swap: the old container gets its ports and its name back.
+
+use step::{EngineError, printable, progress};
+
+use crate::failure::Failure;
+use crate::promote::Promotion;
+use crate::swap::Swapping;
+use crate::trouble::Trouble;
+
+impl Swapping<'_> {
+    /// Undoes the swap and tells how that went.
+    pub(crate) fn roll_back(mut self, mut trouble: Trouble) -> Failure {
+        progress(&format!("promote: rolling back: {}", trouble.message));
+        let undone = self.undo();
+        trouble.evidence.swap = self.measured();
+        match undone {
+            Ok(()) => {
+                trouble.evidence.rolled_back_to =
+                    self.old.as_ref().map(|_| self.promotion.names.live.clone());
+                trouble.undone()
+            }
+            Err(why) => {
+                let Trouble {
+                    message, evidence, ..
+                } = trouble;
+                Failure::RollbackFailed {
+                    message,
+                    why,
+                    commands: self.by_hand(),
+                    evidence,
+                }
+            }
+        }
+    }
+
+    /// The new one goes, the old one is started, named and proven, in the order that has the
+    /// port answer soonest.
+    fn undo(&self) -> Result<(), String> {
+        let Promotion { engine, names, .. } = self.promotion;
+        let said = |error: EngineError| error.to_string();
+        if !self.next.is_empty() {
+            engine.remove_with_volumes(&[&self.next]).map_err(said)?;
+        }
+        let Some(old) = &self.old else {
+            return Ok(());
+        };
+        let now = engine.container(&old.id).map_err(said)?;
+        let now = now.ok_or_else(|| format!("{} does not exist any more", names.old))?;
+        // One that was down before the promotion stays down.
+        let was_up = old.state.running || self.old_was_healthy;
+        if was_up && !now.state.running {
+            let reply = engine.start(&old.id).map_err(said)?;
+            if reply.code != Some(0) {
+                return Err(format!(
+                    "{} does not start: {}",
+                    names.old,
+                    printable(&reply.stderr, 300)
+                ));
+            }
+        }
+        if now.name() != names.live {
+            engine.rename(&old.id, &names.live).map_err(said)?;
+        }
+        if self.old_was_healthy {
+            self.prove_old(&old.id)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn by_hand(&self) -> String {
+        let names = &self.promotion.names;
+        format!(
+            "run promote again, which carries on from what it finds; or by hand: docker rm -f {next}; docker start {old}; docker rename {old} {live}",
+            next = names.next,
+            old = names.old,
+            live = names.live
+        )
+    }
+}

@@ -1,0 +1,114 @@
+//! The open connections of a container, read from the kernel in the container's own network.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::thread;
+
+use netlink_packet_core::{
+    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::inet::nlas::{Nla, TcpInfo};
+use netlink_packet_sock_diag::inet::{
+    ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
+};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// How long ago, in milliseconds, a client that has not sent a byte may have connected and still
+/// count as about to send its request.
+const JUST_CONNECTED_MS: u32 = 1000;
+
+/// How many connections to `ports` have a request in flight, in the network of the process `pid`.
+///
+/// # Errors
+/// Without the right to enter that network (root, or CAP_SYS_ADMIN and CAP_SYS_PTRACE).
+pub(crate) fn in_flight(pid: i32, ports: &[u16]) -> io::Result<usize> {
+    let ports = ports.to_vec();
+    // A thread of its own: one that has changed its network is of no other use.
+    let count = thread::spawn(move || {
+        let network = File::open(format!("/proc/{pid}/ns/net"))?;
+        move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
+        let open = [AF_INET, AF_INET6].into_iter().map(connections);
+        let open = open.collect::<io::Result<Vec<_>>>()?;
+        let to_ports = |c: &&InetResponse| ports.contains(&c.header.socket_id.source_port);
+        Ok(open
+            .iter()
+            .flatten()
+            .filter(to_ports)
+            .filter(|c| is_in_flight(c))
+            .count())
+    });
+    count
+        .join()
+        .unwrap_or_else(|_| Err(io::Error::other("the reading thread ended")))
+}
+
+/// The client spoke last, or the answer has not left yet.
+fn is_in_flight(connection: &InetResponse) -> bool {
+    let info = connection.nlas.iter().find_map(|nla| match nla {
+        Nla::TcpInfo(info) => Some(info),
+        _ => None,
+    });
+    connection.header.send_queue > 0 || info.is_none_or(client_spoke_last)
+}
+
+fn client_spoke_last(info: &TcpInfo) -> bool {
+    if info.bytes_received == 0 {
+        return info.last_data_recv < JUST_CONNECTED_MS;
+    }
+    let answered = info.data_segs_out > 0;
+    !answered || info.last_data_recv < info.last_data_sent
+}
+
+fn connections(family: u8) -> io::Result<Vec<InetResponse>> {
+    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.send(&request(family), 0)?;
+    let mut found = Vec::new();
+    loop {
+        let (bytes, _) = socket.recv_from_full()?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let message =
+                NetlinkMessage::<SockDiagMessage>::deserialize(rest).map_err(io::Error::other)?;
+            let length = usize::try_from(message.header.length).unwrap_or(usize::MAX);
+            match message.payload {
+                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
+                    found.push(*response)
+                }
+                NetlinkPayload::Done(_) => return Ok(found),
+                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                _ => {}
+            }
+            // Messages are padded to four bytes.
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+}
+
+fn request(family: u8) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let socket_id = if family == AF_INET {
+        SocketId::new_v4()
+    } else {
+        SocketId::new_v6()
+    };
+    let body = SockDiagMessage::InetRequest(InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::INFO,
+        // A client that has closed its side may still wait for the answer.
+        states: StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT,
+        socket_id,
+    });
+    let mut packet = NetlinkMessage::new(header, body.into());
+    packet.finalize();
+    let mut bytes = vec![0; packet.buffer_len()];
+    packet.serialize(&mut bytes);
+    bytes
+}

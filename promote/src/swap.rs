@@ -1,0 +1,248 @@
+//! The swap itself; a promotion that carries on enters it at a later stage.
+
+use std::time::Duration;
+
+use step::{
+    Container, Mount, Previous, Publish, Recipe, Reply, Target, printable, progress, redact, warn,
+};
+
+use crate::drain::{Drained, drain};
+use crate::failure::Failure;
+use crate::promote::Promotion;
+use crate::trouble::Trouble;
+use crate::watcher::{Swap, Watcher};
+use crate::{ports, preflight, replacement};
+
+/// A watcher's request that takes longer has failed, as far as a client is concerned.
+const WATCHER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A swap that was done.
+pub(crate) struct Outcome {
+    pub(crate) container_id: String,
+    pub(crate) recipe: Recipe,
+    pub(crate) previous: Option<Previous>,
+    pub(crate) swap: Option<Swap>,
+    pub(crate) left_over: Vec<String>,
+}
+
+/// A swap under way.
+pub(crate) struct Swapping<'a> {
+    pub(crate) promotion: &'a Promotion<'a>,
+    pub(crate) recipe: Recipe,
+    pub(crate) old: Option<Container>,
+    candidate: Option<Container>,
+    /// The full id of the final container; empty until there is one.
+    pub(crate) next: String,
+    /// Whether a rollback may ask the old container to be healthy.
+    pub(crate) old_was_healthy: bool,
+    watcher: Watcher,
+    drained: Option<Drained>,
+}
+
+impl<'a> Swapping<'a> {
+    /// Starts to watch the host port, where there is something live to be watched.
+    pub(crate) fn new(
+        promotion: &'a Promotion<'a>,
+        recipe: Recipe,
+        old: Option<Container>,
+        candidate: Option<Container>,
+        next: String,
+    ) -> Self {
+        let args = promotion.args;
+        let probe = args.probe(Some(&recipe));
+        let up = old.as_ref().is_some_and(|old| old.state.up());
+        let watched = watched_port(&recipe, probe.port).filter(|_| up);
+        let target = watched
+            .map(|publish| Target::host_port(publish, &probe, &args.how.header, WATCHER_TIMEOUT));
+        let watcher = Watcher::start(target);
+        Self {
+            promotion,
+            recipe,
+            old,
+            candidate,
+            next,
+            old_was_healthy: true,
+            watcher,
+            drained: None,
+        }
+    }
+
+    /// From the first touch of the live container on.
+    pub(crate) fn at_the_rename(mut self) -> Result<Outcome, Failure> {
+        let done = self.rename_old().and_then(|()| self.take_over());
+        self.settle(done)
+    }
+
+    /// Makes the new container once more, if the candidate still is what was verified.
+    pub(crate) fn at_the_creation(mut self) -> Result<Outcome, Failure> {
+        let done = self.create_again().and_then(|()| self.take_over());
+        self.settle(done)
+    }
+
+    /// From a new container that runs already.
+    pub(crate) fn at_the_proof(self) -> Result<Outcome, Failure> {
+        let done = self.name_proven().and_then(|()| self.prove_port());
+        self.settle(done)
+    }
+
+    /// From a new container that has its final name already.
+    pub(crate) fn at_the_port(self) -> Result<Outcome, Failure> {
+        let done = self.prove().and_then(|()| self.prove_port());
+        self.settle(done)
+    }
+
+    fn rename_old(&self) -> Result<(), Trouble> {
+        match &self.old {
+            Some(old) => Ok(self
+                .promotion
+                .engine
+                .rename(&old.id, &self.promotion.names.old)?),
+            None => Ok(()),
+        }
+    }
+
+    fn create_again(&mut self) -> Result<(), Trouble> {
+        let promotion = self.promotion;
+        let candidate = self
+            .candidate
+            .as_ref()
+            .filter(|candidate| candidate.state.up());
+        let candidate = candidate.ok_or_else(|| {
+            Trouble::not_started(format!(
+                "{} does not run any more",
+                promotion.names.candidate
+            ))
+        })?;
+        let made = replacement::create(promotion, &self.recipe, Some(candidate), self.old.as_ref());
+        self.next = made.map_err(|failure| Trouble::not_started(failure.to_string()))?;
+        let same = preflight::same(promotion, candidate, &self.next);
+        same.map_err(|failure| Trouble::not_started(failure.to_string()))
+    }
+
+    fn take_over(&mut self) -> Result<(), Trouble> {
+        let Promotion {
+            engine,
+            args,
+            names,
+            ..
+        } = self.promotion;
+        if let Some(old) = self.old.as_ref().filter(|old| old.state.running) {
+            self.drained = Some(drain(old, &self.recipe.publish, args.drain));
+            progress(&format!("promote: stopping {}", names.old));
+            engine.stop(&old.id, args.stop_timeout)?;
+        }
+        progress(&format!("promote: starting {}", names.next));
+        let reply = engine.start(&self.next)?;
+        if reply.code != Some(0) {
+            return Err(self.not_started(&reply));
+        }
+        self.name_proven()?;
+        self.prove_port()
+    }
+
+    fn not_started(&self, reply: &Reply) -> Trouble {
+        let engine = &self.promotion.engine;
+        if let Ok(Some(port)) = ports::taken(engine, &self.recipe.publish, None) {
+            return Trouble::port_taken(port);
+        }
+        let next = engine.container(&self.next).ok().flatten();
+        let secrets = next.as_ref().map(Container::secrets).unwrap_or_default();
+        let said = next
+            .map(|next| next.state.error)
+            .filter(|error| !error.is_empty());
+        let said = printable(
+            &redact(&said.unwrap_or_else(|| reply.stderr.clone()), &secrets),
+            300,
+        );
+        let log = engine.log_tail(&self.next, 20, &secrets);
+        Trouble::not_started(format!("the new container did not start: {said}")).with_log(log)
+    }
+
+    /// Proves the new container on its own address, and only then gives it the live name.
+    fn name_proven(&self) -> Result<(), Trouble> {
+        let Promotion {
+            engine,
+            args,
+            names,
+            ..
+        } = self.promotion;
+        self.prove()?;
+        if args.restart != "no" {
+            engine.set_restart(&self.next, &args.restart)?;
+        }
+        engine.rename(&self.next, &names.live)?;
+        Ok(())
+    }
+
+    fn settle(mut self, done: Result<(), Trouble>) -> Result<Outcome, Failure> {
+        if let Err(trouble) = done {
+            return Err(self.roll_back(trouble));
+        }
+        let left_over = self.clear_away();
+        let swap = self.measured();
+        progress(&format!(
+            "promote: {} is live with {}",
+            self.promotion.names.live, self.recipe.image
+        ));
+        Ok(Outcome {
+            previous: replacement::previous(&self.recipe, self.old.as_ref()),
+            container_id: self.next,
+            recipe: self.recipe,
+            swap,
+            left_over,
+        })
+    }
+
+    /// What clients saw; nothing where nothing was live.
+    pub(crate) fn measured(&mut self) -> Option<Swap> {
+        let seen = self.watcher.finish();
+        self.old.as_ref()?;
+        Some(match &self.drained {
+            Some(drained) => Swap {
+                drained_ms: step::millis(drained.waited),
+                drained_by: drained.by,
+                ..seen
+            },
+            None => seen,
+        })
+    }
+
+    /// The deployment is done; what cannot be removed is said, and found by the next promotion.
+    fn clear_away(&self) -> Vec<String> {
+        let Promotion { engine, names, .. } = self.promotion;
+        let has_own_volumes = |c: &&Container| c.mounts.iter().any(Mount::is_anonymous);
+        let alone = self
+            .candidate
+            .as_ref()
+            .filter(has_own_volumes)
+            .map(|c| c.id.as_str());
+        let both = [&self.old, &self.candidate]
+            .into_iter()
+            .flatten()
+            .map(|c| c.id.as_str());
+        let rest: Vec<&str> = both.filter(|id| alone != Some(*id)).collect();
+        let first = alone.map_or(Ok(()), |id| engine.remove_with_volumes(&[id]));
+        let second = if rest.is_empty() {
+            Ok(())
+        } else {
+            engine.remove(&rest)
+        };
+        let mut left_over = Vec::new();
+        for (result, name) in [(first, &names.candidate), (second, &names.old)] {
+            if let Err(error) = result {
+                warn(&format!("promote: {name} could not be removed: {error}"));
+                left_over.push(name.clone());
+            }
+        }
+        left_over
+    }
+}
+
+/// The published port behind which health is asked, else the first.
+pub(crate) fn watched_port(recipe: &Recipe, port: Option<u16>) -> Option<&Publish> {
+    let asked = recipe
+        .publish
+        .iter()
+        .find(|publish| Some(publish.container) == port);
+    asked.or(recipe.publish.first())
+}

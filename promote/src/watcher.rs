@@ -1,0 +1,73 @@
+//! Watching the host port throughout, as a client would: what did the swap cost?
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{Target, look_once, millis};
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What clients saw of the swap, by promote's own requests through the host port.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Swap {
+    /// `on` while new connections were led to the candidate, else `off`.
+    pub(crate) bridge: &'static str,
+    /// How many requests were sent, each over a new connection.
+    pub(crate) probes: u32,
+    /// How many of them were not answered healthily.
+    pub(crate) failed: u32,
+    /// The longest time between two good answers, in milliseconds.
+    pub(crate) longest_gap_ms: u64,
+    /// How long the old container was given to finish requests in flight.
+    pub(crate) drained_ms: u64,
+    /// How the requests in flight were known: `tcp_info`, or `unknown` without the right to look.
+    pub(crate) drained_by: &'static str,
+}
+
+/// Runs until asked for its result.
+pub(crate) struct Watcher {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Swap>>,
+}
+
+impl Watcher {
+    pub(crate) fn start(target: Option<Target>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = target.map(|target| thread::spawn(move || watch(&target, &seen)));
+        Self { stop, thread }
+    }
+
+    pub(crate) fn finish(&mut self) -> Swap {
+        self.stop.store(true, Ordering::Relaxed);
+        let seen = self.thread.take().and_then(|thread| thread.join().ok());
+        Swap {
+            bridge: "off",
+            drained_by: "unknown",
+            ..seen.unwrap_or_default()
+        }
+    }
+}
+
+fn watch(target: &Target, stop: &AtomicBool) -> Swap {
+    let mut swap = Swap::default();
+    let mut last_good = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        swap.probes += 1;
+        let good = look_once(target).is_ok();
+        if !good {
+            swap.failed += 1;
+        }
+        swap.longest_gap_ms = swap.longest_gap_ms.max(millis(last_good.elapsed()));
+        if good {
+            last_good = Instant::now();
+        }
+        thread::sleep(PAUSE);
+    }
+    swap
+}

@@ -1,0 +1,68 @@
+//! The flags of prune-app.
+
+use clap::Parser;
+use step::{Baton, Common, Identity, ImageRef, StepArgs, repository};
+
+/// Remove an app's old images and its failed candidate.
+///
+/// Keeps every image that any container uses, the image that the live container replaced, and
+/// the newest others. Images are the app's when they have the label app=APP.
+/// Prints one JSON line: removed, kept (and why), not_removed, containers_removed.
+#[derive(Parser, Debug)]
+#[command(name = "prune-app", version, after_help = step::codes_help(50))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+    /// How many images to keep besides those in use and the previous one, newest first
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) keep: usize,
+    /// Also remove the images of this repository (without tag) that lack an app label
+    #[arg(long, value_parser = repo)]
+    pub(crate) repo: Option<ImageRef>,
+    /// First remove the app's candidate container: the fallback after a failed deployment
+    #[arg(long)]
+    pub(crate) candidate: bool,
+    /// Remove the candidate only if it still is this container (full id)
+    #[arg(long, value_name = "ID", requires = "candidate", value_parser = full_id)]
+    pub(crate) candidate_id: Option<String>,
+    /// Report what would be removed, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+impl StepArgs for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn fill(&mut self, baton: &Baton) {
+        self.identity.fill(baton);
+        if self.candidate {
+            self.candidate_id = self
+                .candidate_id
+                .take()
+                .or_else(|| baton.candidate_id.clone());
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.identity.known().map(drop)
+    }
+}
+
+fn repo(text: &str) -> Result<ImageRef, String> {
+    let reference: ImageRef = text.parse()?;
+    if repository(text) == text {
+        return Ok(reference);
+    }
+    Err("a repository has no tag and no digest".to_owned())
+}
+
+fn full_id(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(text.to_owned());
+    }
+    Err("a full container id has 64 hex digits".to_owned())
+}

@@ -1,0 +1,12 @@
+//! Remove an app's old images and its failed candidate.
+
+mod args;
+mod failure;
+mod inventory;
+mod prune;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    step::main(prune::run)
+}

@@ -1,0 +1,185 @@
+//! Removing by list, one by one, after deciding what must stay.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{Engine, Image, Lock, Name, Names, progress, warn};
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::inventory::{Kept, inventory};
+
+/// What was removed and what was not.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Report {
+    /// The app.
+    pub(crate) app: Option<Name>,
+    /// The live container's name.
+    pub(crate) container: Option<Name>,
+    /// Whether nothing was done.
+    pub(crate) dry_run: bool,
+    /// Containers that were removed, by name.
+    pub(crate) containers_removed: Vec<String>,
+    /// Images that were removed.
+    pub(crate) removed: Vec<Entry>,
+    /// Images that stay.
+    pub(crate) kept: Vec<Kept>,
+    /// What should have gone and could not.
+    pub(crate) not_removed: Vec<Left>,
+}
+
+/// An image.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Entry {
+    /// Its full id.
+    pub(crate) id: String,
+    /// Its tags, `repository:tag`.
+    pub(crate) tags: Vec<String>,
+    /// Its size, layers shared with other images included.
+    pub(crate) size_bytes: u64,
+}
+
+impl Entry {
+    pub(crate) fn of(image: &Image) -> Self {
+        Self {
+            id: image.id.clone(),
+            tags: image.repo_tags.clone(),
+            size_bytes: image.size,
+        }
+    }
+}
+
+/// An image or a container that could not be removed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Left {
+    /// The image's id or the container's name.
+    pub(crate) what: String,
+    /// Why.
+    pub(crate) why: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let engine = Engine::find(&args.common.engine)?;
+    let mut report = Report {
+        app: Some(app.clone()),
+        container: Some(live.clone()),
+        dry_run: args.dry_run,
+        ..Report::default()
+    };
+    if args.candidate {
+        remove_candidate(&engine, args, live, &names, &mut report)?;
+    }
+    let images = inventory(&engine, args, app, &names)?;
+    report.kept = images.kept;
+    for image in &images.unneeded {
+        remove_image(&engine, args, image, &mut report)?;
+    }
+    if report.not_removed.is_empty() {
+        return Ok(report);
+    }
+    for left in &report.not_removed {
+        warn(&format!("prune-app: {} stays: {}", left.what, left.why));
+    }
+    Err(Failure::NotRemoved(Box::new(report)))
+}
+
+/// Takes the candidate away, unless it may be what serves: while a promotion runs or is unfinished.
+fn remove_candidate(
+    engine: &Engine,
+    args: &Args,
+    live: &Name,
+    names: &Names,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let lock = Lock::take(live, Duration::from_millis(200)).map_err(Failure::NoLock)?;
+    let found = engine.containers(&[&names.candidate, &names.next, &names.old])?;
+    let unfinished = found.iter().any(|container| container.name() == names.old);
+    for container in found
+        .iter()
+        .filter(|container| container.name() != names.old)
+    {
+        let name = container.name().to_owned();
+        let other = args
+            .candidate_id
+            .as_ref()
+            .is_some_and(|id| *id != container.id);
+        if name == names.candidate && other {
+            progress(&format!(
+                "prune-app: {name} is another container by now, it stays"
+            ));
+        } else if unfinished || lock.is_none() {
+            let why = "a promotion is running or unfinished; run promote, which finishes or rolls it back".to_owned();
+            report.not_removed.push(Left { what: name, why });
+        } else if args.dry_run {
+            report.containers_removed.push(name);
+        } else {
+            match engine.remove_with_volumes(&[&container.id]) {
+                Ok(()) => {
+                    progress(&format!("prune-app: removed the container {name}"));
+                    report.containers_removed.push(name);
+                }
+                Err(error) => report.not_removed.push(Left {
+                    what: name,
+                    why: error.to_string(),
+                }),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn remove_image(
+    engine: &Engine,
+    args: &Args,
+    image: &Image,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    if args.dry_run {
+        report.removed.push(Entry::of(image));
+        return Ok(());
+    }
+    let extra = names_in_further_repositories(image);
+    let mut references: Vec<&str> = extra.iter().map(String::as_str).collect();
+    references.push(&image.id);
+    let reply = engine.remove_images(&references)?;
+    // Another prune may have been faster: what counts is that it is gone.
+    if reply.code == Some(0) || engine.image(&image.id)?.is_none() {
+        progress(&format!(
+            "prune-app: removed {} {}",
+            image.id,
+            image.repo_tags.join(" ")
+        ));
+        report.removed.push(Entry::of(image));
+    } else {
+        let why = step::printable(&reply.stderr, 300);
+        report.not_removed.push(Left {
+            what: image.id.clone(),
+            why,
+        });
+    }
+    Ok(())
+}
+
+/// The engine removes an image by its id with all its names, but only while they are in one
+/// repository; then it also refuses if any container uses it. So all names but those of one
+/// repository go first.
+fn names_in_further_repositories(image: &Image) -> Vec<String> {
+    let names = || image.repo_tags.iter().chain(&image.repo_digests);
+    let Some(first) = names().next().map(|name| step::repository(name).to_owned()) else {
+        return Vec::new();
+    };
+    let tagged = |repo: &str| {
+        image
+            .repo_tags
+            .iter()
+            .any(|tag| step::repository(tag) == repo)
+    };
+    let further = names().filter(|name| step::repository(name) != first);
+    // A repository's digest goes with its last tag.
+    further
+        .filter(|name| !name.contains('@') || !tagged(step::repository(name)))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,104 @@
+//! The flags of pull-image.
+
+use std::time::Duration;
+
+use clap::Parser;
+use step::{Baton, Common, Identity, ImageRef, StepArgs, duration};
+
+/// Pull an image and report exactly what was pulled.
+///
+/// Prints one JSON line: image, image_id, digest, size_bytes, changed, attempts.
+/// The engine's own credentials (`docker login`) are used as they are.
+#[derive(Parser, Debug)]
+#[command(name = "pull-image", version, after_help = step::codes_help(10))]
+pub(crate) struct Args {
+    /// The image, as for `docker pull`: [HOST[:PORT]/]PATH[:TAG][@DIGEST]
+    pub(crate) image: Option<ImageRef>,
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+    /// Fail unless the repository's digest of what was pulled is this one, sha256:…
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    pub(crate) expect_digest: Option<String>,
+    /// The platform to pull, such as linux/arm64
+    #[arg(long, value_parser = platform)]
+    pub(crate) platform: Option<String>,
+    /// How often to try when the registry cannot be reached or breaks off
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) attempts: u32,
+    /// Longest time for all tries together
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Space that must be free where the engine keeps its images, before the pull
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
+    pub(crate) min_free: u64,
+    /// Accept an image without the label app=APP, which prune-app would never remove
+    #[arg(long)]
+    pub(crate) allow_unlabelled: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+impl StepArgs for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn fill(&mut self, baton: &Baton) {
+        self.identity.fill(baton);
+        self.image = self.image.take().or_else(|| baton.image.clone());
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.image().map(drop)
+    }
+}
+
+impl Args {
+    /// The image, which `check` has seen to be there.
+    pub(crate) fn image(&self) -> Result<&ImageRef, String> {
+        self.image
+            .as_ref()
+            .ok_or_else(|| "IMAGE is needed".to_owned())
+    }
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let whole = format!("x@{text}");
+    whole
+        .parse::<ImageRef>()
+        .map(|_| text.to_owned())
+        .map_err(|_| "a digest looks like sha256: and 64 lowercase hex digits".to_owned())
+}
+
+fn platform(text: &str) -> Result<String, String> {
+    let word = |w: &str| {
+        !w.is_empty()
+            && w.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    if text.len() <= 64 && !text.starts_with('-') && text.split('/').all(word) {
+        return Ok(text.to_owned());
+    }
+    Err("a platform looks like linux/amd64".to_owned())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "KiB" | "K" => 10,
+        "MiB" | "M" => 20,
+        "GiB" | "G" => 30,
+        "TiB" | "T" => 40,
+        _ => return Err("a size looks like 500MiB or 1GiB".to_owned()),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "a size looks like 500MiB or 1GiB".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "too large a size".to_owned())
+}

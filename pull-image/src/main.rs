@@ -1,0 +1,11 @@
+//! Pull an image and report exactly what was pulled.
+
+mod args;
+mod failure;
+mod pull;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    step::main(pull::run)
+}

@@ -1,0 +1,205 @@
+//! Pulling, and telling exactly what came.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{
+    Baton, Engine, EngineError, Image, ImageRef, Reply, interrupted, progress, repository,
+    terminal_stderr,
+};
+
+use crate::args::Args;
+use crate::failure::Failure;
+
+/// What was pulled.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    baton: Baton,
+    /// Size on the engine's disk, layers shared with other images included.
+    size_bytes: u64,
+    /// Whether the name means another image than before, or one that was not here.
+    changed: bool,
+    /// How many tries it took.
+    attempts: u32,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    let reference = args.image().map_err(Failure::Usage)?;
+    let engine = Engine::find(&args.common.engine)?;
+    check_space(&engine, args.min_free)?;
+    let before = engine.image(reference.as_str())?;
+    let attempts = pull(&engine, reference, args)?;
+    let image = engine.image(reference.as_str())?.ok_or_else(|| {
+        Failure::NotFound(
+            reference.clone(),
+            "the engine does not have it after the pull".to_owned(),
+        )
+    })?;
+    let digest = image.digest_in(repository(reference.as_str()));
+    check_digest(reference, digest.as_deref(), args)?;
+    check_label(reference, &image, args)?;
+    progress(&format!("pull-image: {reference} is {}", image.id));
+    Ok(Report {
+        size_bytes: image.size,
+        changed: before.is_none_or(|before| before.id != image.id),
+        attempts,
+        baton: Baton {
+            app: args.identity.app.clone(),
+            container: args.identity.live().cloned(),
+            image: Some(reference.clone()),
+            image_id: image.id.parse().ok(),
+            digest,
+            ..Baton::default()
+        },
+    })
+}
+
+/// The engine's data root may be on another machine (or inside a virtual one): then there is nothing to measure.
+fn check_space(engine: &Engine, least: u64) -> Result<(), Failure> {
+    if least == 0 || engine.elsewhere().is_some() {
+        return Ok(());
+    }
+    let folder = engine.data_root()?;
+    let Ok(disk) = rustix::fs::statvfs(folder.as_str()) else {
+        progress(&format!(
+            "pull-image: the space in {folder} cannot be seen from here, so it is not checked"
+        ));
+        return Ok(());
+    };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free < least {
+        return Err(Failure::TooLittleSpace {
+            folder,
+            free,
+            least,
+        });
+    }
+    Ok(())
+}
+
+/// Tries until it works, the cause is final, the tries are used up, or the time is over.
+fn pull(engine: &Engine, image: &ImageRef, args: &Args) -> Result<u32, Failure> {
+    let deadline = Instant::now() + args.timeout;
+    let mut attempt = 1;
+    loop {
+        progress(&format!("pull-image: pulling {image}"));
+        let left = deadline.saturating_duration_since(Instant::now());
+        let failure = match engine.pull(
+            image.as_str(),
+            args.platform.as_deref(),
+            left,
+            terminal_stderr(),
+        ) {
+            Ok(reply) if reply.code == Some(0) => return Ok(attempt),
+            Ok(reply) => classify(image, &reply),
+            Err(EngineError::TimedOut { .. }) => {
+                return Err(Failure::Stalled(image.clone(), args.timeout));
+            }
+            Err(EngineError::Interrupted { .. }) => {
+                return Err(Failure::Interrupted(image.clone()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let pause = Duration::from_secs(1 << attempt.min(5)) / 2;
+        let again =
+            failure.is_passing() && attempt < args.attempts && Instant::now() + pause < deadline;
+        if !again {
+            return Err(failure);
+        }
+        progress(&format!("pull-image: {failure}; trying again in {pause:?}"));
+        sleep(pause, image)?;
+        attempt += 1;
+    }
+}
+
+fn sleep(pause: Duration, image: &ImageRef) -> Result<(), Failure> {
+    let until = Instant::now() + pause;
+    while Instant::now() < until {
+        if interrupted() {
+            return Err(Failure::Interrupted(image.clone()));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// The CLI ends with 1 whatever the cause; only its sentences tell causes apart. They are the
+/// registry's own error codes (distribution, errcode) and Go's network errors.
+fn classify(image: &ImageRef, reply: &Reply) -> Failure {
+    const DISK: [&str; 1] = ["no space left on device"];
+    const DENIED: [&str; 5] = [
+        "denied",
+        "no basic auth credentials",
+        "unauthorized",
+        "authentication required",
+        "forbidden",
+    ];
+    const MISSING: [&str; 5] = [
+        "manifest unknown",
+        "not found",
+        "name unknown",
+        "no matching manifest",
+        "does not match the specified platform",
+    ];
+    const PASSING: [&str; 14] = [
+        "connection refused",
+        "connection reset",
+        "no such host",
+        "no route to host",
+        "network is unreachable",
+        "i/o timeout",
+        "timeout",
+        "deadline exceeded",
+        "canceled",
+        "eof",
+        "toomanyrequests",
+        "unexpected http status",
+        "http response to https client",
+        "blob",
+    ];
+    let said = reply.stderr.to_lowercase();
+    let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let message = step::printable(&reply.stderr, 500);
+    if reply.engine_is_away() {
+        reply.failure().into()
+    } else if any(&DISK) {
+        Failure::DiskFull(image.clone(), message)
+    } else if any(&DENIED) {
+        Failure::Denied(image.clone(), message)
+    } else if any(&MISSING) {
+        Failure::NotFound(image.clone(), message)
+    } else if any(&PASSING) {
+        Failure::RegistryUnreachable(image.clone(), message)
+    } else {
+        reply.failure().into()
+    }
+}
+
+fn check_digest(image: &ImageRef, digest: Option<&str>, args: &Args) -> Result<(), Failure> {
+    match &args.expect_digest {
+        Some(expected) if digest != Some(expected) => Err(Failure::WrongDigest {
+            image: image.clone(),
+            expected: expected.clone(),
+            found: digest.map(str::to_owned),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_label(reference: &ImageRef, image: &Image, args: &Args) -> Result<(), Failure> {
+    let Some(app) = args
+        .identity
+        .app
+        .as_ref()
+        .filter(|_| !args.allow_unlabelled)
+    else {
+        return Ok(());
+    };
+    if image.label("app") == Some(app.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::Unlabelled(reference.clone(), app.clone()))
+}

@@ -1,0 +1,104 @@
+//! The flags of start-candidate.
+
+use clap::Parser;
+use step::{Baton, Common, Identity, ImageRef, Probe, Publish, StepArgs};
+
+/// Start a new container beside the live one.
+///
+/// The candidate publishes nothing but an ephemeral loopback port and is not restarted when it
+/// ends. It carries its recipe in labels, so that promote needs only the app's name.
+/// Prints one JSON line: app, container, candidate, candidate_id, image, image_id, digest, publish.
+#[derive(Parser, Debug)]
+#[command(
+    name = "start-candidate",
+    version,
+    override_usage = "start-candidate --app APP --image IMAGE [OPTIONS] [-- RUN OPTIONS [-- COMMAND…]]",
+    after_help = step::codes_help(20)
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+    /// The image, which must be present on the engine (pull-image)
+    #[arg(long, conflicts_with = "previous")]
+    pub(crate) image: Option<ImageRef>,
+    /// Take the image, and what is not given otherwise, from the release that the live container replaced
+    #[arg(long)]
+    pub(crate) previous: bool,
+    /// A port to publish once promoted, [IP:]HOST:CONTAINER; may be repeated [default: what the live container publishes]
+    #[arg(long, short = 'p', value_name = "PORTS")]
+    pub(crate) publish: Vec<Publish>,
+    /// Path that probe-health and promote ask for [default: /health]
+    #[arg(long, value_name = "PATH", value_parser = step::path)]
+    pub(crate) health_path: Option<String>,
+    /// Container port that they ask [default: the first published or only exposed one]
+    #[arg(long, value_name = "PORT", env = "APP_PORT", hide_env_values = true, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) health_port: Option<u16>,
+    /// Host header that they send
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    pub(crate) health_host: Option<String>,
+    /// Remove a candidate left over from before
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Let the candidate write to a volume that the live container also mounts
+    #[arg(long)]
+    pub(crate) allow_shared_volumes: bool,
+    /// The number of this deployment, such as the CI run's; recorded on the container
+    #[arg(long, value_name = "N")]
+    pub(crate) deploy_id: Option<u64>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Options as for `docker run`, then optionally `--` and the command
+    #[arg(last = true, value_name = "RUN OPTIONS")]
+    pub(crate) rest: Vec<String>,
+    /// What the previous step handed on: the very image it pulled.
+    #[arg(skip)]
+    pub(crate) image_id: Option<ImageRef>,
+}
+
+impl StepArgs for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn fill(&mut self, baton: &Baton) {
+        self.identity.fill(baton);
+        if self.image.is_none() && !self.previous {
+            self.image = baton.image.clone();
+            self.image_id = baton.image_id.clone();
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.image.is_none() && !self.previous {
+            return Err("--image IMAGE is needed (or --previous, or --from)".to_owned());
+        }
+        self.identity.known().map(drop)
+    }
+}
+
+impl Args {
+    /// Run options and command, parted by the first `--` among them.
+    pub(crate) fn options_and_command(&self) -> (Vec<String>, Vec<String>) {
+        let mut parts = self.rest.splitn(2, |word| word == "--");
+        let mut next = || parts.next().unwrap_or_default().to_vec();
+        (next(), next())
+    }
+
+    /// How health is to be looked at, as far as it was said.
+    pub(crate) fn probe(&self) -> Probe {
+        Probe {
+            path: self.health_path.clone(),
+            port: self.health_port,
+            host: self.health_host.clone(),
+            ..Probe::default()
+        }
+    }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let visible = text.chars().all(|c| c.is_ascii_graphic());
+    if !text.is_empty() && visible && !text.starts_with('-') && text.len() <= 255 {
+        return Ok(text.to_owned());
+    }
+    Err("a host has only visible ASCII characters, at most 255".to_owned())
+}

@@ -1,0 +1,134 @@
+//! Every way a candidate can fail to start.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{Code, EngineError, Verdict};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("the lock file could not be opened: {0}")]
+    NoLock(std::io::Error),
+    #[error("starting {0} was interrupted")]
+    Interrupted(String),
+    #[error("the image {0} is not present on this engine")]
+    ImageAbsent(String),
+    #[error("{0} does not exist or does not say which release it replaced")]
+    NoPrevious(String),
+    #[error("a candidate {0} exists already")]
+    CandidateExists(String),
+    #[error("not allowed: {0}")]
+    OptionRefused(String),
+    #[error("the candidate may write to {destination}, which {live} has mounted too")]
+    SharedVolume { destination: String, live: String },
+    #[error("{candidate} did not start: {message}")]
+    NotStarted {
+        candidate: String,
+        message: String,
+        exit_code: Option<i64>,
+        log: Vec<String>,
+    },
+    #[error("{0} vanished after it was created")]
+    Vanished(String),
+    #[error("{0} exists: a promotion was not finished")]
+    Unfinished(String),
+    #[error("a promotion of {0} is running")]
+    PromotionRuns(String),
+}
+
+/// What a failed start says besides its error.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Evidence {
+    /// The candidate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<String>,
+    /// Its exit code, 127 for a program that is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i64>,
+    /// Its last log lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log: Vec<String>,
+}
+
+impl step::Failure for Failure {
+    type Evidence = Evidence;
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Engine(error) => error.verdict(),
+            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
+            Self::NoLock(_) => Verdict::new(
+                Code::Unexpected,
+                "check the rights on /run/lock, or on the temporary folder",
+            ),
+            Self::Interrupted(_) => {
+                Verdict::new(Code::Interrupted, "the candidate was removed; run it again")
+            }
+            Self::ImageAbsent(_) => {
+                Verdict::new(Code::ImageAbsent, "pull it first: pull-image IMAGE")
+            }
+            Self::NoPrevious(_) => Verdict::new(
+                Code::ImageAbsent,
+                "only a container that promote put live knows what it replaced; name the release with --image",
+            ),
+            Self::CandidateExists(_) => Verdict::new(
+                Code::CandidateExists,
+                "another deployment may be running; else remove it with prune-app --candidate, or give --replace",
+            ),
+            Self::OptionRefused(_) => Verdict::new(
+                Code::OptionRefused,
+                "leave that option out; ports and restarts are promote's business",
+            ),
+            Self::SharedVolume { .. } => Verdict::new(
+                Code::SharedVolume,
+                "mount it read-only, or give --allow-shared-volumes if the app bears two writers",
+            ),
+            Self::NotStarted { .. } | Self::Vanished(_) => Verdict::new(
+                Code::NotStarted,
+                "check the image's program, the run options and the log lines; nothing was left behind",
+            ),
+            Self::Unfinished(_) => Verdict::new(
+                Code::PromotionUnfinished,
+                "run promote for this app: it finishes or rolls back what it finds",
+            ),
+            Self::PromotionRuns(_) => Verdict::new(
+                Code::PromotionUnfinished,
+                "wait until it ends, then run this again",
+            ),
+        }
+    }
+
+    fn evidence(self) -> Evidence {
+        match self {
+            Self::NotStarted {
+                candidate,
+                exit_code,
+                log,
+                ..
+            } => Evidence {
+                candidate: Some(candidate),
+                exit_code,
+                log,
+            },
+            Self::CandidateExists(candidate)
+            | Self::Interrupted(candidate)
+            | Self::Vanished(candidate) => Evidence {
+                candidate: Some(candidate),
+                ..Evidence::default()
+            },
+            Self::Engine(_)
+            | Self::Usage(_)
+            | Self::NoLock(_)
+            | Self::ImageAbsent(_)
+            | Self::NoPrevious(_)
+            | Self::OptionRefused(_)
+            | Self::SharedVolume { .. }
+            | Self::Unfinished(_)
+            | Self::PromotionRuns(_) => Evidence::default(),
+        }
+    }
+}

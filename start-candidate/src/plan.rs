@@ -1,0 +1,106 @@
+//! What the candidate is to be: the flags first, then what the previous release or the live container had.
+
+use step::{Engine, Image, ImageRef, Names, Previous, Publish, Recipe, repository};
+
+use crate::args::Args;
+use crate::failure::Failure;
+
+/// A candidate before it exists.
+pub(crate) struct Plan {
+    pub(crate) recipe: Recipe,
+    /// The container's ports that get an ephemeral port on the host's loopback address.
+    pub(crate) loopback: Vec<u16>,
+}
+
+pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, Failure> {
+    let needs_live = args.previous || args.publish.is_empty();
+    let live = if needs_live {
+        engine.container(&names.live)?
+    } else {
+        None
+    };
+    let previous = live
+        .as_ref()
+        .filter(|_| args.previous)
+        .and_then(Previous::of);
+    let (asked, id) = wanted(args, names, previous.as_ref())?;
+    let wanted = id.as_ref().unwrap_or(&asked).as_str();
+    let image = engine
+        .image(wanted)?
+        .ok_or_else(|| Failure::ImageAbsent(wanted.to_owned()))?;
+    let earlier = previous.and_then(|previous| previous.recipe);
+    let publish = match (&args.publish[..], &earlier, &live) {
+        ([], Some(earlier), _) => earlier.publish.clone(),
+        ([], None, Some(live)) => live.host_config.published(),
+        (given, ..) => given.to_vec(),
+    };
+    let recipe = Recipe {
+        digest: image.digest_in(repository(asked.as_str())),
+        image: asked,
+        image_id: image.id.parse().map_err(Failure::Usage)?,
+        publish,
+        deploy_id: args.deploy_id,
+        ..options(args, earlier)
+    };
+    Ok(Plan {
+        loopback: loopback(&recipe, &image),
+        recipe,
+    })
+}
+
+/// The image as it is named, and its id where the name may mean another one by now.
+fn wanted(
+    args: &Args,
+    names: &Names,
+    previous: Option<&Previous>,
+) -> Result<(ImageRef, Option<ImageRef>), Failure> {
+    if !args.previous {
+        let asked = args.image.clone();
+        let asked = asked.ok_or_else(|| Failure::Usage("--image IMAGE is needed".to_owned()))?;
+        return Ok((asked, args.image_id.clone()));
+    }
+    let previous = previous.ok_or_else(|| Failure::NoPrevious(names.live.clone()))?;
+    let id: ImageRef = previous.image_id.parse().map_err(Failure::Usage)?;
+    let recipe = previous.recipe.as_ref().map(|recipe| recipe.image.clone());
+    let named = recipe.or_else(|| previous.image.parse().ok());
+    Ok((named.unwrap_or_else(|| id.clone()), Some(id)))
+}
+
+/// Options, command and probe: those given, else all of the earlier release's.
+fn options(args: &Args, earlier: Option<Recipe>) -> Recipe {
+    let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    let (options, command) = args.options_and_command();
+    let given = Recipe {
+        options,
+        command,
+        folder: folder.to_string_lossy().into_owned(),
+        probe: args.probe(),
+        ..Recipe::default()
+    };
+    match earlier {
+        Some(earlier) if args.rest.is_empty() => Recipe {
+            probe: given.probe.or(&earlier.probe),
+            ..earlier
+        },
+        Some(earlier) => Recipe {
+            probe: given.probe.clone().or(&earlier.probe),
+            ..given
+        },
+        None => given,
+    }
+}
+
+/// The ports to publish and to probe, else the image's only exposed one.
+fn loopback(recipe: &Recipe, image: &Image) -> Vec<u16> {
+    let published = recipe
+        .publish
+        .iter()
+        .map(|publish: &Publish| publish.container);
+    let mut ports: Vec<u16> = published.chain(recipe.probe.port).collect();
+    if let ([], [only]) = (&ports[..], &image.exposed()[..]) {
+        ports.push(*only);
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}

@@ -1,0 +1,191 @@
+//! Creating the candidate, looking at what was created, and only then starting it.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use step::{
+    APP_LABEL, Baton, Engine, Lock, Name, Names, Publish, RECIPE_LABEL, Reply, interrupted,
+    printable, progress, redact, secrets_of_options,
+};
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::inspection;
+use crate::plan::{Plan, plan};
+
+/// The candidate that was started.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    baton: Baton,
+    /// The ports that promote will publish.
+    publish: Vec<Publish>,
+    /// The number of the deployment, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy_id: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let engine = Engine::find(&args.common.engine)?;
+    no_promotion_runs(live)?;
+    let plan = plan(&engine, args, &names)?;
+    if args.replace {
+        remove_left_over(&engine, &names)?;
+    }
+    progress(&format!(
+        "start-candidate: creating {} from {}",
+        names.candidate, plan.recipe.image
+    ));
+    let id = create(&engine, app, &names, &plan)?;
+    let started = look_and_start(&engine, args, &names, &plan, &id);
+    if started.is_err() {
+        // The failure itself is what the caller must hear of; a left-over would be found next time.
+        let _ = engine.remove_with_volumes(&[&id]);
+    }
+    started?;
+    progress(&format!("start-candidate: {} runs", names.candidate));
+    let recipe = plan.recipe;
+    Ok(Report {
+        publish: recipe.publish,
+        deploy_id: recipe.deploy_id,
+        baton: Baton {
+            app: Some(app.clone()),
+            container: Some(live.clone()),
+            candidate: names.candidate.parse().ok(),
+            candidate_id: Some(id),
+            image: Some(recipe.image),
+            image_id: Some(recipe.image_id),
+            digest: recipe.digest,
+            probe: None,
+        },
+    })
+}
+
+fn no_promotion_runs(live: &Name) -> Result<(), Failure> {
+    match Lock::take(live, Duration::ZERO) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Failure::PromotionRuns(live.to_string())),
+        Err(error) => Err(Failure::NoLock(error)),
+    }
+}
+
+/// Not while the candidate may be all that serves: with the live container away, promote comes first.
+fn remove_left_over(engine: &Engine, names: &Names) -> Result<(), Failure> {
+    let found = engine.containers(&[&names.candidate, &names.old])?;
+    if found.iter().any(|container| container.name() == names.old) {
+        return Err(Failure::Unfinished(names.old.clone()));
+    }
+    for left_over in &found {
+        progress(&format!(
+            "start-candidate: removing the {} left over from before",
+            names.candidate
+        ));
+        engine.remove_with_volumes(&[&left_over.id])?;
+    }
+    Ok(())
+}
+
+fn create(engine: &Engine, app: &Name, names: &Names, plan: &Plan) -> Result<String, Failure> {
+    let recipe = &plan.recipe;
+    let mut words = vec![format!("--name={}", names.candidate)];
+    words.extend(["--restart=no", "--pull=never"].map(str::to_owned));
+    words.push(format!("--label={APP_LABEL}={app}"));
+    words.push(format!("--label={RECIPE_LABEL}={}", recipe.label()));
+    words.extend(
+        plan.loopback
+            .iter()
+            .map(|port| format!("--publish=127.0.0.1::{port}")),
+    );
+    words.extend(recipe.options.iter().cloned());
+    words.push(recipe.image_id.to_string());
+    words.extend(recipe.command.iter().cloned());
+    let reply = engine.create(&words, &recipe.folder)?;
+    if reply.code == Some(0) {
+        let id = reply.stdout.lines().last().unwrap_or_default().trim();
+        return Ok(id.to_owned());
+    }
+    Err(not_created(engine, names, &recipe.options, &reply)?)
+}
+
+/// The CLI's exit code does not tell a taken name from a malformed option; the engine does.
+fn not_created(
+    engine: &Engine,
+    names: &Names,
+    options: &[String],
+    reply: &Reply,
+) -> Result<Failure, Failure> {
+    if reply.engine_is_away() {
+        return Err(reply.failure().into());
+    }
+    let found = engine.containers(&[&names.candidate, &names.old])?;
+    if found.iter().any(|container| container.name() == names.old) {
+        return Ok(Failure::Unfinished(names.old.clone()));
+    }
+    if !found.is_empty() {
+        return Ok(Failure::CandidateExists(names.candidate.clone()));
+    }
+    let said = redact(&reply.stderr, &secrets_of_options(options));
+    let first = said
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    Ok(Failure::OptionRefused(printable(first, 300)))
+}
+
+fn look_and_start(
+    engine: &Engine,
+    args: &Args,
+    names: &Names,
+    plan: &Plan,
+    id: &str,
+) -> Result<(), Failure> {
+    let found = engine.containers(&[id, &names.live, &names.old])?;
+    let named = |name: &str| found.iter().find(|container| container.name() == name);
+    let created = found.iter().find(|container| container.id == id);
+    let created = created.ok_or_else(|| Failure::Vanished(names.candidate.clone()))?;
+    if named(&names.old).is_some() {
+        return Err(Failure::Unfinished(names.old.clone()));
+    }
+    inspection::allowed(created, names, plan)?;
+    if let Some(live) = named(&names.live).filter(|_| !args.allow_shared_volumes) {
+        inspection::no_shared_volume(created, live)?;
+    }
+    let reply = engine.start(id)?;
+    if reply.engine_is_away() {
+        return Err(reply.failure().into());
+    }
+    if reply.code != Some(0) {
+        return Err(not_started(engine, names, id, &created.secrets(), &reply));
+    }
+    if interrupted() {
+        return Err(Failure::Interrupted(names.candidate.clone()));
+    }
+    Ok(())
+}
+
+fn not_started(
+    engine: &Engine,
+    names: &Names,
+    id: &str,
+    secrets: &[String],
+    reply: &Reply,
+) -> Failure {
+    let state = engine
+        .container(id)
+        .ok()
+        .flatten()
+        .map(|container| container.state);
+    let said = state
+        .as_ref()
+        .map(|state| state.error.as_str())
+        .filter(|error| !error.is_empty());
+    let message = printable(&redact(said.unwrap_or(&reply.stderr), secrets), 500);
+    Failure::NotStarted {
+        candidate: names.candidate.clone(),
+        message,
+        exit_code: state.map(|state| state.exit_code),
+        log: engine.log_tail(id, 20, secrets),
+    }
+}

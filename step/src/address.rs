@@ -1,0 +1,69 @@
+//! Where a container can be reached from this machine.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use crate::{Container, Publish};
+
+/// A container's own address for `port`, where this machine has a direct route to it. Not so
+/// with rootless engines and Docker Desktop, where its network is another machine's.
+pub(crate) fn own(container: &Container, port: u16) -> Option<SocketAddr> {
+    if container.host_config.network_mode == "host" {
+        return Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    let networks = container.network_settings.networks.values();
+    networks
+        .filter_map(|attachment| attachment.address())
+        .find(|&(ip, prefix)| is_neighbour(ip, prefix))
+        .map(|(ip, _)| SocketAddr::new(ip, port))
+}
+
+/// The host's address that leads to the container's `port`, as the engine bound it.
+pub(crate) fn published(container: &Container, port: u16) -> Option<SocketAddr> {
+    let bound = container.network_settings.bound();
+    let binding = bound.iter().find(|publish| publish.container == port)?;
+    Some(host_side(binding))
+}
+
+/// Where this machine reaches a published port.
+pub(crate) fn host_side(publish: &Publish) -> SocketAddr {
+    let everywhere = IpAddr::from(Ipv4Addr::LOCALHOST);
+    SocketAddr::new(publish.address.unwrap_or(everywhere), publish.host)
+}
+
+/// Whether the route to `ip` starts on an interface of its own subnet. A UDP socket that is
+/// connected sends nothing; it only has the kernel choose the route.
+fn is_neighbour(ip: IpAddr, prefix: u8) -> bool {
+    let any = match ip {
+        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let source = UdpSocket::bind(any).and_then(|socket| {
+        socket.connect((ip, 9))?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| same_subnet(source.ip(), ip, prefix))
+}
+
+fn same_subnet(a: IpAddr, b: IpAddr, prefix: u8) -> bool {
+    let bits = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, 32),
+        IpAddr::V6(ip) => (ip.to_bits(), 128),
+    };
+    let ((a, width), (b, other)) = (bits(a), bits(b));
+    let prefix = u32::from(prefix).min(width);
+    width == other && prefix > 0 && (a ^ b) >> (128 - prefix) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subnets_are_compared_by_their_prefix() {
+        let ip = |text: &str| text.parse().unwrap();
+        assert!(same_subnet(ip("172.17.0.1"), ip("172.17.255.9"), 16));
+        assert!(!same_subnet(ip("172.17.0.1"), ip("172.18.0.1"), 16));
+        assert!(!same_subnet(ip("172.17.0.1"), ip("::1"), 16));
+        assert!(is_neighbour(ip("127.0.0.1"), 8));
+    }
+}

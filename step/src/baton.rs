@@ -1,0 +1,165 @@
+//! The baton: what one step's report hands to the next step's `--from`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::{Code, Failure, ImageRef, Name, NoEvidence, Probe, Verdict};
+
+/// Larger than any report a step writes.
+const LONGEST_REPORT: u64 = 4 << 20;
+
+/// What the next step needs to know; part of every successful report.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Baton {
+    /// The app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<Name>,
+    /// The live container's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<Name>,
+    /// The candidate's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Name>,
+    /// The candidate's full id: later steps refuse any other container of that name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate_id: Option<String>,
+    /// The image as it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageRef>,
+    /// The image's full id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<ImageRef>,
+    /// The digest under which the image's repository knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// How health was, or is to be, looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+}
+
+/// What `--from` held.
+pub(crate) enum Received {
+    Baton(Box<Baton>),
+    /// The previous step failed: its report as it was, and its exit code.
+    Failed {
+        report: String,
+        code: u8,
+    },
+}
+
+/// Why a report could not be taken over.
+#[derive(Debug, Error)]
+pub(crate) enum FromError {
+    #[error("--from {path} could not be read: {error}")]
+    Unreadable { path: String, error: io::Error },
+    #[error("--from {path} is not a report of a step: {why}")]
+    NotAReport { path: String, why: String },
+}
+
+impl Failure for FromError {
+    type Evidence = NoEvidence;
+
+    fn verdict(&self) -> Verdict {
+        Verdict::new(
+            Code::FromUnreadable,
+            "give the previous step's stdout, one JSON object: `pull-image … | start-candidate --from - …`",
+        )
+    }
+
+    fn evidence(self) -> NoEvidence {
+        NoEvidence::default()
+    }
+}
+
+pub(crate) fn read(path: &Path) -> Result<Received, FromError> {
+    let shown = || crate::printable(&path.to_string_lossy(), 200);
+    let text = read_text(path).map_err(|error| FromError::Unreadable {
+        path: shown(),
+        error,
+    })?;
+    parse(&text).map_err(|why| FromError::NotAReport { path: shown(), why })
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path)?)
+    };
+    let mut text = String::new();
+    source.take(LONGEST_REPORT).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn parse(text: &str) -> Result<Received, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("it is empty (did the step before end with a usage error?)".to_owned());
+    }
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match value.get("ok").and_then(Value::as_bool) {
+        Some(true) => {
+            let baton = Baton::deserialize(&value)
+                .map_err(|error| crate::printable(&error.to_string(), 300))?;
+            Ok(Received::Baton(Box::new(baton.checked()?)))
+        }
+        Some(false) => {
+            let code = value.pointer("/error/code").and_then(Value::as_u64);
+            let code = code
+                .and_then(|c| u8::try_from(c).ok())
+                .filter(|c| (1..=100).contains(c));
+            let code = code.ok_or("it failed without an error code from 1 to 100")?;
+            let report = text.lines().collect::<Vec<_>>().join(" ");
+            Ok(Received::Failed { report, code })
+        }
+        None => Err("it has no `ok`".to_owned()),
+    }
+}
+
+impl Baton {
+    /// The parts that are plain text reach the engine's command line too.
+    fn checked(self) -> Result<Self, String> {
+        let hex = |id: &String| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
+        if self.candidate_id.as_ref().is_some_and(|id| !hex(id)) {
+            return Err("candidate_id is not a full container id".to_owned());
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_report_keeps_its_code() {
+        let text = r#"{"step":"pull-image","ok":false,"error":{"code":12}}"#;
+        assert!(matches!(parse(text), Ok(Received::Failed { code: 12, report }) if report == text));
+    }
+
+    #[test]
+    fn hostile_reports_are_refused() {
+        for bad in [
+            "",
+            "[]",
+            "null",
+            "{}",
+            r#"{"ok":true}{"ok":true}"#,
+            r#"{"ok":true,"app":"--rm"}"#,
+            r#"{"ok":true,"image":"-v/:/x"}"#,
+            r#"{"ok":true,"candidate_id":"--all"}"#,
+            r#"{"ok":false,"error":{"code":0}}"#,
+            r#"{"ok":false,"error":{"code":125}}"#,
+            r#"{"ok":false}"#,
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The engine: finding its command line tool and asking it questions with a deadline.
+
+mod call;
+mod events;
+mod objects;
+mod verbs;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+use xshell::Shell;
+
+use crate::{Code, EngineArgs, Verdict};
+
+pub use call::Reply;
+pub(crate) use events::Death;
+pub use objects::{Container, Image, Mount, State};
+
+/// The engine, reached through its CLI; `docker` or a compatible one.
+#[derive(Debug)]
+pub struct Engine {
+    sh: Shell,
+    cli: PathBuf,
+    timeout: Duration,
+}
+
+/// Why the engine did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// No CLI on the path, or not the one that was named.
+    #[error("no docker command line tool: {0}")]
+    NoCli(String),
+    /// The engine does not answer, or not to this user.
+    #[error("the engine does not answer: {0}")]
+    Unreachable(String),
+    /// A call took longer than its deadline; what it did is unknown.
+    #[error("`{call}` took longer than {after:?}")]
+    TimedOut {
+        /// The words of the call, without values.
+        call: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The call was given up because the step was told to stop.
+    #[error("`{call}` was interrupted")]
+    Interrupted {
+        /// The words of the call, without values.
+        call: String,
+    },
+    /// Any other failure, with what the CLI said, made printable.
+    #[error("`{call}` failed: {message}")]
+    Failed {
+        /// The words of the call, without values.
+        call: String,
+        /// What the CLI wrote to its stderr.
+        message: String,
+    },
+}
+
+impl EngineError {
+    /// Exit code and hint.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::NoCli(_) => Verdict::new(
+                Code::NoDocker,
+                "install docker (or podman), or name it with --docker PATH",
+            ),
+            Self::Unreachable(_) => Verdict::new(
+                Code::EngineUnreachable,
+                "check that the engine runs (`docker version`), that this user may use it (group docker, or sudo), and DOCKER_HOST",
+            ),
+            Self::TimedOut { .. } => Verdict::new(
+                Code::EngineTimeout,
+                "look at the engine's load and log, then run the same command again; it carries on from what it finds",
+            ),
+            Self::Interrupted { .. } => {
+                Verdict::new(Code::Interrupted, "run the same command again")
+            }
+            Self::Failed { .. } => Verdict::new(
+                Code::Unexpected,
+                "this failure has no class of its own; the message is the engine's",
+            ),
+        }
+    }
+}
+
+impl Engine {
+    /// Finds the CLI: the one named, else `docker`, else `podman`.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCli`].
+    pub fn find(args: &EngineArgs) -> Result<Self, EngineError> {
+        let found = match &args.docker {
+            Some(named) => which::which(named).map_err(|error| {
+                let named = crate::printable(&named.to_string_lossy(), 200);
+                EngineError::NoCli(format!("{named}: {error}"))
+            }),
+            None => which::which("docker")
+                .or_else(|_| which::which("podman"))
+                .map_err(|_| {
+                    EngineError::NoCli("neither docker nor podman is on the PATH".to_owned())
+                }),
+        };
+        let sh = Shell::new().map_err(|error| EngineError::NoCli(error.to_string()))?;
+        Ok(Self {
+            sh,
+            cli: found?,
+            timeout: args.engine_timeout,
+        })
+    }
+
+    /// The address of an engine on another machine, or `None` for one on this machine.
+    pub fn elsewhere(&self) -> Option<String> {
+        let host = std::env::var("DOCKER_HOST").ok().filter(|h| !h.is_empty());
+        let host = host.or_else(|| self.context_host())?;
+        let local = [
+            "unix://",
+            "npipe://",
+            "fd://",
+            "tcp://127.",
+            "tcp://localhost",
+            "tcp://[::1]",
+        ];
+        let is_local = host.starts_with('/') || local.iter().any(|prefix| host.starts_with(prefix));
+        (!is_local).then_some(host)
+    }
+
+    fn context_host(&self) -> Option<String> {
+        let chosen = std::env::var("DOCKER_CONTEXT").ok().or_else(|| {
+            let folder = std::env::var_os("DOCKER_CONFIG")
+                .map(PathBuf::from)
+                .or_else(|| Some(std::env::home_dir()?.join(".docker")))?;
+            let text = std::fs::read_to_string(folder.join("config.json")).ok()?;
+            let config: serde_json::Value = serde_json::from_str(&text).ok()?;
+            Some(config.get("currentContext")?.as_str()?.to_owned())
+        })?;
+        if chosen.is_empty() || chosen == "default" {
+            return None;
+        }
+        self.context_endpoint().ok()
+    }
+}

@@ -1,0 +1,131 @@
+//! The one entry point of all steps: arguments, baton, deed, report, exit code.
+
+use std::borrow::Cow;
+use std::io;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::baton::{self, Received};
+use crate::{Baton, Code, Common, report, signals, streams};
+
+/// A step's arguments.
+pub trait StepArgs: Parser {
+    /// The flags that every step has.
+    fn common(&self) -> &Common;
+
+    /// Takes from the previous step's report what no flag gave.
+    fn fill(&mut self, baton: &Baton);
+
+    /// What is still missing, as a usage error says it.
+    ///
+    /// # Errors
+    /// A sentence that names the flag.
+    fn check(&self) -> Result<(), String>;
+}
+
+/// Every way a step can fail.
+pub trait Failure: std::error::Error {
+    /// What a failed report says besides its error.
+    type Evidence: Serialize + JsonSchema;
+
+    /// Exit code and hint, by one exhaustive match.
+    fn verdict(&self) -> Verdict;
+
+    /// The evidence, gathered when it happened.
+    fn evidence(self) -> Self::Evidence;
+}
+
+/// What a failure means for the caller.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The exit code.
+    pub code: Code,
+    /// What to do about it.
+    pub hint: Cow<'static, str>,
+}
+
+impl Verdict {
+    /// A verdict.
+    pub fn new(code: Code, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            hint: hint.into(),
+        }
+    }
+}
+
+/// Runs a step: exactly one JSON line on stdout, its failure as a sentence on stderr, its exit code.
+pub fn main<A, R, F>(run: impl FnOnce(&A) -> Result<R, F>) -> ExitCode
+where
+    A: StepArgs,
+    R: Serialize + JsonSchema,
+    F: Failure,
+{
+    let started = Instant::now();
+    let mut args = match A::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    let step = A::command().get_name().to_owned();
+    if args.common().schema {
+        return written(
+            streams::report(&report::schema::<R, F::Evidence>(&step)),
+            Code::Done.number(),
+        );
+    }
+    streams::be_quiet(args.common().quiet);
+    if let Err(error) = signals::install() {
+        streams::warn(&format!("{step}: signals keep their defaults: {error}"));
+    }
+    match args.common().from.as_deref().map(baton::read).transpose() {
+        Ok(Some(Received::Failed { report, code })) => {
+            return written(streams::report(&report), code);
+        }
+        Ok(Some(Received::Baton(baton))) => args.fill(&baton),
+        Ok(None) => {}
+        Err(error) => return failed(&step, error, started),
+    }
+    if let Err(missing) = args.check() {
+        return usage(&A::command().error(ErrorKind::MissingRequiredArgument, missing));
+    }
+    match run(&args) {
+        Ok(report) => written(
+            streams::report(&report::success(&step, &report, started)),
+            Code::Done.number(),
+        ),
+        Err(failure) => failed(&step, failure, started),
+    }
+}
+
+fn failed<F: Failure>(step: &str, failure: F, started: Instant) -> ExitCode {
+    let Verdict { code, hint } = failure.verdict();
+    let message = failure.to_string();
+    streams::warn(&format!("{step}: {message}"));
+    streams::warn(&format!("  hint: {hint}"));
+    let line = report::failure(step, code, &message, &hint, &failure.evidence(), started);
+    written(streams::report(&line), code.number())
+}
+
+/// Help and version go to stdout with 0; a usage error to stderr with 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Code::Usage.number()))
+}
+
+/// A report that nobody could read is a failure, unless the step has already failed worse.
+fn written(result: io::Result<()>, code: u8) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::from(code),
+        Err(error) => {
+            streams::warn(&format!(
+                "the report could not be written to stdout: {error}"
+            ));
+            ExitCode::from(code.max(Code::Unexpected.number()))
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! Waiting until an app is healthy, and noticing at once when it never will be.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::docker::Death;
+use crate::look::{HttpLook, NetworkLook, Seen, engines_word, run_inside};
+use crate::{Container, Crash, Engine, EngineError, Probe, address, interrupted, millis};
+
+/// How many of the last attempts a report shows.
+const SHOWN: usize = 5;
+/// How long a step may sleep before it looks for an interrupt.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// How far back the engine is asked for the container's end: to before it was last inspected.
+const SINCE: Duration = Duration::from_millis(500);
+
+/// What is looked at, and how.
+#[derive(Debug)]
+pub struct Target {
+    /// The container's full id, where it is a container.
+    id: Option<String>,
+    /// How the container had ended already when it was inspected.
+    crash: Option<Crash>,
+    network: Option<NetworkLook>,
+    probe: Probe,
+    timeout: Duration,
+    /// The address or other place that is asked, for people.
+    pub shown: String,
+}
+
+impl Target {
+    /// A container, at its own address first (`own_first`) or at the host port it publishes first.
+    ///
+    /// # Errors
+    /// Why there is no address to ask.
+    pub fn container(
+        container: &Container,
+        probe: &Probe,
+        headers: &[(String, String)],
+        timeout: Duration,
+        own_first: bool,
+    ) -> Result<Self, String> {
+        let id = Some(container.id.clone());
+        let crash =
+            (!container.state.up()).then(|| Crash::of(&container.state, container.restart_count));
+        let inside = probe.docker_health || !probe.exec.is_empty();
+        if inside {
+            let shown = if probe.docker_health {
+                "its HEALTHCHECK"
+            } else {
+                "a program inside"
+            };
+            return Ok(Self {
+                id,
+                crash,
+                network: None,
+                probe: probe.clone(),
+                timeout,
+                shown: shown.to_owned(),
+            });
+        }
+        let port = probe_port(container, probe)?;
+        let own = address::own(container, port);
+        let published = address::published(container, port);
+        let found = if own_first {
+            own.or(published)
+        } else {
+            published.or(own)
+        };
+        let at = found.ok_or_else(|| {
+            format!(
+                "port {port} of the container is neither published nor reachable from this machine"
+            )
+        })?;
+        let look = if probe.tcp {
+            NetworkLook::Tcp(at, timeout)
+        } else {
+            let scheme = if probe.https { "https" } else { "http" };
+            let url = format!("{scheme}://{at}{}", probe.path());
+            NetworkLook::Http(Box::new(HttpLook::new(url, probe, headers, timeout)))
+        };
+        let shown = if probe.tcp {
+            at.to_string()
+        } else {
+            format!("{at}{}", probe.path())
+        };
+        Ok(Self {
+            id,
+            crash,
+            network: Some(look),
+            probe: probe.clone(),
+            timeout,
+            shown,
+        })
+    }
+
+    /// Any URL, without a container behind it that could be watched.
+    pub fn url(url: &str, probe: &Probe, headers: &[(String, String)], timeout: Duration) -> Self {
+        let look = HttpLook::new(url.to_owned(), probe, headers, timeout);
+        Self {
+            id: None,
+            crash: None,
+            network: Some(NetworkLook::Http(Box::new(look))),
+            probe: probe.clone(),
+            timeout,
+            shown: crate::printable(url, 200),
+        }
+    }
+
+    /// The published port `publish` of this machine, asked the way `probe` says; a program
+    /// inside or a HEALTHCHECK cannot be asked through a port, so a connection must do.
+    pub fn host_port(
+        publish: &crate::Publish,
+        probe: &Probe,
+        headers: &[(String, String)],
+        timeout: Duration,
+    ) -> Self {
+        let at = address::host_side(publish);
+        let look = if probe.tcp || probe.docker_health || !probe.exec.is_empty() {
+            NetworkLook::Tcp(at, timeout)
+        } else {
+            let scheme = if probe.https { "https" } else { "http" };
+            let url = format!("{scheme}://{at}{}", probe.path());
+            NetworkLook::Http(Box::new(HttpLook::new(url, probe, headers, timeout)))
+        };
+        Self {
+            id: None,
+            crash: None,
+            network: Some(look),
+            probe: probe.clone(),
+            timeout,
+            shown: at.to_string(),
+        }
+    }
+}
+
+/// The port to ask: the one named, else the first one published on a port of its own, else the only exposed one.
+fn probe_port(container: &Container, probe: &Probe) -> Result<u16, String> {
+    let recipe = crate::Recipe::of(container)
+        .map(|recipe| recipe.publish)
+        .unwrap_or_default();
+    let first = recipe.first().map(|publish| publish.container);
+    let bound = || {
+        container
+            .network_settings
+            .bound()
+            .first()
+            .map(|publish| publish.container)
+    };
+    if let Some(port) = probe.port.or(first).or_else(bound) {
+        return Ok(port);
+    }
+    match container.config.exposed()[..] {
+        [only] => Ok(only),
+        [] => Err("the container neither publishes nor exposes a port".to_owned()),
+        _ => Err("the container exposes several ports".to_owned()),
+    }
+}
+
+/// How long to go on looking, and how often.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// Give up after this long.
+    pub within: Duration,
+    /// Longest pause between two looks.
+    pub interval: Duration,
+    /// A fixed number of looks, `interval` apart, instead of `within`.
+    pub attempts: Option<u32>,
+    /// How many looks in a row must be good.
+    pub successes: u32,
+}
+
+impl Patience {
+    /// Up to `within`, with the usual pauses.
+    pub fn of(within: Duration) -> Self {
+        Self {
+            within,
+            interval: Duration::from_secs(1),
+            attempts: None,
+            successes: 1,
+        }
+    }
+
+    /// Short at first and after a success, then growing with the time already waited, so that
+    /// what is lost by not looking stays small beside it.
+    fn pause(&self, waited: Duration, healthy: bool) -> Duration {
+        const SHORTEST: Duration = Duration::from_millis(50);
+        if self.attempts.is_some() {
+            return self.interval;
+        }
+        if healthy {
+            SHORTEST
+        } else {
+            (waited / 40).max(SHORTEST)
+        }
+        .min(self.interval)
+    }
+}
+
+/// One look.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Attempt {
+    /// When it began, in milliseconds since the waiting began.
+    pub at_ms: u64,
+    /// How long it took.
+    pub took_ms: u64,
+    /// Whether it was good.
+    pub ok: bool,
+    /// What was seen.
+    pub saw: String,
+}
+
+/// A healthy app.
+#[derive(Debug)]
+pub struct Proof {
+    /// How many looks it took.
+    pub attempts: u32,
+    /// The last of them.
+    pub last: Vec<Attempt>,
+}
+
+impl Proof {
+    /// What the last look saw.
+    pub fn saw(&self) -> &str {
+        self.last.last().map_or("nothing", |attempt| &attempt.saw)
+    }
+}
+
+/// Why an app did not become healthy.
+#[derive(Debug)]
+pub enum Unhealthy {
+    /// Not within the time or the number of looks.
+    NotInTime(Proof),
+    /// The container does not exist any more.
+    Gone,
+    /// The container exited, was restarted or killed.
+    Crashed(Crash, Vec<Attempt>),
+    /// SIGINT or SIGTERM arrived.
+    Interrupted,
+    /// The engine could not be asked.
+    Engine(EngineError),
+}
+
+impl From<EngineError> for Unhealthy {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Interrupted { .. } => Self::Interrupted,
+            error => Self::Engine(error),
+        }
+    }
+}
+
+enum Event {
+    Seen(Seen),
+    Ended,
+}
+
+/// Looks until the target is healthy. A container is watched besides: its end is noticed
+/// within milliseconds, whatever a look is waiting for.
+///
+/// # Errors
+/// [`Unhealthy`].
+pub fn await_health(
+    engine: Option<&Engine>,
+    target: &Target,
+    patience: &Patience,
+) -> Result<Proof, Unhealthy> {
+    if let Some(crash) = &target.crash {
+        return Err(Unhealthy::Crashed(crash.clone(), Vec::new()));
+    }
+    let (sender, events) = channel();
+    let watched = engine.zip(target.id.as_deref());
+    let began = Instant::now();
+    Waiting {
+        watched,
+        target,
+        patience,
+        sender,
+        events,
+        began,
+        watch: None,
+        last: Vec::new(),
+        looks: 0,
+    }
+    .run()
+}
+
+/// Looks once, without watching the container.
+///
+/// # Errors
+/// What was seen instead of health.
+pub fn look_once(target: &Target) -> Result<String, String> {
+    target
+        .network
+        .as_ref()
+        .map_or(Ok(String::new()), NetworkLook::look)
+}
+
+struct Waiting<'a> {
+    watched: Option<(&'a Engine, &'a str)>,
+    target: &'a Target,
+    patience: &'a Patience,
+    sender: Sender<Event>,
+    events: Receiver<Event>,
+    began: Instant,
+    /// Started only when the first look was not good at once: an app that is healthy needs no watch.
+    watch: Option<Death>,
+    last: Vec<Attempt>,
+    looks: u32,
+}
+
+impl Waiting<'_> {
+    fn run(mut self) -> Result<Proof, Unhealthy> {
+        let mut good = 0;
+        loop {
+            let began = Instant::now();
+            let seen = self.look()?;
+            self.looks += 1;
+            good = if seen.is_ok() { good + 1 } else { 0 };
+            self.note(began, &seen);
+            if good >= self.patience.successes {
+                return Ok(self.proof());
+            }
+            let pause = self.patience.pause(self.began.elapsed(), good > 0);
+            if self.is_over(pause) {
+                return Err(Unhealthy::NotInTime(self.proof()));
+            }
+            self.start_watch()?;
+            self.wait(Instant::now() + pause)?;
+        }
+    }
+
+    fn is_over(&self, pause: Duration) -> bool {
+        match self.patience.attempts {
+            Some(allowed) => self.looks >= allowed,
+            None => self.began.elapsed() + pause >= self.patience.within,
+        }
+    }
+
+    fn start_watch(&mut self) -> Result<(), Unhealthy> {
+        if let (None, Some((engine, id))) = (&self.watch, self.watched) {
+            let ended = self.sender.clone();
+            let tell = move || drop(ended.send(Event::Ended));
+            self.watch = Some(engine.on_death(id, SINCE, tell)?);
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<Seen, Unhealthy> {
+        let Some(network) = self.target.network.clone() else {
+            return self.look_inside();
+        };
+        let sender = self.sender.clone();
+        std::thread::spawn(move || drop(sender.send(Event::Seen(network.look()))));
+        loop {
+            match self.events.recv_timeout(SLICE) {
+                Ok(Event::Seen(seen)) => return Ok(seen),
+                Ok(Event::Ended) => self.check()?,
+                Err(_) if interrupted() => return Err(Unhealthy::Interrupted),
+                Err(_) => self.start_watch()?,
+            }
+        }
+    }
+
+    fn look_inside(&self) -> Result<Seen, Unhealthy> {
+        let (engine, id) = self.watched.ok_or(Unhealthy::Gone)?;
+        if self.target.probe.docker_health {
+            return engines_word(engine, id)?.ok_or(Unhealthy::Gone);
+        }
+        let seen = run_inside(engine, id, &self.target.probe.exec, self.target.timeout)?;
+        if seen.is_err() {
+            self.check_only_state()?;
+        }
+        Ok(seen)
+    }
+
+    fn wait(&self, until: Instant) -> Result<(), Unhealthy> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            match self.events.recv_timeout(left.min(SLICE)) {
+                Ok(Event::Ended) => self.check()?,
+                Ok(Event::Seen(_)) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)
+                    if interrupted() =>
+                {
+                    return Err(Unhealthy::Interrupted);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The engine said that the main process ended: whatever it is now, it was not steady.
+    fn check(&self) -> Result<(), Unhealthy> {
+        let Some((engine, id)) = self.watched else {
+            return Ok(());
+        };
+        still_up(engine, id, &self.last)?;
+        let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
+        Err(Unhealthy::Crashed(
+            Crash::of(&container.state, container.restart_count),
+            self.last.clone(),
+        ))
+    }
+
+    fn check_only_state(&self) -> Result<(), Unhealthy> {
+        self.watched
+            .map_or(Ok(()), |(engine, id)| still_up(engine, id, &self.last))
+    }
+
+    fn note(&mut self, began: Instant, seen: &Seen) {
+        if self.last.len() == SHOWN {
+            self.last.remove(0);
+        }
+        self.last.push(Attempt {
+            at_ms: millis(began.duration_since(self.began)),
+            took_ms: millis(began.elapsed()),
+            ok: seen.is_ok(),
+            saw: seen.clone().unwrap_or_else(|problem| problem),
+        });
+    }
+
+    fn proof(self) -> Proof {
+        Proof {
+            attempts: self.looks,
+            last: self.last,
+        }
+    }
+}
+
+fn still_up(engine: &Engine, id: &str, last: &[Attempt]) -> Result<(), Unhealthy> {
+    let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
+    if container.state.up() {
+        return Ok(());
+    }
+    Err(Unhealthy::Crashed(
+        Crash::of(&container.state, container.restart_count),
+        last.to_vec(),
+    ))
+}

@@ -1,0 +1,39 @@
+//! What every step shares: one entry point, exit codes, the two streams, the engine, health and recipes.
+
+mod address;
+mod baton;
+mod cli;
+mod codes;
+mod docker;
+mod entry;
+mod health;
+mod lock;
+mod look;
+mod names;
+mod probe;
+mod publish;
+mod recipe;
+mod reference;
+mod report;
+mod signals;
+mod streams;
+mod text;
+mod time;
+
+pub use baton::Baton;
+pub use cli::{Common, EngineArgs, Identity};
+pub use codes::{Code, codes_help};
+pub use docker::{Container, Engine, EngineError, Image, Mount, Reply, State};
+pub use entry::{Failure, StepArgs, Verdict, main};
+pub use health::{Attempt, Patience, Proof, Target, Unhealthy, await_health, look_once};
+pub use lock::Lock;
+pub use names::{Name, Names};
+pub use probe::{Probe, ProbeArgs, StatusRange, path};
+pub use publish::Publish;
+pub use recipe::{APP_LABEL, CANDIDATE_LABEL, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe};
+pub use reference::{ImageRef, repository};
+pub use report::{Crash, NoEvidence};
+pub use signals::{interrupted, no_way_back};
+pub use streams::{progress, terminal_stderr, warn};
+pub use text::{printable, redact, secrets_of_options, tail};
+pub use time::{ago_unix, duration, millis};

@@ -1,0 +1,89 @@
+//! The recipe a candidate carries in its labels, from which promote makes the final container.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Container, ImageRef, Probe, Publish};
+
+/// Label of every container that the steps make: the app.
+pub const APP_LABEL: &str = "deploy-steps.app";
+/// Label of every container that the steps make: its [`Recipe`], as JSON.
+pub const RECIPE_LABEL: &str = "deploy-steps.recipe";
+/// Label of a promoted container: what it replaced, a [`Previous`] as JSON.
+pub const PREVIOUS_LABEL: &str = "deploy-steps.previous";
+/// Label of a promoted container: the id of the candidate it was made from.
+pub const CANDIDATE_LABEL: &str = "deploy-steps.candidate";
+
+/// All that is needed to make the container again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Recipe {
+    /// The image as it was asked for.
+    pub image: ImageRef,
+    /// The image's full id.
+    pub image_id: ImageRef,
+    /// The digest under which the image's repository knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The ports to publish when promoted.
+    #[serde(default)]
+    pub publish: Vec<Publish>,
+    /// The run options, word by word.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// The command, word by word; empty is the image's own.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The folder in which relative paths among the options are meant.
+    pub folder: String,
+    /// How health is looked at.
+    #[serde(default)]
+    pub probe: Probe,
+    /// The number of the deployment, such as a CI run's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploy_id: Option<u64>,
+}
+
+impl Recipe {
+    /// The recipe a container carries.
+    pub fn of(container: &Container) -> Option<Self> {
+        serde_json::from_str(container.label(RECIPE_LABEL)?).ok()
+    }
+
+    /// The recipe as a label's value.
+    pub fn label(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What a promoted container replaced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Previous {
+    /// The replaced container's image, as it was named.
+    pub image: String,
+    /// The image's full id.
+    pub image_id: String,
+    /// Its recipe, where the steps had made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
+}
+
+impl Previous {
+    /// What `container` says it replaced.
+    pub fn of(container: &Container) -> Option<Self> {
+        serde_json::from_str(container.label(PREVIOUS_LABEL)?).ok()
+    }
+
+    /// `container` as the previous release of whatever replaces it.
+    pub fn from(container: &Container) -> Self {
+        Self {
+            image: container.config.image.clone(),
+            image_id: container.image.clone(),
+            recipe: Recipe::of(container),
+        }
+    }
+
+    /// As a label's value.
+    pub fn label(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

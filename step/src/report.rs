@@ -1,0 +1,130 @@
+//! The shape of every report, successful or not, and its JSON Schema.
+
+use std::time::Instant;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{Code, State, millis};
+
+#[derive(Serialize, JsonSchema)]
+struct Success<'a, R> {
+    step: &'a str,
+    /// Always true.
+    ok: bool,
+    #[serde(flatten)]
+    body: &'a R,
+    /// The whole step, in milliseconds.
+    took_ms: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Failed<'a, E> {
+    step: &'a str,
+    /// Always false.
+    ok: bool,
+    error: ErrorBody<'a>,
+    #[serde(flatten)]
+    evidence: &'a E,
+    /// The whole step, in milliseconds.
+    took_ms: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ErrorBody<'a> {
+    /// The exit code.
+    code: u8,
+    /// The code's stable name.
+    kind: String,
+    /// What happened, to what.
+    message: &'a str,
+    /// What to do.
+    hint: &'a str,
+}
+
+/// No evidence beyond the error itself.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct NoEvidence {}
+
+/// How a container ended.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Crash {
+    /// The engine's word: `exited`, `restarting`, `running` again, …
+    pub status: String,
+    /// The main process's exit code.
+    pub exit_code: i64,
+    /// Ended by the kernel for want of memory.
+    pub oom_killed: bool,
+    /// How often the engine has restarted it.
+    pub restarts: u32,
+}
+
+impl Crash {
+    /// What the engine says of the container's end.
+    pub fn of(state: &State, restarts: u32) -> Self {
+        Self {
+            status: state.status.clone(),
+            exit_code: state.exit_code,
+            oom_killed: state.oom_killed,
+            restarts,
+        }
+    }
+}
+
+pub(crate) fn success<R: Serialize>(step: &str, body: &R, started: Instant) -> String {
+    line(&Success {
+        step,
+        ok: true,
+        body,
+        took_ms: millis(started.elapsed()),
+    })
+}
+
+pub(crate) fn failure<E: Serialize>(
+    step: &str,
+    code: Code,
+    message: &str,
+    hint: &str,
+    evidence: &E,
+    started: Instant,
+) -> String {
+    let error = ErrorBody {
+        code: code.number(),
+        kind: code.kind(),
+        message,
+        hint,
+    };
+    line(&Failed {
+        step,
+        ok: false,
+        error,
+        evidence,
+        took_ms: millis(started.elapsed()),
+    })
+}
+
+fn line(report: &impl Serialize) -> String {
+    serde_json::to_string(report).unwrap_or_else(|error| {
+        let message = format!("the report could not be written as JSON: {error}");
+        json!({"ok": false, "error": {"code": 1, "kind": "unexpected", "message": message}})
+            .to_string()
+    })
+}
+
+/// The JSON Schema of a step's stdout.
+pub(crate) fn schema<R: JsonSchema, E: JsonSchema>(step: &str) -> String {
+    let title = format!("report of {step}");
+    // Inlined, because references would point at the root and not into `oneOf`.
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let success = settings
+        .clone()
+        .into_generator()
+        .into_root_schema_for::<Success<'_, R>>();
+    let failure = settings
+        .into_generator()
+        .into_root_schema_for::<Failed<'_, E>>();
+    json!({"title": title, "oneOf": [success, failure]}).to_string()
+}

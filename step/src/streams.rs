@@ -1,0 +1,40 @@
+//! The two streams: one JSON line on stdout, sentences for people on stderr.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Silences [`progress`] for the rest of the process.
+pub(crate) fn be_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// One line of progress on stderr, unless `--quiet`. A broken stderr is not an error:
+/// the person is gone, the work goes on.
+pub fn progress(line: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        warn(line);
+    }
+}
+
+/// One line on stderr, always.
+pub fn warn(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Whether progress goes to a terminal that a person may be watching.
+pub fn terminal_stderr() -> bool {
+    !QUIET.load(Ordering::Relaxed) && io::stderr().is_terminal()
+}
+
+/// The one line on stdout. `##[` is written with an escape: a CI runner that prints the
+/// line would read it as a command anywhere in it (actions/runner, ActionCommand.cs).
+///
+/// # Errors
+/// When stdout does not take the line.
+pub(crate) fn report(json: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{}", json.replace("##[", "\\u0023#["))?;
+    stdout.flush()
+}

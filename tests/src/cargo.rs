@@ -1,0 +1,105 @@
+//! Builds what the tests run: the steps, and the static demo application that goes into images.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, anyhow, ensure};
+
+use crate::stage;
+
+/// The path of the demo application, statically linked; built once per process.
+///
+/// It has a target folder of its own, as its flags would make every other build start over.
+pub fn demo_app() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, || {
+        let host = host_triple()?;
+        let target = target_dir()?.join("demo-app");
+        let mut build = cargo();
+        build
+            .args(["build", "--release", "-p", "tests", "--bin", "demo-app"])
+            .args(["--target", &host, "--target-dir"])
+            .arg(&target)
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env("RUSTFLAGS", "-C target-feature=+crt-static")
+            .env("CARGO_PROFILE_RELEASE_LTO", "false");
+        finish(build)?;
+        Ok(target.join(host).join("release/demo-app"))
+    })
+}
+
+/// The folder of the step binaries of this workspace, fresh; built once per process.
+pub fn steps() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, || {
+        let folder = bin_dir()?;
+        let mut build = cargo();
+        build
+            .args(["build", "--workspace", "--bins", "--target-dir"])
+            .arg(target_dir()?);
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        finish(build)?;
+        Ok(folder)
+    })
+}
+
+/// The root folder of this workspace.
+pub fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+fn once(
+    cell: &'static OnceLock<Result<PathBuf, String>>,
+    build: impl FnOnce() -> anyhow::Result<PathBuf>,
+) -> anyhow::Result<&'static Path> {
+    cell.get_or_init(|| build().map_err(|error| format!("{error:#}")))
+        .as_deref()
+        .map_err(|error| anyhow!("{error}"))
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace()).stdin(Stdio::null());
+    if stage::inside() {
+        cargo.arg("--offline");
+    }
+    cargo
+}
+
+fn finish(mut build: Command) -> anyhow::Result<()> {
+    let out = build.output().context("cargo could not be started")?;
+    let said = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success(), "cargo build failed: {said}");
+    Ok(())
+}
+
+fn host_triple() -> anyhow::Result<String> {
+    let out = cargo().arg("-vV").output()?;
+    String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .context("`cargo -vV` names no host")
+}
+
+// Test programs lie in a folder `deps` beside the binaries, xtask among the binaries.
+fn bin_dir() -> anyhow::Result<PathBuf> {
+    let exe = env::current_exe()?;
+    let folder = exe.parent().context("this program lies in no folder")?;
+    let beside = folder.parent().filter(|_| folder.ends_with("deps"));
+    Ok(beside.unwrap_or(folder).to_owned())
+}
+
+// Found by the tag that cargo leaves in each target folder, wherever CARGO_TARGET_DIR has put it.
+fn target_dir() -> anyhow::Result<PathBuf> {
+    let bins = bin_dir()?;
+    let found = bins
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").exists());
+    Ok(found.map_or_else(|| workspace().join("target"), Path::to_owned))
+}

@@ -1,0 +1,11 @@
+//! The stage of the end-to-end tests: a real engine, a registry, a demo application and a load meter.
+
+pub mod cargo;
+pub mod docker;
+pub mod fault;
+pub mod image;
+pub mod load;
+pub mod process;
+pub mod registry;
+pub mod stage;
+pub mod steps;

@@ -1,0 +1,83 @@
+//! One request on one new connection, with one deadline over all of it.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::{Answer, Kind};
+
+/// Sends `head` to `addr` and reads the answer until it is whole, at the latest until `end`.
+pub(super) fn send(addr: SocketAddr, head: &str, end: Instant) -> Answer {
+    let mut seen = Vec::new();
+    let kind = match exchange(addr, head, end, &mut seen) {
+        Ok(answer) => return answer,
+        Err(error) => kind_of(&error, &seen),
+    };
+    Answer::Failed { kind }
+}
+
+fn exchange(addr: SocketAddr, head: &str, end: Instant, seen: &mut Vec<u8>) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&addr, left(end)?)?;
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(left(end)?))?;
+    stream.write_all(head.as_bytes())?;
+    let mut chunk = [0; 4096];
+    loop {
+        stream.set_read_timeout(Some(left(end)?))?;
+        let n = stream.read(&mut chunk)?;
+        seen.extend_from_slice(&chunk[..n]);
+        if let Some(answer) = parse(seen, n == 0)? {
+            return Ok(answer);
+        }
+        if n == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn left(end: Instant) -> io::Result<Duration> {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    Ok(left)
+}
+
+// A body without a length ends with the connection.
+fn parse(seen: &[u8], closed: bool) -> io::Result<Option<Answer>> {
+    let text = String::from_utf8_lossy(seen);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return Ok(None);
+    };
+    let no_http = || io::Error::from(ErrorKind::InvalidData);
+    let code = head.split(' ').nth(1).ok_or_else(no_http)?;
+    let status: u16 = code.parse().map_err(|_| no_http())?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let wanted = name.eq_ignore_ascii_case("content-length");
+        wanted.then(|| value.trim().parse::<usize>().ok())?
+    });
+    if !length.map_or(closed, |length| body.len() >= length) {
+        return Ok(None);
+    }
+    Ok(Some(if (200..300).contains(&status) {
+        let body = body.to_owned();
+        Answer::Ok { status, body }
+    } else {
+        let kind = Kind::BadStatus;
+        Answer::Failed { kind }
+    }))
+}
+
+fn kind_of(error: &io::Error, seen: &[u8]) -> Kind {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Kind::Refused,
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Kind::Timeout,
+        ErrorKind::UnexpectedEof if seen.is_empty() => Kind::Empty,
+        ErrorKind::UnexpectedEof
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe => Kind::Reset,
+        _ => Kind::Other,
+    }
+}

@@ -1,0 +1,112 @@
+//! What happens inside the private namespaces: start an engine, run the command, hand on its exit code.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use super::{STAGE, command};
+use crate::process::{code_of, run_within, scrub};
+
+// All that would lead the CLI to another engine than the stage's own.
+const ELSEWHERE: [&str; 5] = [
+    "DOCKER_CONTEXT",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+    "DOCKER_API_VERSION",
+];
+
+/// Runs `argv` with an engine of its own in the folder `dir` and returns its exit code.
+///
+/// To be called only in fresh pid, network and mount namespaces: they end the engine when this ends.
+pub fn inner(dir: &Path, argv: &[OsString]) -> anyhow::Result<i32> {
+    must("ip", &["link", "set", "lo", "up"])?;
+    // An engine that sees the system's containerd would run its containers there, outside of the stage.
+    if Path::new("/run/containerd").exists() {
+        must("mount", &["-t", "tmpfs", "tmpfs", "/run/containerd"])?;
+    }
+    let host = format!("unix://{}/docker.sock", dir.display());
+    let mut engine = start_engine(dir, &host)?;
+    wait_for_engine(&mut engine, dir, &host)?;
+
+    let mut command = command(argv)?;
+    for name in ELSEWHERE {
+        command.env_remove(name);
+    }
+    let status = scrub(&mut command)
+        .env("DOCKER_HOST", host)
+        // Logins are kept here, not in the home folder of whoever runs this.
+        .env("DOCKER_CONFIG", dir.join("config"))
+        .env(STAGE, dir)
+        .status()
+        .with_context(|| format!("{} could not be started", argv[0].display()))?;
+    Ok(code_of(status))
+}
+
+fn must(program: &str, args: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new(program).args(args).status();
+    let done = status.with_context(|| format!("`{program}` could not be started"))?;
+    ensure!(done.success(), "`{program} {}` failed", args.join(" "));
+    Ok(())
+}
+
+fn start_engine(dir: &Path, host: &str) -> anyhow::Result<Child> {
+    // The system's own settings are not for this engine, and might contradict its flags.
+    let config = dir.join("daemon.json");
+    fs::write(&config, "{}")?;
+    let log = File::create(dir.join("log"))?;
+    // From the root, as the engine's own default: relative to our cgroup it could not be found again.
+    let name = dir.file_name().context("the stage's folder has no name")?;
+    let parent = Path::new("/").join(name);
+    Command::new("dockerd")
+        .arg("--config-file")
+        .arg(config)
+        .arg("--data-root")
+        .arg(dir.join("data"))
+        .arg("--exec-root")
+        .arg(dir.join("exec"))
+        .arg("--pidfile")
+        .arg(dir.join("pid"))
+        .args(["-H", host, "--exec-opt", "native.cgroupdriver=cgroupfs"])
+        .arg("--cgroup-parent")
+        .arg(parent)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .context("`dockerd` could not be started")
+}
+
+fn wait_for_engine(engine: &mut Child, dir: &Path, host: &str) -> anyhow::Result<()> {
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        let mut ask = Command::new("docker");
+        ask.args(["-H", host, "version", "--format", "{{.Server.Version}}"]);
+        for name in ELSEWHERE {
+            ask.env_remove(name);
+        }
+        let asked = run_within(&mut ask, None, Duration::from_secs(10));
+        if asked.is_ok_and(|run| run.code == 0) {
+            return Ok(());
+        }
+        if let Some(status) = engine.try_wait()? {
+            bail!("the engine ended at once ({status}):\n{}", last_lines(dir));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    bail!(
+        "the engine did not answer within 60 s:\n{}",
+        last_lines(dir)
+    )
+}
+
+fn last_lines(dir: &Path) -> String {
+    let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(10)..].join("\n")
+}

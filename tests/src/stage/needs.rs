@@ -1,0 +1,103 @@
+//! The programs that a stage takes, and how they get onto this machine.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::geteuid;
+
+use super::Ground;
+
+// A program, and the package that holds it.
+type Need = (&'static str, &'static str);
+
+const ALWAYS: [Need; 3] = [
+    ("docker-registry", "docker-registry"),
+    ("nft", "nftables"),
+    ("ip", "iproute2"),
+];
+const PRIVATE: [Need; 5] = [
+    ("dockerd", "docker.io"),
+    ("docker", "docker.io"),
+    ("iptables", "iptables"),
+    ("unshare", "util-linux"),
+    ("setpriv", "util-linux"),
+];
+
+/// Sees to it that everything is there for a stage on `ground`; one sentence when something is missing.
+pub(super) fn provide(ground: Ground, install: bool) -> anyhow::Result<()> {
+    let missing = missing(ground);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = list(&missing, |it| it.0);
+    let packages = list(&missing, |it| it.1);
+    if find("apt-get").is_none() {
+        bail!("missing here: {names}; install them (on Debian they are in {packages})");
+    }
+    if !install {
+        bail!("missing here: {names}; run this again with --install, or install {packages}");
+    }
+    ensure!(
+        geteuid().is_root(),
+        "missing here: {names}; only root can install {packages}: run this as root"
+    );
+    apt_get(&["update"])?;
+    apt_install(&packages)?;
+    // Newer releases keep the client in a package of its own.
+    if self::missing(ground).iter().any(|it| it.0 == "docker") {
+        apt_install("docker-cli")?;
+    }
+    let still = self::missing(ground);
+    ensure!(
+        still.is_empty(),
+        "still missing after the installation: {}; install them by hand",
+        list(&still, |it| it.0)
+    );
+    Ok(())
+}
+
+/// Where programs are looked for: PATH, and the folders for administrators that some users' PATH lacks.
+pub(super) fn path() -> OsString {
+    let mut path = env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    path
+}
+
+fn find(program: &str) -> Option<std::path::PathBuf> {
+    which::which_in(program, Some(path()), "/").ok()
+}
+
+fn missing(ground: Ground) -> Vec<Need> {
+    let private = PRIVATE.iter().filter(|_| ground == Ground::Private);
+    let all = ALWAYS.iter().chain(private);
+    all.filter(|it| find(it.0).is_none()).copied().collect()
+}
+
+fn list(needs: &[Need], what: fn(&Need) -> &'static str) -> String {
+    let mut names: Vec<&str> = needs.iter().map(what).collect();
+    names.dedup();
+    names.join(" ")
+}
+
+fn apt_install(packages: &str) -> anyhow::Result<()> {
+    let mut args = vec!["install", "-y", "--no-install-recommends"];
+    args.extend(packages.split(' '));
+    apt_get(&args)
+}
+
+// What it says goes to stderr: stdout belongs to the command that is going to run.
+fn apt_get(args: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new("apt-get")
+        .args(args)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(io::stderr().as_fd().try_clone_to_owned()?)
+        .status()
+        .context("`apt-get` could not be started")?;
+    ensure!(status.success(), "`apt-get {}` failed", args.join(" "));
+    Ok(())
+}

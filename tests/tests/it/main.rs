@@ -1,0 +1,3 @@
+//! The end-to-end tests, by topic; run them with `cargo xtask test`, which brings the engine.
+
+mod stage;

@@ -1,0 +1,36 @@
+//! `cargo xtask test`: builds here, where there is a network, and runs the tests where there is an engine.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use tests::{cargo, stage};
+use xshell::{Shell, cmd};
+
+use crate::{code, flags, show};
+
+impl flags::Test {
+    pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
+        // First, as it is the quickest to fail.
+        stage::prepare(self.install)?;
+        let builds = [
+            cmd!(sh, "cargo build --workspace --bins"),
+            cmd!(sh, "cargo test --workspace --no-run"),
+        ];
+        for build in builds {
+            let code = show(build)?;
+            if code != 0 {
+                return Ok(ExitCode::from(code));
+            }
+        }
+        cargo::demo_app()?;
+        // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
+        let manifest = cargo::workspace().join("Cargo.toml");
+        let test = ["cargo", "test", "--offline", "--manifest-path"].map(OsString::from);
+        let argv: Vec<OsString> = test
+            .into_iter()
+            .chain([manifest.into()])
+            .chain(self.args)
+            .collect();
+        Ok(ExitCode::from(code(stage::run(&argv, self.install)?)))
+    }
+}
