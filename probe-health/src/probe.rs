@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Attempt, Baton, Container, Engine, Proof, Recipe, Target, Unhealthy, await_health, progress,
+    Attempt, Baton, By, Container, Engine, Proof, Recipe, Target, Unhealthy, await_health, progress,
 };
 
 use crate::args::Args;
@@ -24,7 +24,7 @@ pub(crate) struct Report {
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(url) = &args.url {
-        let target = Target::url(url, &args.probe(), &args.how.header, args.how.timeout);
+        let target = Target::url(url, &args.how.looking(args.probe()));
         progress(&format!("probe-health: waiting for {}", target.shown));
         let proof = await_health(None, &target, &args.patience())
             .map_err(|why| failure(&target.shown, why, None))?;
@@ -60,7 +60,8 @@ fn probe(
         .as_ref()
         .map(|recipe| recipe.probe.clone())
         .unwrap_or_default());
-    let target = Target::container(container, &probe, &args.how.header, args.how.timeout, false);
+    let looking = args.how.looking(probe.clone());
+    let target = Target::container(container, &looking, By::HostPort);
     let target = target.map_err(|why| Failure::NoAddress(name.to_owned(), why))?;
     progress(&format!(
         "probe-health: waiting for {name} at {}",

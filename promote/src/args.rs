@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use step::{Baton, Common, Identity, Patience, Probe, ProbeArgs, Recipe, StepArgs, duration};
+use step::{Baton, Common, Identity, Looking, Patience, ProbeArgs, Recipe, StepArgs, duration};
 
 /// Put the proven candidate in the live container's place.
 ///
@@ -54,12 +54,12 @@ impl StepArgs for Args {
 
 impl Args {
     /// How to look: flags first, then what the previous step did, then the container's recipe.
-    pub(crate) fn probe(&self, recipe: Option<&Recipe>) -> Probe {
+    pub(crate) fn looking(&self, recipe: Option<&Recipe>) -> Looking {
         let handed = self.baton.probe.clone().unwrap_or_default();
         let carried = recipe
             .map(|recipe| recipe.probe.clone())
             .unwrap_or_default();
-        self.how.probe().or(&handed).or(&carried)
+        self.how.looking(self.how.probe().or(&handed).or(&carried))
     }
 
     pub(crate) fn patience(&self) -> Patience {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use step::{Container, Patience, Recipe, Target, Unhealthy, await_health, look_once, progress};
+use step::{
+    By, Container, Looking, Patience, Recipe, Target, Unhealthy, await_health, look_once, progress,
+};
 
 use crate::failure::Failure;
 use crate::ports;
@@ -34,13 +36,7 @@ pub(crate) fn check(
             "{name} carries no recipe: start-candidate has not made it"
         ));
     };
-    let target = Target::container(
-        candidate,
-        &args.probe(Some(&recipe)),
-        &args.how.header,
-        args.how.timeout,
-        false,
-    );
+    let target = Target::container(candidate, &args.looking(Some(&recipe)), By::HostPort);
     let target =
         target.map_err(|why| Failure::NoCandidate(format!("{name} cannot be probed: {why}")))?;
     progress(&format!(
@@ -75,14 +71,11 @@ pub(crate) fn check(
 /// Whether the live container passes the same look; if not, a rollback need not ask it to.
 pub(crate) fn is_healthy(promotion: &Promotion<'_>, live: &Container) -> bool {
     let args = promotion.args;
-    let probe = args.probe(Recipe::of(live).as_ref());
-    let target = Target::container(
-        live,
-        &probe,
-        &args.how.header,
-        Duration::from_secs(1),
-        false,
-    );
+    let looking = Looking {
+        timeout: Duration::from_secs(1),
+        ..args.looking(Recipe::of(live).as_ref())
+    };
+    let target = Target::container(live, &looking, By::HostPort);
     live.state.up() && target.is_ok_and(|target| look_once(&target).is_ok())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use step::{Attempt, Container, Crash, Patience, Target, Unhealthy, await_health, progress};
+use step::{Attempt, By, Container, Crash, Patience, Target, Unhealthy, await_health, progress};
 
 use crate::failure::Evidence;
 use crate::promote::Promotion;
@@ -23,8 +23,8 @@ impl Swapping<'_> {
         } = self.promotion;
         let gone = || Trouble::not_started("the new container vanished".to_owned());
         let next = engine.container(&self.next)?.ok_or_else(gone)?;
-        let probe = args.probe(Some(&self.recipe));
-        let target = Target::container(&next, &probe, &args.how.header, args.how.timeout, true);
+        let looking = args.looking(Some(&self.recipe));
+        let target = Target::container(&next, &looking, By::OwnAddress);
         let target = target.map_err(|why| self.unhealthy(&next, &why, None, Vec::new()))?;
         progress(&format!(
             "promote: waiting for {} at {}",
@@ -70,11 +70,11 @@ impl Swapping<'_> {
     /// Healthy on its own address is not yet healthy for clients.
     pub(crate) fn prove_port(&self) -> Result<(), Trouble> {
         let args = self.promotion.args;
-        let probe = args.probe(Some(&self.recipe));
-        let Some(publish) = watched_port(&self.recipe, probe.port) else {
+        let looking = args.looking(Some(&self.recipe));
+        let Some(publish) = watched_port(&self.recipe, looking.probe.port) else {
             return Ok(());
         };
-        let target = Target::host_port(publish, &probe, &args.how.header, args.how.timeout);
+        let target = Target::host_port(publish, &looking);
         let Err(Unhealthy::NotInTime(proof)) =
             await_health(None, &target, &Patience::of(PORT_WITHIN))
         else {
@@ -103,8 +103,8 @@ impl Swapping<'_> {
         let old = engine.container(id).map_err(|error| error.to_string())?;
         let old = old.ok_or_else(|| format!("{} does not exist any more", names.live))?;
         let recipe = step::Recipe::of(&old);
-        let probe = args.probe(recipe.as_ref().or(Some(&self.recipe)));
-        let target = Target::container(&old, &probe, &args.how.header, args.how.timeout, false)?;
+        let looking = args.looking(recipe.as_ref().or(Some(&self.recipe)));
+        let target = Target::container(&old, &looking, By::HostPort)?;
         let healthy = await_health(Some(engine), &target, &args.patience());
         healthy
             .map(drop)

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use step::{
-    Container, Mount, Previous, Publish, Recipe, Reply, Target, printable, progress, redact, warn,
+    Container, Looking, Mount, Previous, Publish, Recipe, Reply, Target, printable, progress,
+    redact, warn,
 };
 
 use crate::drain::{Drained, drain};
@@ -49,11 +50,14 @@ impl<'a> Swapping<'a> {
         next: String,
     ) -> Self {
         let args = promotion.args;
-        let probe = args.probe(Some(&recipe));
+        let looking = args.looking(Some(&recipe));
         let up = old.as_ref().is_some_and(|old| old.state.up());
-        let watched = watched_port(&recipe, probe.port).filter(|_| up);
-        let target = watched
-            .map(|publish| Target::host_port(publish, &probe, &args.how.header, WATCHER_TIMEOUT));
+        let watched = watched_port(&recipe, looking.probe.port).filter(|_| up);
+        let looking = Looking {
+            timeout: WATCHER_TIMEOUT,
+            ..looking
+        };
+        let target = watched.map(|publish| Target::host_port(publish, &looking));
         let watcher = Watcher::start(target);
         Self {
             promotion,

@@ -66,7 +66,7 @@ where
     R: Serialize + JsonSchema,
     F: Failure,
 {
-    let started = Instant::now();
+    let mut started = Instant::now();
     let mut args = match A::try_parse() {
         Ok(args) => args,
         Err(error) => return usage(&error),
@@ -89,6 +89,10 @@ where
         Ok(Some(Received::Baton(baton))) => args.fill(&baton),
         Ok(None) => {}
         Err(error) => return failed(&step, error, started),
+    }
+    // Waiting for the step before is not this step's time.
+    if args.common().from.is_some() {
+        started = Instant::now();
     }
     if let Err(missing) = args.check() {
         return usage(&A::command().error(ErrorKind::MissingRequiredArgument, missing));

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::docker::Death;
-use crate::look::{HttpLook, NetworkLook, Seen, engines_word, run_inside};
-use crate::{Container, Crash, Engine, EngineError, Probe, address, interrupted, millis};
+use crate::look::{NetworkLook, Seen, engines_word, run_inside};
+use crate::{Crash, Engine, EngineError, Target, interrupted, millis};
 
 /// How many of the last attempts a report shows.
 const SHOWN: usize = 5;
@@ -17,149 +17,6 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// How far back the engine is asked for the container's end: to before it was last inspected.
 const SINCE: Duration = Duration::from_millis(500);
-
-/// What is looked at, and how.
-#[derive(Debug)]
-pub struct Target {
-    /// The container's full id, where it is a container.
-    id: Option<String>,
-    /// How the container had ended already when it was inspected.
-    crash: Option<Crash>,
-    network: Option<NetworkLook>,
-    probe: Probe,
-    timeout: Duration,
-    /// The address or other place that is asked, for people.
-    pub shown: String,
-}
-
-impl Target {
-    /// A container, at its own address first (`own_first`) or at the host port it publishes first.
-    ///
-    /// # Errors
-    /// Why there is no address to ask.
-    pub fn container(
-        container: &Container,
-        probe: &Probe,
-        headers: &[(String, String)],
-        timeout: Duration,
-        own_first: bool,
-    ) -> Result<Self, String> {
-        let id = Some(container.id.clone());
-        let crash =
-            (!container.state.up()).then(|| Crash::of(&container.state, container.restart_count));
-        let inside = probe.docker_health || !probe.exec.is_empty();
-        if inside {
-            let shown = if probe.docker_health {
-                "its HEALTHCHECK"
-            } else {
-                "a program inside"
-            };
-            return Ok(Self {
-                id,
-                crash,
-                network: None,
-                probe: probe.clone(),
-                timeout,
-                shown: shown.to_owned(),
-            });
-        }
-        let port = probe_port(container, probe)?;
-        let own = address::own(container, port);
-        let published = address::published(container, port);
-        let found = if own_first {
-            own.or(published)
-        } else {
-            published.or(own)
-        };
-        let at = found.ok_or_else(|| {
-            format!(
-                "port {port} of the container is neither published nor reachable from this machine"
-            )
-        })?;
-        let look = if probe.tcp {
-            NetworkLook::Tcp(at, timeout)
-        } else {
-            let scheme = if probe.https { "https" } else { "http" };
-            let url = format!("{scheme}://{at}{}", probe.path());
-            NetworkLook::Http(Box::new(HttpLook::new(url, probe, headers, timeout)))
-        };
-        let shown = if probe.tcp {
-            at.to_string()
-        } else {
-            format!("{at}{}", probe.path())
-        };
-        Ok(Self {
-            id,
-            crash,
-            network: Some(look),
-            probe: probe.clone(),
-            timeout,
-            shown,
-        })
-    }
-
-    /// Any URL, without a container behind it that could be watched.
-    pub fn url(url: &str, probe: &Probe, headers: &[(String, String)], timeout: Duration) -> Self {
-        let look = HttpLook::new(url.to_owned(), probe, headers, timeout);
-        Self {
-            id: None,
-            crash: None,
-            network: Some(NetworkLook::Http(Box::new(look))),
-            probe: probe.clone(),
-            timeout,
-            shown: crate::printable(url, 200),
-        }
-    }
-
-    /// The published port `publish` of this machine, asked the way `probe` says; a program
-    /// inside or a HEALTHCHECK cannot be asked through a port, so a connection must do.
-    pub fn host_port(
-        publish: &crate::Publish,
-        probe: &Probe,
-        headers: &[(String, String)],
-        timeout: Duration,
-    ) -> Self {
-        let at = address::host_side(publish);
-        let look = if probe.tcp || probe.docker_health || !probe.exec.is_empty() {
-            NetworkLook::Tcp(at, timeout)
-        } else {
-            let scheme = if probe.https { "https" } else { "http" };
-            let url = format!("{scheme}://{at}{}", probe.path());
-            NetworkLook::Http(Box::new(HttpLook::new(url, probe, headers, timeout)))
-        };
-        Self {
-            id: None,
-            crash: None,
-            network: Some(look),
-            probe: probe.clone(),
-            timeout,
-            shown: at.to_string(),
-        }
-    }
-}
-
-/// The port to ask: the one named, else the first one published on a port of its own, else the only exposed one.
-fn probe_port(container: &Container, probe: &Probe) -> Result<u16, String> {
-    let recipe = crate::Recipe::of(container)
-        .map(|recipe| recipe.publish)
-        .unwrap_or_default();
-    let first = recipe.first().map(|publish| publish.container);
-    let bound = || {
-        container
-            .network_settings
-            .bound()
-            .first()
-            .map(|publish| publish.container)
-    };
-    if let Some(port) = probe.port.or(first).or_else(bound) {
-        return Ok(port);
-    }
-    match container.config.exposed()[..] {
-        [only] => Ok(only),
-        [] => Err("the container neither publishes nor exposes a port".to_owned()),
-        _ => Err("the container exposes several ports".to_owned()),
-    }
-}
 
 /// How long to go on looking, and how often.
 #[derive(Clone, Debug)]
@@ -368,10 +225,15 @@ impl Waiting<'_> {
 
     fn look_inside(&self) -> Result<Seen, Unhealthy> {
         let (engine, id) = self.watched.ok_or(Unhealthy::Gone)?;
-        if self.target.probe.docker_health {
+        if self.target.looking.probe.docker_health {
             return engines_word(engine, id)?.ok_or(Unhealthy::Gone);
         }
-        let seen = run_inside(engine, id, &self.target.probe.exec, self.target.timeout)?;
+        let seen = run_inside(
+            engine,
+            id,
+            &self.target.looking.probe.exec,
+            self.target.looking.timeout,
+        )?;
         if seen.is_err() {
             self.check_only_state()?;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::Agent;
 
-use crate::{Engine, EngineError, Probe, printable};
+use crate::{Engine, EngineError, Looking, Probe, printable};
 
 const BODY_READ: u64 = 64 << 10;
 /// A connection closed sooner than this was accepted by docker-proxy for an app that is not there.
@@ -32,14 +32,10 @@ pub(crate) struct HttpLook {
 
 impl HttpLook {
     /// Neither proxies from the environment nor redirects are followed: both would ask somebody else.
-    pub(crate) fn new(
-        url: String,
-        probe: &Probe,
-        headers: &[(String, String)],
-        timeout: Duration,
-    ) -> Self {
+    pub(crate) fn new(url: String, looking: &Looking) -> Self {
+        let probe = &looking.probe;
         let config = Agent::config_builder()
-            .timeout_global(Some(timeout))
+            .timeout_global(Some(looking.timeout))
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
@@ -58,7 +54,7 @@ impl HttpLook {
         Self {
             agent: config.build().into(),
             url,
-            headers: headers.iter().cloned().chain(host).collect(),
+            headers: looking.headers.iter().cloned().chain(host).collect(),
             probe: probe.clone(),
         }
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::duration;
+use crate::{Looking, duration};
 
 /// How health is looked at; what is absent is the default (GET /health answers 200 to 299).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -198,6 +198,17 @@ impl ProbeArgs {
             tcp: self.tcp,
             exec: exec.split_whitespace().map(str::to_owned).collect(),
             docker_health: self.docker_health,
+        }
+    }
+}
+
+impl ProbeArgs {
+    /// How to look for `probe`.
+    pub fn looking(&self, probe: Probe) -> Looking {
+        Looking {
+            probe,
+            headers: self.header.clone(),
+            timeout: self.timeout,
         }
     }
 }

@@ -1,0 +1,140 @@
+//! What is looked at, and where it is asked.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::look::{HttpLook, NetworkLook};
+use crate::{Container, Crash, Probe, Publish, Recipe, address, printable};
+
+/// What healthy means, with what must not be written into labels or reports.
+#[derive(Clone, Debug)]
+pub struct Looking {
+    /// What healthy means.
+    pub probe: Probe,
+    /// Request headers, which may be secret.
+    pub headers: Vec<(String, String)>,
+    /// Longest time for one look.
+    pub timeout: Duration,
+}
+
+/// Which of a container's addresses is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The port the engine published on this machine, which works wherever the engine runs.
+    HostPort,
+    /// The container's own address, which nothing else can answer for.
+    OwnAddress,
+}
+
+/// One place to look at.
+#[derive(Debug)]
+pub struct Target {
+    /// The container's full id, where it is a container.
+    pub(crate) id: Option<String>,
+    /// How the container had ended already when it was inspected.
+    pub(crate) crash: Option<Crash>,
+    /// What is asked over the network; `None` for a program inside or a HEALTHCHECK.
+    pub(crate) network: Option<NetworkLook>,
+    pub(crate) looking: Looking,
+    /// The place, for people.
+    pub shown: String,
+}
+
+impl Target {
+    /// A container, at the one address or, where it has no such, at the other.
+    ///
+    /// # Errors
+    /// Why there is no address to ask.
+    pub fn container(container: &Container, looking: &Looking, by: By) -> Result<Self, String> {
+        let probe = &looking.probe;
+        let crashed = !container.state.up();
+        let mut target = Self {
+            id: Some(container.id.clone()),
+            crash: crashed.then(|| Crash::of(&container.state, container.restart_count)),
+            network: None,
+            looking: looking.clone(),
+            shown: container.name().to_owned(),
+        };
+        if crashed || probe.docker_health || !probe.exec.is_empty() {
+            return Ok(target);
+        }
+        let port = port(container, probe)?;
+        let own = address::own(container, port);
+        let published = address::published(container, port);
+        let found = match by {
+            By::OwnAddress => own.or(published),
+            By::HostPort => published.or(own),
+        };
+        let at = found.ok_or_else(|| {
+            format!(
+                "port {port} of the container is neither published nor reachable from this machine"
+            )
+        })?;
+        (target.network, target.shown) = (Some(looking.network(at)), looking.shown(at));
+        Ok(target)
+    }
+
+    /// Any URL, without a container behind it that could be watched.
+    pub fn url(url: &str, looking: &Looking) -> Self {
+        let look = NetworkLook::Http(Box::new(HttpLook::new(url.to_owned(), looking)));
+        Self::without_container(look, looking, printable(url, 200))
+    }
+
+    /// A published port of this machine. A program inside or a HEALTHCHECK cannot be asked
+    /// through a port, so a connection must do.
+    pub fn host_port(publish: &Publish, looking: &Looking) -> Self {
+        let at = address::host_side(publish);
+        Self::without_container(looking.network(at), looking, looking.shown(at))
+    }
+
+    fn without_container(look: NetworkLook, looking: &Looking, shown: String) -> Self {
+        Self {
+            id: None,
+            crash: None,
+            network: Some(look),
+            looking: looking.clone(),
+            shown,
+        }
+    }
+}
+
+impl Looking {
+    fn only_connects(&self) -> bool {
+        self.probe.tcp || self.probe.docker_health || !self.probe.exec.is_empty()
+    }
+
+    fn network(&self, at: SocketAddr) -> NetworkLook {
+        if self.only_connects() {
+            return NetworkLook::Tcp(at, self.timeout);
+        }
+        let scheme = if self.probe.https { "https" } else { "http" };
+        let url = format!("{scheme}://{at}{}", self.probe.path());
+        NetworkLook::Http(Box::new(HttpLook::new(url, self)))
+    }
+
+    fn shown(&self, at: SocketAddr) -> String {
+        if self.only_connects() {
+            at.to_string()
+        } else {
+            format!("{at}{}", self.probe.path())
+        }
+    }
+}
+
+/// The port to ask: the one named, else the first that is or will be published, else the only exposed one.
+fn port(container: &Container, probe: &Probe) -> Result<u16, String> {
+    let planned = Recipe::of(container)
+        .map(|recipe| recipe.publish)
+        .unwrap_or_default();
+    let bound = container.network_settings.bound();
+    let first = planned
+        .first()
+        .or(bound.first())
+        .map(|publish| publish.container);
+    match (probe.port.or(first), &container.config.exposed()[..]) {
+        (Some(port), _) => Ok(port),
+        (None, [only]) => Ok(*only),
+        (None, []) => Err("the container neither publishes nor exposes a port".to_owned()),
+        (None, _) => Err("the container exposes several ports".to_owned()),
+    }
+}
