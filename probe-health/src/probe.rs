@@ -70,7 +70,7 @@ fn probe(
     let proof = await_health(Some(engine), &target, &args.patience());
     let proof = proof.map_err(|why| failure(name, why, Some((engine, container))))?;
     progress(&format!(
-        "probe-health: {name} is healthy after {} attempts",
+        "probe-health: {name} is healthy at look {}",
         proof.attempts
     ));
     let (app, live) = (args.identity.app.clone(), args.identity.live().cloned());

@@ -87,12 +87,18 @@ fn host_triple() -> anyhow::Result<String> {
         .context("`cargo -vV` names no host")
 }
 
+/// The variable that tells a program inside a stage where the binaries lie.
+pub(crate) const BIN_DIR: &str = "DEPLOY_STEPS_BIN_DIR";
+
 // Test programs lie in a folder `deps` beside the binaries, xtask among the binaries.
-fn bin_dir() -> anyhow::Result<PathBuf> {
+pub(crate) fn bin_dir() -> anyhow::Result<PathBuf> {
     let exe = env::current_exe()?;
     let folder = exe.parent().context("this program lies in no folder")?;
     let beside = folder.parent().filter(|_| folder.ends_with("deps"));
-    Ok(beside.unwrap_or(folder).to_owned())
+    // A stage runs a copy of the program that began it, which lies beside nothing.
+    let copied = env::var_os(BIN_DIR)
+        .filter(|_| env::var_os(stage::STAGE).as_deref() == Some(folder.as_os_str()));
+    Ok(copied.map_or_else(|| beside.unwrap_or(folder).to_owned(), PathBuf::from))
 }
 
 // Found by the tag that cargo leaves in each target folder, wherever CARGO_TARGET_DIR has put it.

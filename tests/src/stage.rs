@@ -20,6 +20,7 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::cargo;
 use crate::process::{code_of, run_within, scrub};
 use folder::Folder;
 pub use inner::inner;
@@ -124,6 +125,7 @@ fn private(argv: &[OsString]) -> anyhow::Result<i32> {
         .arg("--")
         .args(argv)
         .env("PATH", needs::path())
+        .env(cargo::BIN_DIR, cargo::bin_dir()?)
         .spawn()
         .context("the private stage could not be started")?;
     let code = watch(&mut child, &signal);

@@ -1,7 +1,11 @@
 //! Everything one does with this workspace: `cargo xtask --help`.
 
+mod demo;
+mod deploy;
 mod flags;
+mod interrupt;
 mod lint;
+mod pipeline;
 mod stage;
 mod test;
 
@@ -27,6 +31,9 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<ExitCode> {
     let sh = Shell::new()?;
     match Xtask::parse().task {
+        Task::Deploy(task) => task.run(&sh),
+        Task::Rollback(task) => task.run(&sh),
+        Task::Demo(task) => task.run(&sh),
         Task::Lint(task) => task.run(&sh),
         Task::Test(task) => task.run(&sh),
         Task::Stage(task) => task.run(),

@@ -1,0 +1,141 @@
+//! The five steps as child processes, the way a shell script would run them, with the fallback and one report.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use serde_json::Value;
+use tests::process::{self, code_of};
+use xshell::{Shell, cmd};
+
+use crate::flags::Pipeline;
+use crate::interrupt;
+
+/// Exit code of a prune that could not remove everything, which never undoes a deployment.
+const NOT_REMOVED: i32 = 50;
+
+/// The report of a whole pipeline, one line on stdout.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// `deploy` or `rollback`.
+    pub(crate) pipeline: &'static str,
+    /// Whether the release is live.
+    pub(crate) ok: bool,
+    pub(crate) app: String,
+    /// That of the step that failed, else 0.
+    pub(crate) exit_code: i32,
+    /// The step that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failed_step: Option<&'static str>,
+    /// Every step's own report, in order; `null` where a step printed none (a usage error).
+    pub(crate) steps: Vec<Value>,
+    /// The report of the step that cleared away after a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fallback: Option<Value>,
+    pub(crate) took_ms: u64,
+}
+
+/// One step of a pipeline: its program and its flags.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) args: Vec<String>,
+}
+
+/// Runs steps, each fed with the report of the one before.
+pub(crate) struct Runner<'a> {
+    pub(crate) sh: &'a Shell,
+    /// The folder with the step programs.
+    pub(crate) programs: PathBuf,
+    pub(crate) flags: &'a Pipeline,
+}
+
+impl Runner<'_> {
+    /// Runs `steps` until one fails; then the candidate that this run started is removed.
+    pub(crate) fn run(&self, pipeline: &'static str, steps: Vec<Step>) -> anyhow::Result<Report> {
+        interrupt::forward_to_children()?;
+        let began = Instant::now();
+        let mut report = Report {
+            pipeline,
+            ok: true,
+            app: self.flags.app.clone(),
+            exit_code: 0,
+            failed_step: None,
+            steps: Vec::new(),
+            fallback: None,
+            took_ms: 0,
+        };
+        for step in steps {
+            let (code, said) = self.step(&step, report.steps.last())?;
+            report.steps.push(said);
+            // The release is live by then: what prune left behind is in its report.
+            let done = code == 0 || (step.name == "prune-app" && code == NOT_REMOVED);
+            if !done {
+                (report.ok, report.exit_code, report.failed_step) = (false, code, Some(step.name));
+                report.fallback = self.fall_back(&report.steps)?;
+                break;
+            }
+        }
+        report.took_ms = u64::try_from(began.elapsed().as_millis())?;
+        Ok(report)
+    }
+
+    /// Only the very candidate that was started here: another deployment's stays.
+    fn fall_back(&self, reports: &[Value]) -> anyhow::Result<Option<Value>> {
+        let id = reports
+            .iter()
+            .find_map(|report| report["candidate_id"].as_str());
+        let Some(id) = id else {
+            return Ok(None);
+        };
+        let args = ["--candidate", "--candidate-id", id].map(str::to_owned);
+        let clear = Step {
+            name: "prune-app",
+            args: [self.flags.identity(), self.flags.prune(), args.to_vec()].concat(),
+        };
+        Ok(Some(self.step(&clear, None)?.1))
+    }
+
+    /// Runs one step; its stderr is ours, its stdout its report.
+    fn step(&self, step: &Step, previous: Option<&Value>) -> anyhow::Result<(i32, Value)> {
+        let Self {
+            sh,
+            programs,
+            flags,
+        } = self;
+        let program = programs.join(step.name);
+        ensure!(
+            program.is_file(),
+            "{} is missing: give the folder of the steps with --steps",
+            program.display()
+        );
+        let args = step.args.iter();
+        let common = flags.common();
+        let from = previous.map(|_| "--from=-");
+        // A command of xshell's own would either echo stdout or swallow stderr.
+        let mut command: Command = cmd!(sh, "{program} {common...} {from...} {args...}").into();
+        let stdin = if previous.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        };
+        if flags.sealed {
+            process::scrub(&mut command).stderr(Stdio::null());
+        }
+        let mut child = command
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{} could not be started", program.display()))?;
+        let _forwarding = interrupt::Child::of(&child);
+        if let (Some(mut stdin), Some(previous)) = (child.stdin.take(), previous) {
+            // A step that ends without reading has said why by its exit code.
+            let _ = writeln!(stdin, "{previous}");
+        }
+        let output = child.wait_with_output()?;
+        let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        Ok((code_of(output.status), report))
+    }
+}
