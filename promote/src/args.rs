@@ -18,6 +18,12 @@ pub(crate) struct Args {
     pub(crate) identity: Identity,
     #[command(flatten)]
     pub(crate) how: ProbeArgs,
+    /// Lead new connections to the candidate while the live container is replaced: if possible, always, or never
+    #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
+    pub(crate) bridge: BridgeMode,
+    /// Fail (48) if the port did not answer for longer than this; the release is live all the same
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) max_gap: Option<Duration>,
     /// How long the new container may take to be healthy
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) within: Duration,
@@ -35,6 +41,17 @@ pub(crate) struct Args {
     /// What the previous step handed on: the very container it probed, and how.
     #[arg(skip)]
     pub(crate) baton: Baton,
+}
+
+/// Whether a bridge is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum BridgeMode {
+    /// If this user may change packet rules; else the port is closed for a moment, and the report says why
+    Auto,
+    /// Or fail (44) before anything is touched
+    Require,
+    /// Never
+    Off,
 }
 
 impl StepArgs for Args {

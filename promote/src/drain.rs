@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use step::{Container, Publish, progress};
 
-use crate::sockets::in_flight;
+use crate::sockets::{Connections, connections};
 
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -15,39 +15,45 @@ pub(crate) struct Drained {
     pub(crate) waited: Duration,
     /// `tcp_info`, or `unknown` where the connections could not be seen.
     pub(crate) by: &'static str,
+    /// Connections that are still open, with nothing asked on them or past the limit.
+    pub(crate) open: usize,
 }
 
 /// Waits until no request is in flight on the container's `ports`, at most `limit`.
 pub(crate) fn drain(container: &Container, publish: &[Publish], limit: Duration) -> Drained {
     let ports: Vec<u16> = publish.iter().map(|publish| publish.container).collect();
     let began = Instant::now();
+    let mut drained = Drained {
+        waited: Duration::ZERO,
+        by: "tcp_info",
+        open: 0,
+    };
     let mut quiet = 0;
     while container.state.up() && !ports.is_empty() {
-        match in_flight(container.state.pid, &ports) {
+        let seen = match connections(container.state.pid, &ports) {
+            Ok(seen) => seen,
             Err(error) => {
                 progress(&format!(
                     "promote: requests in flight cannot be seen ({error}), so they are not waited for"
                 ));
-                return Drained {
-                    waited: began.elapsed(),
-                    by: "unknown",
-                };
+                drained.by = "unknown";
+                break;
             }
-            // Twice, because a request may arrive in the very millisecond of the last answer.
-            Ok(0) if quiet > 0 => break,
-            Ok(0) => quiet += 1,
-            Ok(_) => quiet = 0,
+        };
+        let Connections { open, in_flight } = seen;
+        (drained.open, quiet) = (open, if in_flight == 0 { quiet + 1 } else { 0 });
+        // Twice, because a request may arrive in the very millisecond of the last answer.
+        if quiet > 1 {
+            break;
         }
         if began.elapsed() >= limit {
             progress(&format!(
-                "promote: requests are still in flight after {limit:?}"
+                "promote: {in_flight} requests are still in flight after {limit:?}"
             ));
             break;
         }
         thread::sleep(PAUSE);
     }
-    Drained {
-        waited: began.elapsed(),
-        by: "tcp_info",
-    }
+    drained.waited = began.elapsed();
+    drained
 }

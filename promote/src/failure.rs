@@ -1,5 +1,7 @@
 //! Every way a promotion can fail.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{Attempt, Code, Crash, EngineError, Verdict};
@@ -25,6 +27,15 @@ pub(crate) enum Failure {
     PortTaken { port: u16, evidence: Box<Evidence> },
     #[error("the new container would differ from the candidate in its {0}; nothing was touched")]
     NotVerified(String),
+    #[error("no bridge is possible: {0}; nothing was touched")]
+    NoBridge(String),
+    #[error("{live} is live, but the port did not answer for {gap_ms} ms, longer than the {} ms allowed", .allowed.as_millis())]
+    GapTooLong {
+        live: String,
+        gap_ms: u64,
+        allowed: Duration,
+        evidence: Box<Evidence>,
+    },
     #[error("{message}{}", undone(.evidence))]
     Unhealthy {
         message: String,
@@ -102,6 +113,14 @@ impl step::Failure for Failure {
                 Code::NotVerified,
                 "an env file or another input changed since: start a new candidate and probe it",
             ),
+            Self::NoBridge(_) => Verdict::new(
+                Code::NoBridge,
+                "run it as root (or allow `sudo -n nft`) with nftables installed, or give --bridge auto",
+            ),
+            Self::GapTooLong { .. } => Verdict::new(
+                Code::GapTooLong,
+                "the release is live and healthy; see swap, and --bridge require",
+            ),
             Self::Unhealthy { .. } => Verdict::new(
                 Code::RolledBackUnhealthy,
                 "the candidate was healthy, the final container was not: compare last_attempts and log; remove the candidate with prune-app --candidate",
@@ -119,6 +138,7 @@ impl step::Failure for Failure {
     fn evidence(self) -> Evidence {
         match self {
             Self::PortTaken { evidence, .. }
+            | Self::GapTooLong { evidence, .. }
             | Self::Unhealthy { evidence, .. }
             | Self::NotStarted { evidence, .. }
             | Self::RollbackFailed { evidence, .. } => *evidence,
@@ -128,6 +148,7 @@ impl step::Failure for Failure {
             | Self::Interrupted(_)
             | Self::NoCandidate(_)
             | Self::Locked(_)
+            | Self::NoBridge(_)
             | Self::NotVerified(_) => Evidence::default(),
         }
     }

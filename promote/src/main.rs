@@ -1,14 +1,19 @@
 //! Put the proven candidate in the live container's place.
 
+mod alias;
 mod args;
+mod bridge;
 mod drain;
 mod failure;
+mod forwarder;
 mod ports;
 mod preflight;
 mod promote;
 mod proof;
+mod readiness;
 mod replacement;
 mod rollback;
+mod ruleset;
 mod situation;
 mod sockets;
 mod swap;
@@ -18,5 +23,5 @@ mod watcher;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(promote::run)
+    forwarder::requested().unwrap_or_else(|| step::main(promote::run))
 }

@@ -7,8 +7,8 @@ use step::{
 };
 
 use crate::failure::Failure;
-use crate::ports;
 use crate::promote::Promotion;
+use crate::{alias, ports};
 
 /// The candidate was healthy a moment ago; it is given this long to show it again.
 const ONCE_MORE: Duration = Duration::from_secs(5);
@@ -66,6 +66,24 @@ pub(crate) fn check(
         }),
         None => Ok(recipe),
     }
+}
+
+/// Gives the candidate the app's name where clients may call it by that, and proves it once more.
+pub(crate) fn share_name(
+    promotion: &Promotion<'_>,
+    candidate: Container,
+    live: &Container,
+) -> Result<Container, Failure> {
+    let engine = &promotion.engine;
+    if !alias::share_name(engine, &candidate, live)? {
+        return Ok(candidate);
+    }
+    let name = candidate.name().to_owned();
+    let again = engine.container(&candidate.id)?;
+    let again =
+        again.ok_or_else(|| Failure::NoCandidate(format!("{name} does not exist any more")))?;
+    check(promotion, &again, Some(live))?;
+    Ok(again)
 }
 
 /// Whether the live container passes the same look; if not, a rollback need not ask it to.

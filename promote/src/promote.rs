@@ -10,8 +10,10 @@ use step::{
 };
 
 use crate::args::Args;
-use crate::failure::Failure;
+use crate::bridge;
+use crate::failure::{Evidence, Failure};
 use crate::preflight;
+use crate::readiness::{Ready, make_ready, serve_again};
 use crate::replacement;
 use crate::situation::{Course, Situation};
 use crate::swap::{Outcome, Swapping};
@@ -89,24 +91,29 @@ impl Promotion<'_> {
             live, candidate, ..
         } = situation;
         let Some(candidate) = candidate else {
+            bridge::remove_stray(self.live);
             return self.nothing_to_promote(live);
         };
         let recipe = preflight::check(self, &candidate, live.as_ref())?;
         let next = replacement::create(self, &recipe, Some(&candidate), live.as_ref())?;
-        if let Err(failure) =
-            preflight::same(self, &candidate, &next).and_then(|()| self.still_wanted())
-        {
-            self.engine.remove_with_volumes(&[&next])?;
-            return Err(failure);
-        }
+        let ready = preflight::same(self, &candidate, &next)
+            .and_then(|()| make_ready(self, candidate, &recipe, live.as_ref()))
+            .and_then(|ready| self.still_wanted().map(|()| ready));
+        let Ready { candidate, bridge } = match ready {
+            Ok(ready) => ready,
+            Err(failure) => {
+                self.engine.remove_with_volumes(&[&next])?;
+                return Err(failure);
+            }
+        };
         no_way_back();
         let was_healthy = live
             .as_ref()
             .is_some_and(|live| preflight::is_healthy(self, live));
-        let mut swapping = Swapping::new(self, recipe, live, Some(candidate), next);
+        let mut swapping = Swapping::new(self, recipe, live, Some(candidate), next).with(bridge);
         swapping.old_was_healthy = was_healthy;
         let outcome = swapping.at_the_rename()?;
-        Ok(self.report(outcome, false))
+        self.report(outcome, false)
     }
 
     fn still_wanted(&self) -> Result<(), Failure> {
@@ -140,7 +147,7 @@ impl Promotion<'_> {
                 };
                 Ok(Report {
                     changed: false,
-                    ..self.report(done, false)
+                    ..self.report(done, false)?
                 })
             }
             Some(live) => Err(Failure::NoCandidate(format!(
@@ -179,7 +186,8 @@ impl Promotion<'_> {
             }
             up
         });
-        let mut swapping = Swapping::new(self, carried, old, candidate, String::new());
+        let bridge = serve_again(self, candidate.as_ref(), &carried);
+        let mut swapping = Swapping::new(self, carried, old, candidate, String::new()).with(bridge);
         let outcome = match next_up {
             Some(next) => {
                 swapping.next = next.id;
@@ -187,7 +195,7 @@ impl Promotion<'_> {
             }
             None => swapping.at_the_creation()?,
         };
-        Ok(self.report(outcome, true))
+        self.report(outcome, true)
     }
 
     fn finish(&self, situation: Situation) -> Result<Report, Failure> {
@@ -205,10 +213,11 @@ impl Promotion<'_> {
         let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
         let next = live.map(|live| live.id).unwrap_or_default();
         let outcome = Swapping::new(self, recipe, old, candidate, next).at_the_port()?;
-        Ok(self.report(outcome, true))
+        bridge::remove_stray(self.live);
+        self.report(outcome, true)
     }
 
-    fn report(&self, outcome: Outcome, carried_on: bool) -> Report {
+    fn report(&self, outcome: Outcome, carried_on: bool) -> Result<Report, Failure> {
         let Outcome {
             container_id,
             recipe,
@@ -216,13 +225,30 @@ impl Promotion<'_> {
             swap,
             left_over,
         } = outcome;
+        let gap = swap.as_ref().map_or(0, |swap| swap.longest_gap_ms);
+        if let Some(allowed) = self
+            .args
+            .max_gap
+            .filter(|allowed| u128::from(gap) > allowed.as_millis())
+        {
+            let evidence = Box::new(Evidence {
+                swap,
+                ..Evidence::default()
+            });
+            return Err(Failure::GapTooLong {
+                live: self.names.live.clone(),
+                gap_ms: gap,
+                allowed,
+                evidence,
+            });
+        }
         let named = |previous: &Previous| {
             previous
                 .recipe
                 .as_ref()
                 .map(|recipe| recipe.image.to_string())
         };
-        Report {
+        Ok(Report {
             container_id,
             deploy_id: recipe.deploy_id,
             changed: true,
@@ -241,6 +267,6 @@ impl Promotion<'_> {
                 digest: recipe.digest,
                 ..Baton::default()
             },
-        }
+        })
     }
 }

@@ -10,7 +10,7 @@ use crate::swap::{Swapping, watched_port};
 use crate::trouble::Trouble;
 
 /// How long the new container may take to answer through the host port once it is healthy.
-const PORT_WITHIN: Duration = Duration::from_secs(10);
+const PORT_WITHIN: Duration = Duration::from_secs(3);
 
 impl Swapping<'_> {
     /// The new container is healthy on its own address.
@@ -69,6 +69,9 @@ impl Swapping<'_> {
 
     /// Healthy on its own address is not yet healthy for clients.
     pub(crate) fn prove_port(&self) -> Result<(), Trouble> {
+        if let Some(bridge) = &self.bridge {
+            bridge.close();
+        }
         let args = self.promotion.args;
         let looking = args.looking(Some(&self.recipe));
         let Some(publish) = watched_port(&self.recipe, looking.probe.port) else {
@@ -104,7 +107,7 @@ impl Swapping<'_> {
         let old = old.ok_or_else(|| format!("{} does not exist any more", names.live))?;
         let recipe = step::Recipe::of(&old);
         let looking = args.looking(recipe.as_ref().or(Some(&self.recipe)));
-        let target = Target::container(&old, &looking, By::HostPort)?;
+        let target = Target::container(&old, &looking, By::OwnAddress)?;
         let healthy = await_health(Some(engine), &target, &args.patience());
         healthy
             .map(drop)

@@ -11,7 +11,12 @@ impl Swapping<'_> {
     /// Undoes the swap and tells how that went.
     pub(crate) fn roll_back(mut self, mut trouble: Trouble) -> Failure {
         progress(&format!("promote: rolling back: {}", trouble.message));
+        // Whatever was proven on the port did not hold: until the old one serves, the candidate does.
+        if let Some(bridge) = &self.bridge {
+            bridge.reopen();
+        }
         let undone = self.undo();
+        self.end_bridge(undone.is_ok());
         trouble.evidence.swap = self.measured();
         match undone {
             Ok(()) => {
@@ -66,6 +71,19 @@ impl Swapping<'_> {
         } else {
             Ok(())
         }
+    }
+
+    /// What the candidate has begun to answer it finishes; without an old container it goes on serving.
+    fn end_bridge(&mut self, old_serves: bool) {
+        let Some(bridge) = self.bridge.take() else {
+            return;
+        };
+        if !old_serves {
+            bridge.leave();
+            return;
+        }
+        bridge.close();
+        self.drain_candidate();
     }
 
     fn by_hand(&self) -> String {

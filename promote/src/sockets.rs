@@ -21,25 +21,34 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 /// count as about to send its request.
 const JUST_CONNECTED_MS: u32 = 1000;
 
-/// How many connections to `ports` have a request in flight, in the network of the process `pid`.
+/// Connections of a container's clients.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Connections {
+    /// All that are open.
+    pub(crate) open: usize,
+    /// Those with a request in flight.
+    pub(crate) in_flight: usize,
+}
+
+/// The connections to `ports`, in the network of the process `pid`.
 ///
 /// # Errors
 /// Without the right to enter that network (root, or CAP_SYS_ADMIN and CAP_SYS_PTRACE).
-pub(crate) fn in_flight(pid: i32, ports: &[u16]) -> io::Result<usize> {
+pub(crate) fn connections(pid: i32, ports: &[u16]) -> io::Result<Connections> {
     let ports = ports.to_vec();
     // A thread of its own: one that has changed its network is of no other use.
     let count = thread::spawn(move || {
         let network = File::open(format!("/proc/{pid}/ns/net"))?;
         move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
-        let open = [AF_INET, AF_INET6].into_iter().map(connections);
+        let open = [AF_INET, AF_INET6].into_iter().map(of_family);
         let open = open.collect::<io::Result<Vec<_>>>()?;
-        let to_ports = |c: &&InetResponse| ports.contains(&c.header.socket_id.source_port);
-        Ok(open
-            .iter()
-            .flatten()
-            .filter(to_ports)
-            .filter(|c| is_in_flight(c))
-            .count())
+        let all = open.iter().flatten();
+        let clients = all.filter(|c| ports.contains(&c.header.socket_id.source_port));
+        let add = |sum: Connections, c: &InetResponse| Connections {
+            open: sum.open + 1,
+            in_flight: sum.in_flight + usize::from(is_in_flight(c)),
+        };
+        Ok(clients.fold(Connections::default(), add))
     });
     count
         .join()
@@ -63,7 +72,7 @@ fn client_spoke_last(info: &TcpInfo) -> bool {
     !answered || info.last_data_recv < info.last_data_sent
 }
 
-fn connections(family: u8) -> io::Result<Vec<InetResponse>> {
+fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;

@@ -7,6 +7,7 @@ use step::{
     redact, warn,
 };
 
+use crate::bridge::Bridge;
 use crate::drain::{Drained, drain};
 use crate::failure::Failure;
 use crate::promote::Promotion;
@@ -36,8 +37,14 @@ pub(crate) struct Swapping<'a> {
     pub(crate) next: String,
     /// Whether a rollback may ask the old container to be healthy.
     pub(crate) old_was_healthy: bool,
+    pub(crate) bridge: Option<Bridge>,
+    /// Whether there was one, even if it is gone by now.
+    bridged: bool,
+    /// Why there is no bridge.
+    pub(crate) bridge_off_because: Option<String>,
     watcher: Watcher,
     drained: Option<Drained>,
+    candidate_drained: Option<Drained>,
 }
 
 impl<'a> Swapping<'a> {
@@ -67,8 +74,22 @@ impl<'a> Swapping<'a> {
             next,
             old_was_healthy: true,
             watcher,
+            bridge: None,
+            bridged: false,
+            bridge_off_because: None,
             drained: None,
+            candidate_drained: None,
         }
+    }
+
+    /// Takes a bridge, or the reason why there is none.
+    pub(crate) fn with(mut self, bridge: Result<Bridge, String>) -> Self {
+        self.bridged = bridge.is_ok();
+        match bridge {
+            Ok(bridge) => self.bridge = Some(bridge),
+            Err(why) => self.bridge_off_because = Some(why),
+        }
+        self
     }
 
     /// From the first touch of the live container on.
@@ -132,6 +153,12 @@ impl<'a> Swapping<'a> {
         } = self.promotion;
         if let Some(old) = self.old.as_ref().filter(|old| old.state.running) {
             self.drained = Some(drain(old, &self.recipe.publish, args.drain));
+            if self.bridge.as_ref().is_some_and(Bridge::is_lost) {
+                return Err(Trouble::not_started(format!(
+                    "{} ended during the swap",
+                    names.candidate
+                )));
+            }
             progress(&format!("promote: stopping {}", names.old));
             engine.stop(&old.id, args.stop_timeout)?;
         }
@@ -182,6 +209,9 @@ impl<'a> Swapping<'a> {
         if let Err(trouble) = done {
             return Err(self.roll_back(trouble));
         }
+        if self.bridge.is_some() {
+            self.drain_candidate();
+        }
         let left_over = self.clear_away();
         let swap = self.measured();
         progress(&format!(
@@ -201,14 +231,46 @@ impl<'a> Swapping<'a> {
     pub(crate) fn measured(&mut self) -> Option<Swap> {
         let seen = self.watcher.finish();
         self.old.as_ref()?;
-        Some(match &self.drained {
-            Some(drained) => Swap {
-                drained_ms: step::millis(drained.waited),
-                drained_by: drained.by,
-                ..seen
-            },
-            None => seen,
+        let waited = |drained: &Option<Drained>| {
+            drained
+                .as_ref()
+                .map_or(0, |drained| step::millis(drained.waited))
+        };
+        Some(Swap {
+            bridge: if self.bridged { "on" } else { "off" },
+            bridge_off_because: self.bridge_off_because.clone(),
+            drained_ms: waited(&self.drained),
+            candidate_drained_ms: waited(&self.candidate_drained),
+            drained_by: self
+                .drained
+                .as_ref()
+                .map_or("unknown", |drained| drained.by),
+            ..seen
         })
+    }
+
+    /// Waits for what the bridge has led to the candidate; idle connections are closed by the
+    /// app's own shutdown.
+    pub(crate) fn drain_candidate(&mut self) {
+        let Promotion {
+            engine,
+            args,
+            names,
+            ..
+        } = self.promotion;
+        let Some(candidate) = &self.candidate else {
+            return;
+        };
+        let drained = drain(candidate, &self.recipe.publish, args.drain);
+        if drained.open > 0
+            && let Err(error) = engine.stop(&candidate.id, args.stop_timeout)
+        {
+            warn(&format!(
+                "promote: {} did not stop: {error}",
+                names.candidate
+            ));
+        }
+        self.candidate_drained = Some(drained);
     }
 
     /// The deployment is done; what cannot be removed is said, and found by the next promotion.

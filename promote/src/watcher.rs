@@ -17,6 +17,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct Swap {
     /// `on` while new connections were led to the candidate, else `off`.
     pub(crate) bridge: &'static str,
+    /// Why there was no bridge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bridge_off_because: Option<String>,
     /// How many requests were sent, each over a new connection.
     pub(crate) probes: u32,
     /// How many of them were not answered healthily.
@@ -25,6 +28,8 @@ pub(crate) struct Swap {
     pub(crate) longest_gap_ms: u64,
     /// How long the old container was given to finish requests in flight.
     pub(crate) drained_ms: u64,
+    /// How long the candidate was given to finish what the bridge had led to it.
+    pub(crate) candidate_drained_ms: u64,
     /// How the requests in flight were known: `tcp_info`, or `unknown` without the right to look.
     pub(crate) drained_by: &'static str,
 }
@@ -46,11 +51,7 @@ impl Watcher {
     pub(crate) fn finish(&mut self) -> Swap {
         self.stop.store(true, Ordering::Relaxed);
         let seen = self.thread.take().and_then(|thread| thread.join().ok());
-        Swap {
-            bridge: "off",
-            drained_by: "unknown",
-            ..seen.unwrap_or_default()
-        }
+        seen.unwrap_or_default()
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn published(container: &Container, port: u16) -> Option<SocketAddr> 
 }
 
 /// Where this machine reaches a published port.
-pub(crate) fn host_side(publish: &Publish) -> SocketAddr {
+pub fn host_side(publish: &Publish) -> SocketAddr {
     let everywhere = IpAddr::from(Ipv4Addr::LOCALHOST);
     SocketAddr::new(publish.address.unwrap_or(everywhere), publish.host)
 }

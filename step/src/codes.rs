@@ -71,6 +71,8 @@ pub enum Code {
     PortTaken = 46,
     /// the new container would not be what was verified
     NotVerified = 47,
+    /// the release is live, but the gap was longer than allowed
+    GapTooLong = 48,
     /// something could not be removed (the rest was)
     NotRemoved = 50,
 }

@@ -14,8 +14,8 @@ use xshell::Shell;
 use crate::{Code, EngineArgs, Verdict};
 
 pub use call::Reply;
-pub(crate) use events::Death;
-pub use objects::{Container, Image, Mount, State};
+pub use events::Death;
+pub use objects::{Attachment, Container, Image, Mount, State};
 
 /// The engine, reached through its CLI; `docker` or a compatible one.
 #[derive(Debug)]

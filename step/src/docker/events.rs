@@ -11,7 +11,8 @@ use super::call::end_group;
 use super::{Engine, EngineError};
 
 /// Watches one container until dropped.
-pub(crate) struct Death {
+#[derive(Debug)]
+pub struct Death {
     child: Child,
 }
 
@@ -19,7 +20,10 @@ impl Engine {
     /// Calls `on_end` once per line of the event stream, that is each time the container's main
     /// process ends (docker says `die`, podman `died`), from `since` before now on. When the
     /// stream ends by itself nothing more is called.
-    pub(crate) fn on_death(
+    ///
+    /// # Errors
+    /// When the CLI cannot be run.
+    pub fn on_death(
         &self,
         id: &str,
         since: Duration,

@@ -1,7 +1,7 @@
 //! What `docker inspect` says of containers and images, as far as the steps read it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Deserializer};
 
@@ -188,12 +188,29 @@ pub struct Attachment {
     ip_address: String,
     #[serde(rename = "IPPrefixLen")]
     prefix: u8,
+    /// Further names there; older engines add the beginning of the container's id.
+    #[serde(deserialize_with = "nullable")]
+    pub aliases: Vec<String>,
+    #[serde(rename = "IPAMConfig", deserialize_with = "nullable")]
+    ipam: Ipam,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ipam {
+    #[serde(rename = "IPv4Address")]
+    ipv4: String,
 }
 
 impl Attachment {
     /// Address and prefix length, where the engine gave one.
     pub fn address(&self) -> Option<(IpAddr, u8)> {
         Some((self.ip_address.parse().ok()?, self.prefix))
+    }
+
+    /// The IPv4 address that was asked for, where one was.
+    pub fn fixed_address(&self) -> Option<IpAddr> {
+        self.ipam.ipv4.parse().ok()
     }
 }
 
@@ -336,6 +353,23 @@ impl Container {
     /// The name, without the engine's leading slash.
     pub fn name(&self) -> &str {
         self.name.trim_start_matches('/')
+    }
+
+    /// Its own address for `port`, where this machine has a direct route to it.
+    pub fn own_address(&self, port: u16) -> Option<SocketAddr> {
+        crate::address::own(self, port)
+    }
+
+    /// The length of the subnet's prefix around its address `ip`.
+    pub fn prefix_of(&self, ip: IpAddr) -> Option<u8> {
+        let mut places = self
+            .network_settings
+            .networks
+            .values()
+            .filter_map(Attachment::address);
+        places
+            .find(|(address, _)| *address == ip)
+            .map(|(_, prefix)| prefix)
     }
 
     /// A label of the container (the image's included).

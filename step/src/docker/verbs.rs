@@ -236,6 +236,28 @@ impl Engine {
         Ok(())
     }
 
+    /// Takes a container off a network.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn disconnect(&self, network: &str, id: &str) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(cmd!(sh, "{cli} network disconnect {network} {id}").into())?
+            .success()?;
+        Ok(())
+    }
+
+    /// Puts a container on a network, with options as for `docker network connect`.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn connect(&self, network: &str, id: &str, options: &[String]) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(cmd!(sh, "{cli} network connect {options...} {network} {id}").into())?
+            .success()?;
+        Ok(())
+    }
+
     /// Changes a container's restart policy.
     ///
     /// # Errors

@@ -1,0 +1,45 @@
+//! Clients that call the app by its name: on networks of the user's own the candidate gets that name too.
+
+use step::{Attachment, Container, Engine, EngineError};
+
+/// Gives the candidate the live container's name, where it shares a network with it on which the
+/// engine resolves names. Returns whether anything was done; then the candidate's addresses have changed.
+///
+/// The engine can only do it by taking the candidate off the network for a moment, which breaks
+/// the candidate's own connections there: it must be proven once more.
+pub(crate) fn share_name(
+    engine: &Engine,
+    candidate: &Container,
+    live: &Container,
+) -> Result<bool, EngineError> {
+    let mut done = false;
+    for (network, place) in &candidate.network_settings.networks {
+        let resolves = !matches!(network.as_str(), "bridge" | "podman" | "host" | "none");
+        let shared = live.network_settings.networks.contains_key(network);
+        if !resolves || !shared || place.aliases.iter().any(|alias| alias == live.name()) {
+            continue;
+        }
+        engine.disconnect(network, &candidate.id)?;
+        engine.connect(
+            network,
+            &candidate.id,
+            &options(candidate, place, live.name()),
+        )?;
+        done = true;
+    }
+    Ok(done)
+}
+
+/// What the candidate had on that network, and the name besides.
+fn options(candidate: &Container, place: &Attachment, name: &str) -> Vec<String> {
+    let own = place
+        .aliases
+        .iter()
+        .filter(|alias| !candidate.id.starts_with(alias.as_str()));
+    let aliases = own
+        .map(String::as_str)
+        .chain([name])
+        .map(|alias| format!("--alias={alias}"));
+    let fixed = place.fixed_address().map(|ip| format!("--ip={ip}"));
+    aliases.chain(fixed).collect()
+}

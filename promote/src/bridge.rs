@@ -1,0 +1,319 @@
+//! The bridge: while the live container is replaced, new connections on its ports go to the candidate.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use step::{Container, Death, Engine, Looking, Name, Nft, Publish, Target, look_once, warn};
+
+use crate::forwarder::Forwarder;
+use crate::ports;
+use crate::ruleset::{self, Lane, Place};
+
+/// A bridge that carries traffic; dropped, it goes.
+pub(crate) struct Bridge {
+    nft: Nft,
+    container: Name,
+    script: String,
+    lanes: Vec<Lane>,
+    stands: bool,
+    /// Set when the candidate ended under the bridge, which went with it.
+    lost: Arc<AtomicBool>,
+    _watch: Death,
+    forwarders: Vec<Forwarder>,
+}
+
+impl Bridge {
+    /// Builds it and proves it by connections through the host ports.
+    ///
+    /// # Errors
+    /// Why there can be none, as a sentence; then nothing is left of it.
+    pub(crate) fn build(
+        engine: &Engine,
+        container: &Name,
+        candidate: &Container,
+        publish: &[Publish],
+        looking: &Looking,
+    ) -> Result<Self, String> {
+        if let Some(host) = engine.elsewhere() {
+            return Err(format!("the engine is on another machine ({host})"));
+        }
+        let nft = Nft::find()?;
+        let mut forwarders = Vec::new();
+        let lanes = publish
+            .iter()
+            .map(|publish| lane(candidate, *publish, &mut forwarders));
+        let lanes = lanes.collect::<Result<Vec<_>, String>>()?;
+        let place = place(candidate, &lanes)?;
+        let table = Nft::table(container);
+        let script = ruleset::open(&table, &lanes, &place);
+        nft.apply(&script)?;
+        let lost = Arc::new(AtomicBool::new(false));
+        let watch = watch(engine, &nft, container, candidate, &lost)?;
+        let bridge = Self {
+            nft,
+            container: container.clone(),
+            script,
+            lanes,
+            stands: true,
+            lost,
+            _watch: watch,
+            forwarders,
+        };
+        bridge.prove(looking)?;
+        Ok(bridge)
+    }
+
+    /// A connection through each port must be counted by the rules and answered by the candidate.
+    fn prove(&self, looking: &Looking) -> Result<(), String> {
+        for lane in &self.lanes {
+            let port = lane.publish.host;
+            let at = [Some(step::host_side(&lane.publish)), own_address(lane)];
+            for at in at.into_iter().flatten() {
+                TcpStream::connect_timeout(&at, Duration::from_secs(2)).map_err(|error| {
+                    format!("no connection through port {port} at {at}: {error}")
+                })?;
+            }
+            if looking
+                .probe
+                .port
+                .is_none_or(|asked| asked == lane.publish.container)
+            {
+                look_once(&Target::host_port(&lane.publish, looking))
+                    .map_err(|saw| format!("port {port} answers through the bridge: {saw}"))?;
+            }
+        }
+        let rules = self
+            .nft
+            .read(&self.container)
+            .ok_or("the table cannot be read back")?;
+        let unused = self
+            .lanes
+            .iter()
+            .find(|lane| counted(&rules, lane.publish.host) < expected(lane));
+        unused.map_or(Ok(()), |lane| {
+            Err(format!(
+                "connections to port {} did not take the bridge",
+                lane.publish.host
+            ))
+        })
+    }
+
+    /// New connections go where they went without the bridge; open ones stay.
+    pub(crate) fn close(&self) {
+        if let Err(why) = self
+            .nft
+            .apply(&ruleset::close(&Nft::table(&self.container)))
+        {
+            // The candidate may be gone, and the table with it.
+            if !self.is_lost() {
+                warn(&format!("promote: the bridge could not be closed: {why}"));
+            }
+        }
+    }
+
+    /// Leads new connections to the candidate again.
+    pub(crate) fn reopen(&self) {
+        if !self.is_lost()
+            && let Err(why) = self.nft.apply(&self.script)
+        {
+            warn(&format!(
+                "promote: the bridge could not be opened again: {why}"
+            ));
+        }
+    }
+
+    /// Whether the candidate ended while it was needed.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Leaves it standing: the candidate behind it is all that serves.
+    pub(crate) fn leave(mut self) {
+        self.stands = false;
+        self.forwarders.drain(..).for_each(Forwarder::leave);
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        if self.stands
+            && let Err(why) = self.nft.remove(&self.container)
+        {
+            warn(&format!("promote: the bridge could not be removed: {why}"));
+        }
+    }
+}
+
+/// Removes what a promotion that was killed may have left.
+pub(crate) fn remove_stray(container: &Name) {
+    let Ok(nft) = Nft::find() else {
+        return;
+    };
+    if nft.read(container).is_some()
+        && let Err(why) = nft.remove(container)
+    {
+        warn(&format!(
+            "promote: a stray bridge could not be removed: {why}"
+        ));
+    }
+}
+
+/// The candidate's address may soon be another container's: the bridge goes the moment it ends.
+fn watch(
+    engine: &Engine,
+    nft: &Nft,
+    container: &Name,
+    candidate: &Container,
+    lost: &Arc<AtomicBool>,
+) -> Result<Death, String> {
+    let (nft, container, lost) = (nft.clone(), container.clone(), Arc::clone(lost));
+    let gone = move || {
+        lost.store(true, Ordering::Relaxed);
+        let _ = nft.remove(&container);
+    };
+    engine
+        .on_death(&candidate.id, Duration::from_secs(1), gone)
+        .map_err(|error| error.to_string())
+}
+
+fn lane(
+    candidate: &Container,
+    publish: Publish,
+    forwarders: &mut Vec<Forwarder>,
+) -> Result<Lane, String> {
+    let address = candidate
+        .own_address(publish.container)
+        .filter(SocketAddr::is_ipv4);
+    let address = address.ok_or("the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)")?;
+    let bound = candidate.network_settings.bound();
+    let loopback = bound
+        .iter()
+        .find(|bound| bound.container == publish.container)
+        .map(|bound| bound.host);
+    let forwarder = Forwarder::start(address)
+        .map_err(|error| format!("no forwarder could be started: {error}"))?;
+    let port = forwarder.port;
+    forwarders.push(forwarder);
+    // With the engine's userland proxy off nothing listens there, and the engine's own rules
+    // are not asked again for a connection that ours have translated.
+    let loopback = loopback.filter(|port| ports::is_listened_on(*port));
+    Ok(Lane {
+        publish,
+        candidate: address,
+        loopback,
+        forwarder: port,
+    })
+}
+
+/// Where the kernel says the candidate is.
+fn place(candidate: &Container, lanes: &[Lane]) -> Result<Place, String> {
+    let ip = lanes.first().map(|lane| lane.candidate.ip());
+    let Some(IpAddr::V4(ip)) = ip else {
+        return Err("no port is published".to_owned());
+    };
+    let prefix = candidate
+        .prefix_of(IpAddr::V4(ip))
+        .ok_or("the candidate's subnet is unknown")?;
+    let routes = std::fs::read_to_string("/proc/net/route").map_err(|error| error.to_string())?;
+    let interface = interface_of(&routes, ip).ok_or("there is no route to the candidate")?;
+    Ok(Place {
+        interface,
+        subnet: format!("{ip}/{prefix}"),
+    })
+}
+
+/// The interface of the narrowest route to `ip`. Numbers in that file are in host byte order
+/// of a value in network byte order (Linux, net/ipv4/fib_trie.c).
+fn interface_of(routes: &str, ip: Ipv4Addr) -> Option<String> {
+    let ip = u32::from_ne_bytes(ip.octets());
+    let plain = |name: &str| {
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    let parsed = routes.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (name, net, mask) = (fields.first()?, fields.get(1)?, fields.get(7)?);
+        let (net, mask) = (
+            u32::from_str_radix(net, 16).ok()?,
+            u32::from_str_radix(mask, 16).ok()?,
+        );
+        (ip & mask == net && plain(name)).then(|| (mask.count_ones(), (*name).to_owned()))
+    });
+    parsed.max().map(|(_, name)| name)
+}
+
+/// This host's own address towards the candidate, for a port published on every address.
+fn own_address(lane: &Lane) -> Option<SocketAddr> {
+    if lane.publish.address.is_some() {
+        return None;
+    }
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect(lane.candidate).ok()?;
+    Some(SocketAddr::new(
+        socket.local_addr().ok()?.ip(),
+        lane.publish.host,
+    ))
+}
+
+/// How many of the rules for a port must have counted something once it is proven.
+fn expected(lane: &Lane) -> usize {
+    if lane.publish.address.is_none() { 2 } else { 1 }
+}
+
+/// How many rules for `port` have counted a connection.
+fn counted(rules: &str, port: u16) -> usize {
+    let rules: Value = serde_json::from_str(rules).unwrap_or_default();
+    let list = rules["nftables"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let of_port = |rule: &&Value| {
+        rule["expr"]
+            .as_array()
+            .is_some_and(|parts| parts.iter().any(|part| part["match"]["right"] == port))
+    };
+    let packets = |rule: &Value| {
+        rule["expr"].as_array().and_then(|parts| {
+            parts
+                .iter()
+                .find_map(|part| part["counter"]["packets"].as_u64())
+        })
+    };
+    let rules = list.iter().map(|item| &item["rule"]).filter(of_port);
+    rules
+        .filter(|rule| packets(rule).unwrap_or_default() > 0)
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_narrowest_route_names_the_interface() {
+        let routes = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n\
+            eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\n\
+            docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\n";
+        if cfg!(target_endian = "little") {
+            assert_eq!(
+                interface_of(routes, Ipv4Addr::new(172, 17, 0, 3)).as_deref(),
+                Some("docker0")
+            );
+            assert_eq!(
+                interface_of(routes, Ipv4Addr::new(10, 0, 0, 3)).as_deref(),
+                Some("eth0")
+            );
+        }
+    }
+
+    #[test]
+    fn only_rules_of_the_port_that_counted_are_counted() {
+        let rule = |port: u16, packets: u32| serde_json::json!({"rule": {"expr": [{"match": {"right": port}}, {"counter": {"packets": packets}}]}});
+        let rules =
+            serde_json::json!({"nftables": [rule(80, 1), rule(80, 0), rule(81, 1)]}).to_string();
+        assert_eq!((counted(&rules, 80), counted(&rules, 82)), (1, 0));
+    }
+}

@@ -1,0 +1,83 @@
+//! Making the candidate ready to serve in the live container's place.
+
+use step::{Container, Recipe, progress, warn};
+
+use crate::args::BridgeMode;
+use crate::bridge::Bridge;
+use crate::failure::Failure;
+use crate::preflight;
+use crate::promote::Promotion;
+
+/// A candidate that may serve: with a bridge to it, or the reason why there is none.
+pub(crate) struct Ready {
+    pub(crate) candidate: Container,
+    pub(crate) bridge: Result<Bridge, String>,
+}
+
+/// Gives the candidate the app's name and builds the bridge to it, as far as `--bridge` wants it.
+pub(crate) fn make_ready(
+    promotion: &Promotion<'_>,
+    candidate: Container,
+    recipe: &Recipe,
+    live: Option<&Container>,
+) -> Result<Ready, Failure> {
+    let mode = promotion.args.bridge;
+    let without = |candidate, why: &str| {
+        Ok(Ready {
+            candidate,
+            bridge: Err(why.to_owned()),
+        })
+    };
+    let Some(live) = live.filter(|live| live.state.up()) else {
+        return without(candidate, "nothing was live before");
+    };
+    if mode == BridgeMode::Off {
+        return without(candidate, "--bridge off");
+    }
+    let candidate = preflight::share_name(promotion, candidate, live)?;
+    let bridge = build(promotion, &candidate, recipe);
+    match (&bridge, mode) {
+        (Err(why), BridgeMode::Require) => return Err(Failure::NoBridge(why.clone())),
+        (Err(why), _) => warn(&format!(
+            "promote: without a bridge the port is closed for a moment: {why}"
+        )),
+        (Ok(_), _) => progress(&format!(
+            "promote: new connections go to {}",
+            promotion.names.candidate
+        )),
+    }
+    Ok(Ready { candidate, bridge })
+}
+
+/// After a crash nobody may be serving: a candidate that runs does at once.
+pub(crate) fn serve_again(
+    promotion: &Promotion<'_>,
+    candidate: Option<&Container>,
+    recipe: &Recipe,
+) -> Result<Bridge, String> {
+    if promotion.args.bridge == BridgeMode::Off {
+        return Err("--bridge off".to_owned());
+    }
+    match candidate.filter(|candidate| candidate.state.up()) {
+        Some(candidate) => build(promotion, candidate, recipe),
+        None => Err("no candidate runs".to_owned()),
+    }
+}
+
+fn build(
+    promotion: &Promotion<'_>,
+    candidate: &Container,
+    recipe: &Recipe,
+) -> Result<Bridge, String> {
+    if recipe.publish.is_empty() {
+        return Err("no port is published".to_owned());
+    }
+    let looking = promotion.args.looking(Some(recipe));
+    Bridge::build(
+        &promotion.engine,
+        promotion.live,
+        candidate,
+        &recipe.publish,
+        &looking,
+    )
+}

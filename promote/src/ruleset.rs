@@ -1,0 +1,124 @@
+//! The rules that lead new connections on the published ports to the candidate.
+//!
+//! Verified with clients on loopback, on this host's own address, on other hosts over IPv4 and IPv6,
+//! and in containers on the same and on other networks.
+
+use std::net::{IpAddr, SocketAddr};
+
+use step::Publish;
+
+/// A port of the host on its way to the candidate.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    pub(crate) publish: Publish,
+    /// The candidate's own address and port.
+    pub(crate) candidate: SocketAddr,
+    /// The candidate's port on this host's loopback address, where something listens on it.
+    pub(crate) loopback: Option<u16>,
+    /// The forwarder's port.
+    pub(crate) forwarder: u16,
+}
+
+/// The candidate's place on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The interface behind which the candidate is.
+    pub(crate) interface: String,
+    /// Its subnet, `172.17.0.0/16`.
+    pub(crate) subnet: String,
+}
+
+/// The whole table, replacing whatever has that name, in one transaction. Its chains stay in
+/// place when they are emptied: without them the kernel would stop to translate connections
+/// that are still open.
+pub(crate) fn open(table: &str, lanes: &[Lane], place: &Place) -> String {
+    let rules = |of: fn(&Lane, &Place) -> Vec<String>| -> String {
+        let lines = lanes.iter().flat_map(|lane| of(lane, place));
+        lines.map(|line| format!("    {line}\n")).collect()
+    };
+    format!(
+        "add table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n\
+         \x20 chain prerouting {{\n    type nat hook prerouting priority dstnat - 10;\n{}  }}\n\
+         \x20 chain output {{\n    type nat hook output priority -110;\n{}  }}\n\
+         \x20 chain postrouting {{\n    type nat hook postrouting priority srcnat - 10;\n{}  }}\n\
+         \x20 chain input {{\n    type filter hook input priority filter;\n{}  }}\n}}\n",
+        rules(prerouting),
+        rules(output),
+        rules(postrouting),
+        rules(input),
+    )
+}
+
+/// Empties the two chains that new connections meet; open ones go on being translated.
+pub(crate) fn close(table: &str) -> String {
+    format!("flush chain inet {table} prerouting\nflush chain inet {table} output\n")
+}
+
+fn prerouting(lane: &Lane, place: &Place) -> Vec<String> {
+    let Lane {
+        publish,
+        candidate,
+        forwarder,
+        ..
+    } = lane;
+    let (port, interface) = (publish.host, &place.interface);
+    let forward = format!("tcp dport {port} counter redirect to :{forwarder}");
+    let translate = format!("tcp dport {port} counter dnat ip to {candidate}");
+    // The engine keeps its networks apart: what comes from another one cannot be translated.
+    let other = format!("meta iifkind \"bridge\" iifname != \"{interface}\"");
+    match publish.address {
+        None => vec![
+            format!("meta nfproto ipv6 fib daddr type local {forward}"),
+            format!("{other} fib daddr type local {forward}"),
+            format!("ip daddr != 127.0.0.0/8 fib daddr type local {translate}"),
+        ],
+        Some(IpAddr::V4(ip)) if ip.is_loopback() => Vec::new(),
+        Some(IpAddr::V4(ip)) => vec![
+            format!("{other} ip daddr {ip} {forward}"),
+            format!("ip daddr {ip} {translate}"),
+        ],
+        Some(IpAddr::V6(ip)) => vec![format!("ip6 daddr {ip} {forward}")],
+    }
+}
+
+fn output(lane: &Lane, _: &Place) -> Vec<String> {
+    let Lane {
+        publish,
+        candidate,
+        loopback,
+        forwarder,
+    } = lane;
+    let port = publish.host;
+    let forward = format!("tcp dport {port} counter redirect to :{forwarder}");
+    let to_loopback = format!(
+        "tcp dport {port} counter redirect to :{}",
+        loopback.unwrap_or(*forwarder)
+    );
+    let translate = format!("tcp dport {port} counter dnat ip to {candidate}");
+    match publish.address {
+        None => vec![
+            format!("ip daddr 127.0.0.0/8 {to_loopback}"),
+            format!("meta nfproto ipv6 fib daddr type local {forward}"),
+            format!("fib daddr type local {translate}"),
+        ],
+        Some(IpAddr::V4(ip)) if ip.is_loopback() => vec![format!("ip daddr {ip} {to_loopback}")],
+        Some(IpAddr::V4(ip)) => vec![format!("ip daddr {ip} {translate}")],
+        Some(IpAddr::V6(ip)) => vec![format!("ip6 daddr {ip} {forward}")],
+    }
+}
+
+/// Answers to containers beside the candidate must come back this way.
+fn postrouting(lane: &Lane, place: &Place) -> Vec<String> {
+    let (ip, port, subnet) = (lane.candidate.ip(), lane.candidate.port(), &place.subnet);
+    vec![format!(
+        "ip saddr {subnet} ip daddr {ip} tcp dport {port} ct status dnat masquerade"
+    )]
+}
+
+/// The forwarder is nobody's but the rules'.
+fn input(lane: &Lane, _: &Place) -> Vec<String> {
+    vec![format!(
+        "tcp dport {} ct status & dnat != dnat drop",
+        lane.forwarder
+    )]
+}
