@@ -30,6 +30,16 @@ pub(crate) fn share_name(
     Ok(done)
 }
 
+/// The networks on which `container` is also known as `name`.
+pub(crate) fn shared_on<'a>(container: &'a Container, name: &str) -> Vec<&'a str> {
+    let known = |place: &Attachment| place.aliases.iter().any(|alias| alias == name);
+    let places = container.network_settings.networks.iter();
+    places
+        .filter(|(_, place)| known(place))
+        .map(|(network, _)| network.as_str())
+        .collect()
+}
+
 /// What the candidate had on that network, and the name besides.
 fn options(candidate: &Container, place: &Attachment, name: &str) -> Vec<String> {
     let own = place

@@ -19,9 +19,14 @@ pub(crate) struct Drained {
     pub(crate) open: usize,
 }
 
+/// The container's ports.
+pub(crate) fn ports_of(publish: &[Publish]) -> Vec<u16> {
+    publish.iter().map(|publish| publish.container).collect()
+}
+
 /// Waits until no request is in flight on the container's `ports`, at most `limit`.
 pub(crate) fn drain(container: &Container, publish: &[Publish], limit: Duration) -> Drained {
-    let ports: Vec<u16> = publish.iter().map(|publish| publish.container).collect();
+    let ports = ports_of(publish);
     let began = Instant::now();
     let mut drained = Drained {
         waited: Duration::ZERO,

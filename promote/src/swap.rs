@@ -7,13 +7,14 @@ use step::{
     redact, warn,
 };
 
+use crate::alias;
 use crate::bridge::Bridge;
-use crate::drain::{Drained, drain};
+use crate::drain::{Drained, drain, ports_of};
 use crate::failure::Failure;
 use crate::promote::Promotion;
 use crate::trouble::Trouble;
 use crate::watcher::{Swap, Watcher};
-use crate::{ports, preflight, replacement};
+use crate::{ports, preflight, replacement, sockets};
 
 /// A watcher's request that takes longer has failed, as far as a client is concerned.
 const WATCHER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -262,7 +263,9 @@ impl<'a> Swapping<'a> {
             return;
         };
         let drained = drain(candidate, &self.recipe.publish, args.drain);
+        let parted = self.give_name_back(candidate, drained.open);
         if drained.open > 0
+            && !parted
             && let Err(error) = engine.stop(&candidate.id, args.stop_timeout)
         {
             warn(&format!(
@@ -271,6 +274,27 @@ impl<'a> Swapping<'a> {
             ));
         }
         self.candidate_drained = Some(drained);
+    }
+
+    /// Takes the drained candidate off the networks where it has the live container's name: an app
+    /// that ends while its name is known refuses whoever has just looked it up. Off its network it
+    /// could not tell idle clients that it ends, so that is done first.
+    fn give_name_back(&self, candidate: &Container, open: usize) -> bool {
+        let Promotion { engine, names, .. } = self.promotion;
+        let networks = alias::shared_on(candidate, &names.live);
+        if open > 0 && !networks.is_empty() {
+            // Where the kernel cannot, they find out when they ask next.
+            let _ = sockets::reset(candidate.state.pid, &ports_of(&self.recipe.publish));
+        }
+        for network in &networks {
+            if let Err(error) = engine.disconnect(network, &candidate.id) {
+                warn(&format!(
+                    "promote: {} is still known as {}: {error}",
+                    names.candidate, names.live
+                ));
+            }
+        }
+        !networks.is_empty()
     }
 
     /// The deployment is done; what cannot be removed is said, and found by the next promotion.

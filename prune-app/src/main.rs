@@ -1,6 +1,7 @@
 //! Remove an app's old images and its failed candidate.
 
 mod args;
+mod bridge;
 mod failure;
 mod inventory;
 mod prune;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use step::{Engine, Image, Lock, Name, Names, progress, warn};
 
 use crate::args::Args;
+use crate::bridge;
 use crate::failure::Failure;
 use crate::inventory::{Kept, inventory};
 
@@ -70,6 +71,13 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     };
     if args.candidate {
         remove_candidate(&engine, args, live, &names, &mut report)?;
+    }
+    if !args.dry_run
+        && Lock::take(live, Duration::ZERO)
+            .map_err(Failure::NoLock)?
+            .is_some()
+    {
+        bridge::remove_stray(&engine, live, &names)?;
     }
     let images = inventory(&engine, args, app, &names)?;
     report.kept = images.kept;

@@ -25,14 +25,20 @@ pub struct Load {
 impl Load {
     /// Asks for `path` at `addr`, `rate_per_s` times a second, each time on a new connection.
     pub fn start(addr: SocketAddr, path: &str, rate_per_s: u32) -> Load {
+        Load::to(&addr.to_string(), path, rate_per_s)
+    }
+
+    /// As [`Load::start`], at `host:port`; the host's name is looked up for every request.
+    pub fn to(target: &str, path: &str, rate_per_s: u32) -> Load {
         let stopped = Arc::new(AtomicBool::new(false));
         let (sender, samples) = channel();
         let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: {addr}\r\nUser-Agent: deploy-steps-load\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: deploy-steps-load\r\nConnection: close\r\n\r\n"
         );
         let stop = Arc::clone(&stopped);
         let every = Duration::from_secs(1) / rate_per_s.max(1);
-        thread::spawn(move || schedule(addr, &Arc::from(head), every, &stop, &sender));
+        let target: Arc<str> = Arc::from(target);
+        thread::spawn(move || schedule(&target, &Arc::from(head), every, &stop, &sender));
         Load { stopped, samples }
     }
 
@@ -51,7 +57,7 @@ impl Drop for Load {
 }
 
 fn schedule(
-    addr: SocketAddr,
+    target: &Arc<str>,
     head: &Arc<str>,
     every: Duration,
     stop: &AtomicBool,
@@ -64,10 +70,10 @@ fn schedule(
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let (head, own) = (Arc::clone(head), sender.clone());
+        let (target, head, own) = (Arc::clone(target), Arc::clone(head), sender.clone());
         // A thread each, as a pool of any size is used up by requests that hang.
         let spawned = thread::Builder::new().stack_size(128 << 10).spawn(move || {
-            let answer = request::send(addr, &head, due + TIMEOUT);
+            let answer = request::send(&target, &head, due + TIMEOUT);
             let _ = own.send(sample(start, due, answer));
         });
         if spawned.is_err() {

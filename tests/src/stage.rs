@@ -24,6 +24,7 @@ use crate::cargo;
 use crate::process::{code_of, run_within, scrub};
 use folder::Folder;
 pub use inner::inner;
+pub use needs::{Need, find};
 
 /// The variable that holds the stage's folder, for everything that runs inside one.
 pub const STAGE: &str = "DEPLOY_STEPS_STAGE";
@@ -49,6 +50,11 @@ pub fn inside() -> bool {
 ///
 /// With `install`, missing ones are installed by apt-get; without it they are an error that names them.
 pub fn prepare(install: bool) -> anyhow::Result<Ground> {
+    prepare_with(install, &[])
+}
+
+/// As [`prepare`], with more programs besides the stage's own.
+pub fn prepare_with(install: bool, also: &[Need]) -> anyhow::Result<Ground> {
     if inside() {
         return Ok(Ground::Here);
     }
@@ -62,7 +68,7 @@ pub fn prepare(install: bool) -> anyhow::Result<Ground> {
             "no Docker engine answers and only root can start a private one: start Docker, or run this as root"
         );
     }
-    needs::provide(ground, install)?;
+    needs::provide(ground, install, also)?;
     Ok(ground)
 }
 

@@ -7,11 +7,16 @@
 //! | `LOG` | a line it prints at its start |
 //! | `BOOT_MS` | it listens only after so long |
 //! | `SICK=1`, `SICK_AFTER_MS` | `/health` answers 503, always or after so long |
+//! | `SICK_FILE` | `/health` answers 503 while this file exists |
 //! | `CRASH=1`, `CRASH_AFTER_MS` | exits with 3 at once, or with 4 after so long |
+//! | `CRASH_FILE` | exits with 5 at its start if this file exists |
 //! | `DEAF=1` | ignores SIGTERM |
 //! | `GRACEFUL=1` | on SIGTERM finishes the requests under way first |
 //! | `SLOW_MS` | `/` takes so long |
 //! | `EAT_MB` | takes so much memory at its start |
+//!
+//! Called as `demo-app load HOST:PORT PATH RATE` it is a client instead: it makes that load until its standard
+//! input ends, and prints what it saw as JSON. So the same image serves as a client in any network.
 //!
 //! Paths: `/`, `/health`, `/slow?ms=N`, `/headers` (the request's own), `/redirect`, `/upload` (the body's length).
 
@@ -20,6 +25,7 @@ use std::hint::black_box;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -28,6 +34,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGTERM;
+use tests::load::Load;
 
 struct App {
     port: u16,
@@ -45,12 +52,22 @@ struct Request {
 }
 
 fn main() -> io::Result<ExitCode> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    if let [mode, target, path, rate] = &args[..]
+        && mode == "load"
+    {
+        return be_a_client(target, path, rate);
+    }
     if let Ok(line) = env::var("LOG") {
         say(&line);
     }
     if is_on("CRASH") {
         say("fatal: told to crash at the start");
         return Ok(ExitCode::from(3));
+    }
+    if exists("CRASH_FILE") {
+        say("fatal: told to crash by a file");
+        return Ok(ExitCode::from(5));
     }
     let eaten = vec![1_u8; number("EAT_MB").unwrap_or(0) as usize * 1024 * 1024];
     let app = Arc::new(App {
@@ -72,6 +89,13 @@ fn main() -> io::Result<ExitCode> {
     let code = ended.recv().unwrap_or(1);
     drop(black_box(eaten));
     Ok(ExitCode::from(code))
+}
+
+fn be_a_client(target: &str, path: &str, rate: &str) -> io::Result<ExitCode> {
+    let load = Load::to(target, path, rate.parse().map_err(io::Error::other)?);
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    serde_json::to_writer(io::stdout(), &load.stop())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 // The first process of a container gets no default action for SIGTERM: without a handler it never ends.
@@ -181,7 +205,9 @@ fn answer(app: &App, request: &Request, read: u64) -> (&'static str, &'static st
 
 fn is_sick(app: &App) -> bool {
     let after = number("SICK_AFTER_MS").map(Duration::from_millis);
-    is_on("SICK") || after.is_some_and(|after| app.started.elapsed() >= after)
+    is_on("SICK")
+        || exists("SICK_FILE")
+        || after.is_some_and(|after| app.started.elapsed() >= after)
 }
 
 fn read_head(reader: &mut impl BufRead) -> io::Result<Request> {
@@ -213,6 +239,10 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Request> {
 
 fn is_on(name: &str) -> bool {
     env::var(name).is_ok_and(|value| value == "1")
+}
+
+fn exists(name: &str) -> bool {
+    env::var(name).is_ok_and(|path| Path::new(&path).exists())
 }
 
 fn number(name: &str) -> Option<u64> {

@@ -1,16 +1,16 @@
 //! What a load has seen, as data, and the few numbers that tests and pictures ask for.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// All requests of one load.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     /// In the order in which the requests ended.
     pub samples: Vec<Sample>,
 }
 
 /// One request.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sample {
     /// When it was due, in milliseconds since the start of the load.
     pub at_ms: f64,
@@ -21,7 +21,7 @@ pub struct Sample {
 }
 
 /// What came of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Answer {
     /// A whole answer with a status from 200 to 299.
@@ -39,9 +39,11 @@ pub enum Answer {
 }
 
 /// The ways in which a request fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// The name has no address.
+    Unresolved,
     /// Nobody listens.
     Refused,
     /// The connection broke in the middle.
@@ -81,6 +83,11 @@ impl Outcome {
     /// How many of them failed.
     pub fn failed(&self) -> usize {
         self.samples.iter().filter(|it| !it.is_ok()).count()
+    }
+
+    /// The time the slowest good answer took, in milliseconds.
+    pub fn slowest_ms(&self) -> f64 {
+        self.percentile(100.0)
     }
 
     /// The ways in which requests failed, each once.

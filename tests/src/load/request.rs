@@ -1,13 +1,19 @@
 //! One request on one new connection, with one deadline over all of it.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::{Answer, Kind};
 
-/// Sends `head` to `addr` and reads the answer until it is whole, at the latest until `end`.
-pub(super) fn send(addr: SocketAddr, head: &str, end: Instant) -> Answer {
+/// Sends `head` to `target`, `host:port`, and reads the answer until it is whole, at the latest until `end`.
+pub(super) fn send(target: &str, head: &str, end: Instant) -> Answer {
+    let resolved = target.to_socket_addrs().ok().and_then(|mut all| all.next());
+    let Some(addr) = resolved else {
+        return Answer::Failed {
+            kind: Kind::Unresolved,
+        };
+    };
     let mut seen = Vec::new();
     let kind = match exchange(addr, head, end, &mut seen) {
         Ok(answer) => return answer,

@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
@@ -11,8 +12,8 @@ use rustix::process::geteuid;
 
 use super::Ground;
 
-// A program, and the package that holds it.
-type Need = (&'static str, &'static str);
+/// A program, and the Debian package that holds it.
+pub type Need = (&'static str, &'static str);
 
 const ALWAYS: [Need; 3] = [
     ("docker-registry", "docker-registry"),
@@ -28,8 +29,8 @@ const PRIVATE: [Need; 5] = [
 ];
 
 /// Sees to it that everything is there for a stage on `ground`; one sentence when something is missing.
-pub(super) fn provide(ground: Ground, install: bool) -> anyhow::Result<()> {
-    let missing = missing(ground);
+pub(super) fn provide(ground: Ground, install: bool, also: &[Need]) -> anyhow::Result<()> {
+    let missing = missing(ground, also);
     if missing.is_empty() {
         return Ok(());
     }
@@ -48,10 +49,13 @@ pub(super) fn provide(ground: Ground, install: bool) -> anyhow::Result<()> {
     apt_get(&["update"])?;
     apt_install(&packages)?;
     // Newer releases keep the client in a package of its own.
-    if self::missing(ground).iter().any(|it| it.0 == "docker") {
+    if self::missing(ground, also)
+        .iter()
+        .any(|it| it.0 == "docker")
+    {
         apt_install("docker-cli")?;
     }
-    let still = self::missing(ground);
+    let still = self::missing(ground, also);
     ensure!(
         still.is_empty(),
         "still missing after the installation: {}; install them by hand",
@@ -67,13 +71,14 @@ pub(super) fn path() -> OsString {
     path
 }
 
-fn find(program: &str) -> Option<std::path::PathBuf> {
+/// Where a program lies, if it is installed.
+pub fn find(program: &str) -> Option<PathBuf> {
     which::which_in(program, Some(path()), "/").ok()
 }
 
-fn missing(ground: Ground) -> Vec<Need> {
+fn missing(ground: Ground, also: &[Need]) -> Vec<Need> {
     let private = PRIVATE.iter().filter(|_| ground == Ground::Private);
-    let all = ALWAYS.iter().chain(private);
+    let all = ALWAYS.iter().chain(private).chain(also);
     all.filter(|it| find(it.0).is_none()).copied().collect()
 }
 

@@ -1,0 +1,166 @@
+//! Clients elsewhere: on another host, which is a network namespace behind a veth, and in other containers.
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, ensure};
+
+use crate::cargo;
+use crate::docker::docker;
+use crate::load::Outcome;
+
+/// Another host with one cable to this one; gone when dropped.
+#[derive(Debug)]
+pub struct Peer {
+    name: String,
+    number: u32,
+}
+
+impl Peer {
+    /// Makes it, with an IPv4 and an IPv6 address.
+    ///
+    /// # Errors
+    /// Without the right to make network namespaces.
+    pub fn new() -> anyhow::Result<Peer> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed) + 1 + 100 * (std::process::id() % 100);
+        let peer = Peer {
+            name: format!("ds-peer-{number}"),
+            number,
+        };
+        let (name, here, there) = (&peer.name, format!("dsh{number}"), format!("dsp{number}"));
+        ip(&["netns", "add", name])?;
+        ip(&[
+            "link", "add", &here, "type", "veth", "peer", "name", &there, "netns", name,
+        ])?;
+        for (end, last) in [(&here, 1), (&there, 2)] {
+            let inside: &[&str] = if last == 2 { &["-n", name] } else { &[] };
+            let (v4, v6) = (
+                format!("{}{last}/24", peer.prefix4()),
+                format!("{}{last}/64", peer.prefix6()),
+            );
+            ip(&[inside, &["addr", "add", &v4, "dev", end]].concat())?;
+            ip(&[inside, &["-6", "addr", "add", &v6, "dev", end, "nodad"]].concat())?;
+            ip(&[inside, &["link", "set", end, "up"]].concat())?;
+        }
+        Ok(peer)
+    }
+
+    /// This host's IPv4 address on the cable.
+    pub fn host_v4(&self) -> String {
+        format!("{}1", self.prefix4())
+    }
+
+    /// This host's IPv6 address on the cable, without brackets.
+    pub fn host_v6(&self) -> String {
+        format!("{}1", self.prefix6())
+    }
+
+    /// Makes load from there.
+    ///
+    /// # Errors
+    /// When the client cannot be started.
+    pub fn load(&self, target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
+        let network = format!("--net=/run/netns/{}", self.name);
+        RemoteLoad::start(&[&network], target, rate_per_s)
+    }
+
+    // A range for documentation and tests (RFC 2544), then a unique local one (RFC 4193).
+    fn prefix4(&self) -> String {
+        format!("198.{}.{}.", 18 + self.number / 250 % 2, self.number % 250)
+    }
+
+    fn prefix6(&self) -> String {
+        format!("fd5e:{:x}::", self.number)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = ip(&["netns", "del", &self.name]);
+    }
+}
+
+/// A load made by another process.
+#[derive(Debug)]
+pub struct RemoteLoad {
+    child: Child,
+}
+
+impl RemoteLoad {
+    /// Makes load from within the network of a container.
+    ///
+    /// # Errors
+    /// When the client cannot be started.
+    pub fn beside(container: &str, target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
+        let pid = docker([
+            "container",
+            "inspect",
+            "--format",
+            "{{.State.Pid}}",
+            container,
+        ])?;
+        RemoteLoad::start(&["--target", &pid, "--net"], target, rate_per_s)
+    }
+
+    /// Makes load from a container of its own on `network`, where names are resolved by the engine.
+    ///
+    /// # Errors
+    /// When the client cannot be started.
+    pub fn on_network(
+        network: &str,
+        image: &str,
+        target: &str,
+        rate_per_s: u32,
+    ) -> anyhow::Result<RemoteLoad> {
+        let mut command = Command::new("docker");
+        command.args(["run", "--rm", "--interactive", "--network", network, image]);
+        RemoteLoad::spawn(&mut command, target, rate_per_s)
+    }
+
+    fn start(enter: &[&str], target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
+        let mut command = Command::new("nsenter");
+        command.args(enter).arg("--").arg(cargo::demo_app()?);
+        RemoteLoad::spawn(&mut command, target, rate_per_s)
+    }
+
+    fn spawn(command: &mut Command, target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
+        command.args(["load", target, "/", &rate_per_s.to_string()]);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Ok(RemoteLoad {
+            child: child.context("the client could not be started")?,
+        })
+    }
+
+    /// Ends it, waits for the requests under way, and returns what it saw.
+    ///
+    /// # Errors
+    /// When it failed or said something else.
+    pub fn finish(mut self) -> anyhow::Result<Outcome> {
+        drop(self.child.stdin.take());
+        let output = self.child.wait_with_output()?;
+        ensure!(
+            output.status.success(),
+            "the client failed: {}",
+            output.status
+        );
+        serde_json::from_slice(&output.stdout).context("the client said something else")
+    }
+}
+
+fn ip(args: &[&str]) -> anyhow::Result<()> {
+    let null = File::open("/dev/null")?;
+    let output = Command::new("ip")
+        .args(args)
+        .stdin(null)
+        .output()
+        .context("`ip` could not be started: install iproute2")?;
+    ensure!(
+        output.status.success(),
+        "ip {}: {}",
+        args.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}

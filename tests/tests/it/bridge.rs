@@ -1,0 +1,37 @@
+//! The bridge: nobody notices the swap, whoever and wherever they are.
+
+mod clients;
+mod connections;
+mod modes;
+mod surroundings;
+
+use std::sync::RwLock;
+
+use serde_json::Value;
+use tests::image::Built;
+
+use crate::support::{App, ok, text};
+
+/// Held for writing by the test that changes the rules of the whole machine.
+pub(crate) static RULES: RwLock<()> = RwLock::new(());
+
+/// Promotes `image` over what is live; the report of the swap, which went over a bridge without a failure.
+pub(crate) fn bridged(app: &App, image: &Built, flags: &[&str]) -> Value {
+    app.candidate(image, &[]);
+    let report = ok(&app.promote(flags));
+    let swap = &report["swap"];
+    assert_eq!(text(&swap["bridge"]), "on", "{report}");
+    assert_eq!(swap["failed"], 0, "{report}");
+    swap.clone()
+}
+
+/// Whether the kernel has rules of this app.
+pub(crate) fn has_rules(app: &App) -> bool {
+    let table = format!("deploy-steps-{}", app.name());
+    let mut nft = std::process::Command::new("nft");
+    let listed = nft
+        .args(["list", "table", "inet", &table])
+        .output()
+        .unwrap();
+    listed.status.success()
+}

@@ -1,0 +1,178 @@
+//! Connections that are open while the app behind them is replaced.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::bridged;
+use crate::support::App;
+
+/// The body of the next answer on a connection; an error when it is closed instead.
+fn answer(reader: &mut impl BufRead) -> std::io::Result<String> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        match line.trim_end().to_ascii_lowercase().split_once(": ") {
+            Some(("content-length", value)) => length = value.parse().unwrap(),
+            None if line.trim_end().is_empty() => break,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(String::from_utf8(body).unwrap())
+}
+
+fn ask(stream: &TcpStream, path: &str) -> std::io::Result<String> {
+    write!(&mut (&*stream), "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")?;
+    answer(&mut BufReader::new(stream))
+}
+
+/// What a browser does: it keeps its connection, and asks again on a new one if an idle one was closed.
+fn keep_asking(app: &App, stop: Arc<AtomicBool>) -> thread::JoinHandle<(u32, Vec<String>)> {
+    let addr = app.addr();
+    thread::spawn(move || {
+        let connect = || TcpStream::connect(addr).unwrap();
+        let (mut stream, mut asked, mut versions) = (connect(), 0, Vec::new());
+        while !stop.load(Ordering::Relaxed) {
+            asked += 1;
+            let version = ask(&stream, "/").or_else(|_| {
+                stream = connect();
+                ask(&stream, "/")
+            });
+            let version = version.unwrap();
+            if versions.last() != Some(&version) {
+                versions.push(version);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        (asked, versions)
+    })
+}
+
+#[test]
+fn keep_alive_clients_get_every_answer() {
+    let app = App::new("keepalive");
+    let graceful = |version| app.tagged(&app.image(version).env("GRACEFUL", "1"), version);
+    let (old, new) = (graceful("v1"), graceful("v2"));
+    app.deploy(&old, &[]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..8)
+        .map(|_| keep_asking(&app, Arc::clone(&stop)))
+        .collect();
+    thread::sleep(Duration::from_millis(300));
+    bridged(&app, &new, &[]);
+    thread::sleep(Duration::from_millis(300));
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        let (asked, versions) = client.join().unwrap();
+        assert!(asked > 20, "{asked}");
+        assert_eq!(versions.first().map(String::as_str), Some("v1"));
+        assert_eq!(versions.last().map(String::as_str), Some("v2"));
+    }
+}
+
+#[test]
+fn requests_longer_than_any_step_of_the_swap_are_answered() {
+    let app = App::new("long");
+    let deaf = |version| app.tagged(&app.image(version).env("DEAF", "1"), version);
+    let (old, new) = (deaf("v1"), deaf("v2"));
+    app.deploy(&old, &[]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (addr, stopped) = (app.addr(), Arc::clone(&stop));
+    let clients = thread::spawn(move || {
+        let mut requests = Vec::new();
+        while !stopped.load(Ordering::Relaxed) {
+            requests.push(thread::spawn(move || {
+                let stream = TcpStream::connect(addr)?;
+                ask(&stream, "/slow?ms=2500")
+            }));
+            thread::sleep(Duration::from_millis(50));
+        }
+        requests
+            .into_iter()
+            .map(|request| request.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    thread::sleep(Duration::from_millis(500));
+    let swap = bridged(&app, &new, &["--stop-timeout", "1s"]);
+    thread::sleep(Duration::from_millis(500));
+    stop.store(true, Ordering::Relaxed);
+    let answers = clients.join().unwrap();
+    let failed: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {}: {failed:?} {swap}",
+        failed.len(),
+        answers.len()
+    );
+    assert!(swap["drained_ms"].as_u64() > Some(1000), "{swap}");
+    assert!(swap["candidate_drained_ms"].as_u64() > Some(1000), "{swap}");
+}
+
+#[test]
+fn an_upload_under_way_is_finished() {
+    let app = App::new("upload");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    let addr = app.addr();
+    let upload = thread::spawn(move || {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        let (parts, part) = (60, [7; 10_000]);
+        let length = parts * part.len();
+        write!(
+            stream,
+            "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+        )
+        .unwrap();
+        for _ in 0..parts {
+            stream.write_all(&part).unwrap();
+            thread::sleep(Duration::from_millis(50));
+        }
+        (answer(&mut BufReader::new(&stream)).unwrap(), length)
+    });
+    thread::sleep(Duration::from_millis(200));
+    let swap = bridged(&app, &new, &[]);
+    let (counted, sent) = upload.join().unwrap();
+    assert_eq!(counted, sent.to_string(), "{swap}");
+    assert!(swap["drained_ms"].as_u64() > Some(500), "{swap}");
+}
+
+#[test]
+fn idle_keep_alive_connections_do_not_hold_a_deployment_up() {
+    let app = App::new("idle");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    let idle: Vec<TcpStream> = (0..5)
+        .map(|_| TcpStream::connect(app.addr()).unwrap())
+        .collect();
+    for stream in &idle {
+        assert_eq!(ask(stream, "/").unwrap(), "v1");
+    }
+    let swap = bridged(&app, &new, &["--drain", "30s"]);
+    assert!(swap["drained_ms"].as_u64() < Some(10_000), "{swap}");
+    drop(idle);
+}
+
+#[test]
+fn a_connection_on_which_the_client_waits_is_drained_up_to_the_limit_and_then_closed() {
+    let app = App::new("socket");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    let stream = TcpStream::connect(app.addr()).unwrap();
+    let waiting = stream.try_clone().unwrap();
+    let began = Instant::now();
+    let socket = thread::spawn(move || ask(&waiting, "/slow?ms=60000").map(|_| began.elapsed()));
+    thread::sleep(Duration::from_millis(200));
+    let swap = bridged(&app, &new, &["--drain", "2s"]);
+    assert!(swap["drained_ms"].as_u64() >= Some(2000), "{swap}");
+    assert!(socket.join().unwrap().is_err());
+    drop(stream);
+    app.assert_live(&new);
+}

@@ -1,0 +1,132 @@
+//! When there is a bridge and when not, what the report says of it, and what is left of it.
+
+use tests::load::Load;
+
+use super::{bridged, has_rules};
+use crate::support::{App, failed, ok, text};
+
+#[test]
+fn nothing_is_left_of_the_bridge_after_a_swap() {
+    let app = App::new("left");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    assert!(!has_rules(&app));
+    bridged(&app, &new, &["--bridge", "require"]);
+    assert!(!has_rules(&app));
+    app.assert_live(&new);
+}
+
+#[test]
+fn without_a_bridge_the_report_says_off_and_why() {
+    let app = App::new("off");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    app.candidate(&new, &[]);
+    let report = ok(&app.promote(&["--bridge", "off"]));
+    assert_eq!(text(&report["swap"]["bridge"]), "off", "{report}");
+    assert_eq!(text(&report["swap"]["bridge_off_because"]), "--bridge off");
+    app.assert_live(&new);
+}
+
+#[test]
+fn without_the_right_to_change_rules_auto_says_why_and_require_is_44_before_anything_is_touched() {
+    let app = App::new("right");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    let id = app.id("");
+    app.candidate(&new, &[]);
+    // Root without the capability, as in a container or with a restricted key.
+    let unprivileged = |flags: &[&str]| {
+        let promote = app.command("promote", flags);
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--bounding-set=-net_admin", "--inh-caps=-net_admin", "--"]);
+        command.arg(promote.get_program()).args(promote.get_args());
+        tests::process::scrub(&mut command);
+        tests::steps::run(command, None).unwrap()
+    };
+    let refused = unprivileged(&["--bridge", "require"]);
+    failed(&refused, 44, "no_bridge");
+    app.assert_untouched(&id, &old);
+    assert_eq!(app.present(), ["", "-new"]);
+    let done = unprivileged(&[]);
+    let report = ok(&done);
+    assert_eq!(text(&report["swap"]["bridge"]), "off", "{report}");
+    let why = text(&report["swap"]["bridge_off_because"]);
+    assert!(
+        why.contains("nft") && done.stderr.contains("without a bridge"),
+        "{done:?}"
+    );
+    app.assert_live(&new);
+}
+
+#[test]
+fn a_rollback_under_the_bridge_loses_no_request() {
+    let app = App::new("back");
+    let folder = tempfile::tempdir().unwrap();
+    let old = app.build("v1");
+    let bind = format!("{}:/switch:ro", folder.path().display());
+    let sick = app.tagged(&app.image("v2").env("SICK_FILE", "/switch/sick"), "v2");
+    app.deploy(&old, &["-v", &bind]);
+    let id = app.id("");
+    app.candidate(&sick, &["-v", &bind]);
+    let load = Load::start(app.addr(), "/", 200);
+    let touch = format!("touch {}/sick", folder.path().display());
+    let run = app.promote_with(
+        crate::support::Fault::Before("start", &touch),
+        &["--within", "2s"],
+    );
+    let report = failed(&run, 41, "rolled_back_unhealthy");
+    let seen = load.stop();
+    assert_eq!(text(&report["swap"]["bridge"]), "on", "{report}");
+    assert_eq!(
+        seen.failed(),
+        0,
+        "{:?} of {} {report}",
+        seen.kinds(),
+        seen.sent()
+    );
+    assert!(!has_rules(&app));
+    app.assert_untouched(&id, &old);
+}
+
+#[test]
+fn a_gap_longer_than_allowed_is_48_and_the_release_is_live() {
+    let app = App::new("gap");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    app.candidate(&new, &[]);
+    let run = app.promote(&["--bridge", "off", "--max-gap", "1ms"]);
+    let report = failed(&run, 48, "gap_too_long");
+    assert!(
+        report["swap"]["longest_gap_ms"].as_u64() > Some(1),
+        "{report}"
+    );
+    app.assert_live(&new);
+}
+
+#[test]
+fn stray_rules_are_removed_by_promote_and_by_prune_app() {
+    let app = App::new("stray");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    let table = format!("deploy-steps-{}", app.name());
+    let add = || {
+        let mut nft = std::process::Command::new("nft");
+        assert!(
+            nft.args(["add", "table", "inet", &table])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    add();
+    bridged(&app, &new, &[]);
+    assert!(!has_rules(&app));
+    add();
+    failed(&app.promote(&[]), 40, "no_candidate");
+    assert!(!has_rules(&app));
+    add();
+    ok(&app.step("prune-app", &[]));
+    assert!(!has_rules(&app));
+    app.assert_live(&new);
+}

@@ -1,0 +1,160 @@
+//! The bridge among other apps, other networks and other people's rules.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tests::clients::Peer;
+use tests::docker::docker;
+use tests::load::{Kind, Load};
+
+use super::{bridged, has_rules};
+use crate::support::{App, free_port, ok};
+
+#[test]
+fn two_apps_are_swapped_at_the_same_time() {
+    let apps = [App::new("twin-a"), App::new("twin-b")];
+    let images = apps
+        .each_ref()
+        .map(|app| (app.build("v1"), app.build("v2")));
+    for (app, (old, _)) in apps.iter().zip(&images) {
+        app.deploy(old, &[]);
+    }
+    let loads = apps.each_ref().map(|app| Load::start(app.addr(), "/", 100));
+    thread::scope(|scope| {
+        for (app, (_, new)) in apps.iter().zip(&images) {
+            scope.spawn(move || bridged(app, new, &[]));
+        }
+    });
+    for (load, (app, (_, new))) in loads.into_iter().zip(apps.iter().zip(&images)) {
+        let seen = load.stop();
+        assert_eq!(seen.failed(), 0, "{:?}", seen.kinds());
+        assert_eq!(seen.versions(), ["v1", "v2"]);
+        assert!(!has_rules(app));
+        app.assert_live(new);
+    }
+}
+
+#[test]
+fn several_published_ports_are_all_bridged() {
+    let app = App::new("ports");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    let second = free_port();
+    let publish = [format!("{}:8080", app.port), format!("{second}:8080")];
+    let start = |image: &str| {
+        let flags = [
+            "--image",
+            image,
+            "--publish",
+            &publish[0],
+            "--publish",
+            &publish[1],
+        ];
+        ok(&app.step("start-candidate", &flags));
+        app.prove_candidate();
+    };
+    start(&old.name);
+    ok(&app.promote(&[]));
+    let loads = [app.port, second].map(|port| Load::to(&format!("127.0.0.1:{port}"), "/", 100));
+    start(&new.name);
+    let report = ok(&app.promote(&["--bridge", "require"]));
+    for load in loads {
+        let seen = load.stop();
+        assert_eq!(seen.failed(), 0, "{:?} {report}", seen.kinds());
+        assert_eq!(seen.versions(), ["v1", "v2"]);
+    }
+}
+
+#[test]
+fn an_app_on_a_network_of_its_own_is_bridged() {
+    let app = App::new("ownnet");
+    let network = format!("{}-net", app.name());
+    docker(["network", "create", &network]).unwrap();
+    app.scope.at_end(["network", "rm", &network]);
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &["--network", &network]);
+    let load = Load::start(app.addr(), "/", 200);
+    app.candidate(&new, &["--network", &network]);
+    let report = ok(&app.promote(&["--bridge", "require"]));
+    let seen = load.stop();
+    assert_eq!(seen.failed(), 0, "{:?} {report}", seen.kinds());
+    assert_eq!(seen.versions(), ["v1", "v2"]);
+    app.assert_live(&new);
+}
+
+/// A firewall as a careful administrator writes it: nothing in or through unless it is allowed.
+struct Firewall;
+
+impl Firewall {
+    fn up(port: u16) -> Firewall {
+        let rules = format!(
+            "table inet deploy-steps-test-firewall {{\n\
+             chain input {{ type filter hook input priority filter - 1; policy drop; \
+             ct state established,related accept; iif lo accept; ip protocol icmp accept; \
+             ip6 nexthdr icmpv6 accept; tcp dport {port} accept; }}\n\
+             chain forward {{ type filter hook forward priority filter - 1; policy drop; \
+             ct state established,related accept; ct status dnat accept; }}\n}}\n"
+        );
+        let mut nft = Command::new("nft")
+            .args(["-f", "-"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        nft.stdin
+            .take()
+            .unwrap()
+            .write_all(rules.as_bytes())
+            .unwrap();
+        assert!(nft.wait().unwrap().success());
+        Firewall
+    }
+}
+
+impl Drop for Firewall {
+    fn drop(&mut self) {
+        let _ = Command::new("nft")
+            .args(["delete", "table", "inet", "deploy-steps-test-firewall"])
+            .status();
+    }
+}
+
+#[test]
+fn a_firewall_that_drops_by_default_lets_the_bridge_through() {
+    let _alone = super::RULES
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let app = App::new("firewall");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    let peer = Peer::new().unwrap();
+    let _firewall = Firewall::up(app.port);
+    let target = |host: &str| format!("{host}:{}", app.port);
+    let here = Load::start(app.addr(), "/", 100);
+    let v4 = peer.load(&target(&peer.host_v4()), 100).unwrap();
+    let v6 = peer
+        .load(&target(&format!("[{}]", peer.host_v6())), 100)
+        .unwrap();
+    thread::sleep(Duration::from_millis(500));
+    bridged(&app, &new, &["--bridge", "require"]);
+    thread::sleep(Duration::from_millis(500));
+    let (here, v4, v6) = (here.stop(), v4.finish().unwrap(), v6.finish().unwrap());
+    for (kind, seen) in [("loopback", &here), ("another host over IPv4", &v4)] {
+        assert_eq!(seen.failed(), 0, "{kind}: {:?}", seen.kinds());
+        assert_eq!(seen.versions(), ["v1", "v2"], "{kind}");
+    }
+    // The rule that lets the port in does not know the forwarder's: IPv6 is held until the
+    // client tries again, never refused.
+    println!(
+        "IPv6 behind the firewall: {} sent, {} failed {:?}",
+        v6.sent(),
+        v6.failed(),
+        v6.kinds()
+    );
+    assert!(
+        v6.kinds().iter().all(|kind| *kind == Kind::Timeout),
+        "{:?}",
+        v6.kinds()
+    );
+    assert_eq!(v6.versions(), ["v1", "v2"]);
+}
