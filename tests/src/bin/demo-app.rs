@@ -7,7 +7,9 @@
 //! | `LOG` | a line it prints at its start |
 //! | `BOOT_MS` | it listens only after so long |
 //! | `SICK=1`, `SICK_AFTER_MS` | `/health` answers 503, always or after so long |
+//! | `SICK_FILE` | `/health` answers 503 while this file exists |
 //! | `CRASH=1`, `CRASH_AFTER_MS` | exits with 3 at once, or with 4 after so long |
+//! | `CRASH_FILE` | exits with 5 at its start if this file exists |
 //! | `DEAF=1` | ignores SIGTERM |
 //! | `GRACEFUL=1` | on SIGTERM finishes the requests under way first |
 //! | `SLOW_MS` | `/` takes so long |
@@ -20,6 +22,7 @@ use std::hint::black_box;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -51,6 +54,10 @@ fn main() -> io::Result<ExitCode> {
     if is_on("CRASH") {
         say("fatal: told to crash at the start");
         return Ok(ExitCode::from(3));
+    }
+    if exists("CRASH_FILE") {
+        say("fatal: told to crash by a file");
+        return Ok(ExitCode::from(5));
     }
     let eaten = vec![1_u8; number("EAT_MB").unwrap_or(0) as usize * 1024 * 1024];
     let app = Arc::new(App {
@@ -181,7 +188,9 @@ fn answer(app: &App, request: &Request, read: u64) -> (&'static str, &'static st
 
 fn is_sick(app: &App) -> bool {
     let after = number("SICK_AFTER_MS").map(Duration::from_millis);
-    is_on("SICK") || after.is_some_and(|after| app.started.elapsed() >= after)
+    is_on("SICK")
+        || exists("SICK_FILE")
+        || after.is_some_and(|after| app.started.elapsed() >= after)
 }
 
 fn read_head(reader: &mut impl BufRead) -> io::Result<Request> {
@@ -213,6 +222,10 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Request> {
 
 fn is_on(name: &str) -> bool {
     env::var(name).is_ok_and(|value| value == "1")
+}
+
+fn exists(name: &str) -> bool {
+    env::var(name).is_ok_and(|path| Path::new(&path).exists())
 }
 
 fn number(name: &str) -> Option<u64> {
