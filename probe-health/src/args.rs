@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub(crate) candidate: Option<Name>,
     /// Probe this URL; nothing is watched behind it
-    #[arg(long, value_parser = url, conflicts_with_all = ["path", "port", "https", "tcp", "exec", "docker_health"])]
+    #[arg(long, value_parser = url, conflicts_with_all = ["path", "https", "tcp", "exec", "docker_health"])]
     pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) how: ProbeArgs,

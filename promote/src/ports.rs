@@ -1,6 +1,7 @@
 //! Whether the host ports that the new container wants are free for it.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use step::{Container, Engine, EngineError, Publish};
 
@@ -16,41 +17,117 @@ pub(crate) fn taken(
     let held = holder
         .map(|holder| holder.network_settings.bound())
         .unwrap_or_default();
+    let is_held = |port: u16, address: Option<IpAddr>| {
+        let mut held = held.iter().filter(|held| held.host == port);
+        held.any(|held| held.address.is_none() || held.address == address)
+    };
     for publish in wanted {
-        if held.iter().any(|other| other.host == publish.host) {
-            continue;
-        }
-        if is_listened_on(publish.host) || !engine.publishing(publish.host)?.is_empty() {
-            return Ok(Some(publish.host));
+        let port = publish.host;
+        let in_the_way = |at: Option<IpAddr>| meet(at, publish.address) && !is_held(port, at);
+        if listeners(port).into_iter().any(in_the_way)
+            || publishers(engine, port, holder)?
+                .into_iter()
+                .any(in_the_way)
+        {
+            return Ok(Some(port));
         }
     }
     Ok(None)
 }
 
-/// Reads the kernel's list of listening sockets, which needs no right, unlike binding a port below 1024.
+/// Whether two sockets cannot have the same port, the one on address `a`, the other on `b`.
+fn meet(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
+    a.is_none() || b.is_none() || a == b
+}
+
+/// At which addresses other containers publish the port; `None` is every one.
+fn publishers(
+    engine: &Engine,
+    port: u16,
+    holder: Option<&Container>,
+) -> Result<Vec<Option<IpAddr>>, EngineError> {
+    let ids = engine.publishing(port)?;
+    let others: Vec<&str> = ids
+        .iter()
+        .map(String::as_str)
+        .filter(|id| holder.is_none_or(|holder| holder.id != *id))
+        .collect();
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bound = engine.containers(&others)?;
+    let bound = bound.iter().flat_map(|c| c.network_settings.bound());
+    Ok(bound
+        .filter(|publish| publish.host == port)
+        .map(|publish| publish.address)
+        .collect())
+}
+
+/// Whether something listens on the port, at whatever address.
 pub(crate) fn is_listened_on(port: u16) -> bool {
+    !listeners(port).is_empty()
+}
+
+/// At which addresses of this machine something listens on the port; `None` is every one.
+///
+/// Reads the kernel's list of listening sockets, which needs no right, unlike binding a port below 1024.
+fn listeners(port: u16) -> Vec<Option<IpAddr>> {
     const LISTEN: &str = "0A";
-    let suffix = format!(":{port:04X}");
-    ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
-        let text = fs::read_to_string(table).unwrap_or_default();
-        text.lines().skip(1).any(|line| {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let text = tables.map(|table| fs::read_to_string(table).unwrap_or_default());
+    let lines = text.iter().flat_map(|text| text.lines().skip(1));
+    lines
+        .filter_map(|line| {
             let mut fields = line.split_whitespace().skip(1);
-            let local = fields.next().unwrap_or_default();
-            local.ends_with(&suffix) && fields.nth(1) == Some(LISTEN)
+            let (address, at) = fields.next()?.split_once(':')?;
+            let listens = fields.nth(1)? == LISTEN && u16::from_str_radix(at, 16) == Ok(port);
+            listens.then(|| address_of(address))
         })
-    })
+        .collect()
+}
+
+/// The kernel writes an address as one or four words of eight hex digits, each in the byte order
+/// of the machine. What cannot be read counts as every address.
+fn address_of(hex: &str) -> Option<IpAddr> {
+    let word = |i: usize| u32::from_str_radix(hex.get(8 * i..8 * i + 8)?, 16).ok();
+    let words = (0..hex.len() / 8).map(word).collect::<Option<Vec<_>>>()?;
+    let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
+    let address = match <[u8; 4]>::try_from(&bytes[..]) {
+        Ok(four) => IpAddr::from(Ipv4Addr::from(four)),
+        Err(_) => {
+            let sixteen = <[u8; 16]>::try_from(&bytes[..]).ok()?;
+            IpAddr::from(Ipv6Addr::from(sixteen)).to_canonical()
+        }
+    };
+    Some(address).filter(|address| !address.is_unspecified())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
 
     #[test]
-    fn a_listening_port_is_seen() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert!(is_listened_on(port));
-        drop(listener);
-        assert!(!is_listened_on(port));
+    fn a_listening_port_is_seen_with_its_address() {
+        for (at, seen) in [
+            ("127.0.0.1:0", Some("127.0.0.1")),
+            ("127.0.0.2:0", Some("127.0.0.2")),
+            ("0.0.0.0:0", None),
+        ] {
+            let listener = TcpListener::bind(at).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let seen = seen.map(|ip| ip.parse().unwrap());
+            assert_eq!(listeners(port), [seen]);
+            drop(listener);
+            assert_eq!(listeners(port), []);
+        }
+    }
+
+    #[test]
+    fn addresses_meet_where_one_is_every_address() {
+        let ip = |text: &str| Some(text.parse().unwrap());
+        assert!(meet(None, ip("127.0.0.1")) && meet(ip("::1"), None));
+        assert!(meet(ip("127.0.0.1"), ip("127.0.0.1")));
+        assert!(!meet(ip("127.0.0.1"), ip("127.0.0.2")));
     }
 }

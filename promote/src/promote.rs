@@ -94,6 +94,12 @@ impl Promotion<'_> {
             bridge::remove_stray(self.live);
             return self.nothing_to_promote(live);
         };
+        if let Some(live) = live
+            .as_ref()
+            .filter(|live| is_made_from(live, &candidate.id))
+        {
+            return self.clear_candidate(live, &candidate);
+        }
         let recipe = preflight::check(self, &candidate, live.as_ref())?;
         let next = replacement::create(self, &recipe, Some(&candidate), live.as_ref())?;
         let ready = preflight::same(self, &candidate, &next)
@@ -127,27 +133,17 @@ impl Promotion<'_> {
     /// A promotion whose end was not seen is asked for again: that is no failure. Without a
     /// report to go by, nobody can tell it from a deployment that forgot to start a candidate.
     fn nothing_to_promote(&self, live: Option<Container>) -> Result<Report, Failure> {
-        let promoted = |live: &Container| {
-            let from = live.label(CANDIDATE_LABEL);
-            from.is_some() && from == self.args.baton.candidate_id.as_deref() && live.state.up()
-        };
+        let handed_on = self.args.baton.candidate_id.as_deref();
+        let promoted = |live: &Container| handed_on.is_some_and(|id| is_made_from(live, id));
         match live {
             Some(live) if promoted(&live) => {
                 progress(&format!(
                     "promote: {} was promoted already",
                     self.names.live
                 ));
-                let recipe = Recipe::of(&live).unwrap_or_default();
-                let done = Outcome {
-                    container_id: live.id.clone(),
-                    recipe,
-                    previous: Previous::of(&live),
-                    swap: None,
-                    left_over: Vec::new(),
-                };
                 Ok(Report {
                     changed: false,
-                    ..self.report(done, false)?
+                    ..self.report(done_before(&live), false)?
                 })
             }
             Some(live) => Err(Failure::NoCandidate(format!(
@@ -159,6 +155,17 @@ impl Promotion<'_> {
                 self.names.candidate
             ))),
         }
+    }
+
+    /// The swap was done, and all that was left to do is this.
+    fn clear_candidate(&self, live: &Container, candidate: &Container) -> Result<Report, Failure> {
+        progress(&format!(
+            "promote: {} was promoted already and is removed",
+            self.names.candidate
+        ));
+        self.engine.remove_with_volumes(&[&candidate.id])?;
+        bridge::remove_stray(self.live);
+        self.report(done_before(live), true)
     }
 
     fn carry_on(&self, situation: Situation) -> Result<Report, Failure> {
@@ -268,5 +275,21 @@ impl Promotion<'_> {
                 ..Baton::default()
             },
         })
+    }
+}
+
+/// Whether this candidate is what runs under the live name, which only a proven container has.
+fn is_made_from(live: &Container, candidate_id: &str) -> bool {
+    live.label(CANDIDATE_LABEL) == Some(candidate_id) && live.state.up()
+}
+
+/// The outcome of a swap that an earlier promotion made.
+fn done_before(live: &Container) -> Outcome {
+    Outcome {
+        container_id: live.id.clone(),
+        recipe: Recipe::of(live).unwrap_or_default(),
+        previous: Previous::of(live),
+        swap: None,
+        left_over: Vec::new(),
     }
 }

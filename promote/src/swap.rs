@@ -118,13 +118,22 @@ impl<'a> Swapping<'a> {
     }
 
     fn rename_old(&self) -> Result<(), Trouble> {
-        match &self.old {
-            Some(old) => Ok(self
-                .promotion
-                .engine
-                .rename(&old.id, &self.promotion.names.old)?),
-            None => Ok(()),
+        let Some(old) = &self.old else {
+            return Ok(());
+        };
+        let Promotion {
+            engine,
+            args,
+            names,
+            ..
+        } = self.promotion;
+        let renamed = engine.rename(&old.id, &names.old);
+        if renamed.is_ok() || self.old_was_healthy {
+            return Ok(renamed?);
         }
+        // The engine cannot rename a container between two of its restarts.
+        engine.stop(&old.id, args.stop_timeout)?;
+        Ok(engine.rename(&old.id, &names.old)?)
     }
 
     fn create_again(&mut self) -> Result<(), Trouble> {

@@ -33,23 +33,27 @@ pub(crate) fn inventory(
     args: &Args,
     app: &Name,
     names: &Names,
+    going: &[String],
 ) -> Result<Inventory, Failure> {
-    let needed = needed(engine, names)?;
+    let mut needed = needed(engine, names, going)?;
     let mut images = images_of(engine, args, app)?;
     images.sort_by(|a, b| b.age_key().cmp(a.age_key()));
-    let parents = parents_of_kept(&images, &needed);
+    let parents: BTreeMap<String, String> = images
+        .iter()
+        .map(|image| (image.id.clone(), image.parent.clone()))
+        .collect();
+    for (id, why) in needed.clone() {
+        keep_ancestors(&parents, &id, why, &mut needed);
+    }
     let mut left = args.keep;
     let mut inventory = Inventory {
         kept: Vec::new(),
         unneeded: Vec::new(),
     };
     for image in images {
-        let why = needed
-            .get(&image.id)
-            .copied()
-            .or(parents.contains(&image.id).then_some("in_use"));
-        let why = why.or_else(|| {
+        let why = needed.get(&image.id).copied().or_else(|| {
             left = left.checked_sub(1)?;
+            keep_ancestors(&parents, &image.id, "newest", &mut needed);
             Some("newest")
         });
         match why {
@@ -60,15 +64,23 @@ pub(crate) fn inventory(
             None => inventory.unneeded.push(image),
         }
     }
+    // What was built upon another image goes before it.
+    inventory.unneeded.sort_by(|a, b| b.created.cmp(&a.created));
     Ok(inventory)
 }
 
-/// The images that any container was made from, stopped ones included, and the one to go back to.
-fn needed(engine: &Engine, names: &Names) -> Result<BTreeMap<String, &'static str>, Failure> {
+/// The images that any container but those `going` was made from, stopped ones included, and
+/// the one to go back to.
+fn needed(
+    engine: &Engine,
+    names: &Names,
+    going: &[String],
+) -> Result<BTreeMap<String, &'static str>, Failure> {
     let mut needed = BTreeMap::new();
     for batch in engine.container_ids()?.chunks(BATCH) {
         let ids: Vec<&str> = batch.iter().map(String::as_str).collect();
-        for container in engine.containers(&ids)? {
+        let found = engine.containers(&ids)?.into_iter();
+        for container in found.filter(|it| !going.iter().any(|name| name == it.name())) {
             if let Some(previous) =
                 Previous::of(&container).filter(|_| container.name() == names.live)
             {
@@ -99,20 +111,15 @@ fn images_of(engine: &Engine, args: &Args, app: &Name) -> Result<Vec<Image>, Fai
 }
 
 /// Images built on this engine stay as long as an image built upon them does.
-fn parents_of_kept(images: &[Image], needed: &BTreeMap<String, &str>) -> BTreeSet<String> {
-    let parent = |id: &String| {
-        images
-            .iter()
-            .find(|image| image.id == *id)
-            .map(|image| image.parent.clone())
-    };
-    let mut parents = BTreeSet::new();
-    for id in needed.keys() {
-        let mut next = parent(id);
-        while let Some(id) = next.filter(|id| !id.is_empty() && !parents.contains(id)) {
-            next = parent(&id);
-            parents.insert(id);
-        }
+fn keep_ancestors(
+    parents: &BTreeMap<String, String>,
+    id: &str,
+    why: &'static str,
+    needed: &mut BTreeMap<String, &'static str>,
+) {
+    let mut next = parents.get(id);
+    while let Some(parent) = next.filter(|parent| !parent.is_empty()) {
+        needed.entry(parent.clone()).or_insert(why);
+        next = parents.get(parent);
     }
-    parents
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Engine, Image, Lock, Name, Names, progress, warn};
+use step::{Engine, Image, ImageRef, Lock, Name, Names, familiar, progress, repository, warn};
 
 use crate::args::Args;
 use crate::bridge;
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     {
         bridge::remove_stray(&engine, live, &names)?;
     }
-    let images = inventory(&engine, args, app, &names)?;
+    let images = inventory(&engine, args, app, &names, &report.containers_removed)?;
     report.kept = images.kept;
     for image in &images.unneeded {
         remove_image(&engine, args, image, &mut report)?;
@@ -148,9 +148,8 @@ fn remove_image(
         report.removed.push(Entry::of(image));
         return Ok(());
     }
-    let extra = names_in_further_repositories(image);
-    let mut references: Vec<&str> = extra.iter().map(String::as_str).collect();
-    references.push(&image.id);
+    let references = references(image, args.repo.as_ref());
+    let references: Vec<&str> = references.iter().map(String::as_str).collect();
     let reply = engine.remove_images(&references)?;
     // Another prune may have been faster: what counts is that it is gone.
     if reply.code == Some(0) || engine.image(&image.id)?.is_none() {
@@ -170,24 +169,20 @@ fn remove_image(
     Ok(())
 }
 
-/// The engine removes an image by its id with all its names, but only while they are in one
-/// repository; then it also refuses if any container uses it. So all names but those of one
-/// repository go first.
-fn names_in_further_repositories(image: &Image) -> Vec<String> {
-    let names = || image.repo_tags.iter().chain(&image.repo_digests);
-    let Some(first) = names().next().map(|name| step::repository(name).to_owned()) else {
-        return Vec::new();
-    };
-    let tagged = |repo: &str| {
-        image
-            .repo_tags
-            .iter()
-            .any(|tag| step::repository(tag) == repo)
-    };
-    let further = names().filter(|name| step::repository(name) != first);
+/// What to remove so that the image goes. The engine removes it by its id, and then refuses if
+/// any container uses it, but only while it has one tag at most and is in one repository: all
+/// other names go first. An unlabelled image that further repositories name is also somebody
+/// else's: it loses the names that `repo` has for it.
+fn references(image: &Image, repo: Option<&ImageRef>) -> Vec<String> {
+    let is = |name: &str, other: &str| familiar(repository(name)) == familiar(repository(other));
+    let tagged = |name: &str| image.repo_tags.iter().any(|tag| is(tag, name));
     // A repository's digest goes with its last tag.
-    further
-        .filter(|name| !name.contains('@') || !tagged(step::repository(name)))
-        .cloned()
-        .collect()
+    let bare = image.repo_digests.iter().filter(|name| !tagged(name));
+    let names = image.repo_tags.iter().chain(bare).cloned();
+    match repo.filter(|_| image.label("app").is_none()) {
+        Some(repo) if names.clone().any(|name| !is(&name, repo.as_str())) => {
+            names.filter(|name| is(name, repo.as_str())).collect()
+        }
+        _ => names.skip(1).chain([image.id.clone()]).collect(),
+    }
 }

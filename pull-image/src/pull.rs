@@ -38,7 +38,8 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             "the engine does not have it after the pull".to_owned(),
         )
     })?;
-    let digest = image.digest_in(repository(reference.as_str()));
+    check_platform(reference, &image, args)?;
+    let digest = digest(reference, &image, args);
     check_digest(reference, digest.as_deref(), args)?;
     check_label(reference, &image, args)?;
     progress(&format!("pull-image: {reference} is {}", image.id));
@@ -130,21 +131,25 @@ fn sleep(pause: Duration, image: &ImageRef) -> Result<(), Failure> {
 /// registry's own error codes (distribution, errcode) and Go's network errors.
 fn classify(image: &ImageRef, reply: &Reply) -> Failure {
     const DISK: [&str; 1] = ["no space left on device"];
-    const DENIED: [&str; 5] = [
+    const DENIED: [&str; 7] = [
         "denied",
+        "http 401",
+        "http 403",
         "no basic auth credentials",
         "unauthorized",
         "authentication required",
         "forbidden",
     ];
-    const MISSING: [&str; 5] = [
+    const MISSING: [&str; 6] = [
+        "http 404",
         "manifest unknown",
         "not found",
         "name unknown",
         "no matching manifest",
         "does not match the specified platform",
     ];
-    const PASSING: [&str; 14] = [
+    const PASSING: [&str; 15] = [
+        "http 429",
         "connection refused",
         "connection reset",
         "no such host",
@@ -160,7 +165,7 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "http response to https client",
         "blob",
     ];
-    let said = reply.stderr.to_lowercase();
+    let said = without_names(&reply.stderr.to_lowercase(), image);
     let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let message = step::printable(&reply.stderr, 500);
     if reply.engine_is_away() {
@@ -176,6 +181,47 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
     } else {
         reply.failure().into()
     }
+}
+
+/// What was said, without the image's own names: one may well be called `denied`.
+fn without_names(said: &str, image: &ImageRef) -> String {
+    let whole = image.as_str().to_lowercase();
+    let repository = repository(&whole);
+    let (host, path) = repository.split_once('/').unwrap_or(("", repository));
+    let tag = whole.strip_prefix(repository).unwrap_or_default();
+    let tag = tag.trim_start_matches(':');
+    let mut names = vec![whole.clone(), format!("/{path}"), format!("for {path}")];
+    if !host.is_empty() {
+        names.insert(1, repository.to_owned());
+        names.push(host.to_owned());
+    }
+    if !tag.is_empty() {
+        names.extend([format!(":{tag}"), format!("/{tag}")]);
+    }
+    names
+        .iter()
+        .fold(said.to_owned(), |said, name| said.replace(name, ""))
+}
+
+/// Older engines hand out an image of any platform when the registry has only that one.
+fn check_platform(reference: &ImageRef, image: &Image, args: &Args) -> Result<(), Failure> {
+    match &args.platform {
+        Some(platform) if !image.is_for(platform) => Err(Failure::NotFound(
+            reference.clone(),
+            format!("what the registry has is for {}", image.platform()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The digest in the image's repository. Of several, the one that was asked for: an image has
+/// one for each manifest that it was pulled by.
+fn digest(reference: &ImageRef, image: &Image, args: &Args) -> Option<String> {
+    let asked = reference.as_str().split_once('@').map(|(_, digest)| digest);
+    let asked = args.expect_digest.as_deref().or(asked);
+    let digests = image.digests_in(repository(reference.as_str()));
+    let found = digests.iter().find(|digest| Some(digest.as_str()) == asked);
+    found.or(digests.first()).cloned()
 }
 
 fn check_digest(image: &ImageRef, digest: Option<&str>, args: &Args) -> Result<(), Failure> {

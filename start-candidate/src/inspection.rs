@@ -2,36 +2,52 @@
 
 use std::path::Path;
 
-use step::{Container, Mount, Names, RECIPE_LABEL};
+use step::{
+    APP_LABEL, CANDIDATE_LABEL, Container, Mount, Name, Names, PREVIOUS_LABEL, RECIPE_LABEL,
+};
 
 use crate::failure::Failure;
 use crate::plan::Plan;
 
+/// Refuses what the engine's CLI would write before the container could be looked at.
+pub(crate) fn writes_no_id_file(plan: &Plan) -> Result<(), Failure> {
+    let mut options = plan.recipe.options.iter();
+    if options.any(|option| option.starts_with("--cidfile")) {
+        return Err(refused("--cidfile (it cannot be written twice)"));
+    }
+    Ok(())
+}
+
+fn refused(what: &str) -> Failure {
+    Failure::OptionRefused(format!("the run options set {what}"))
+}
+
 /// Refuses what would touch the live container or keep promote from making the same container again.
-pub(crate) fn allowed(created: &Container, names: &Names, plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn allowed(
+    created: &Container,
+    app: &Name,
+    names: &Names,
+    plan: &Plan,
+) -> Result<(), Failure> {
     let host = &created.host_config;
     let restarts = !matches!(host.restart_policy.name.as_str(), "" | "no");
     let ports = !host.published().is_empty()
         || host.publish_all_ports
         || host.binding_count() != plan.loopback.len();
-    let writes_id = plan
-        .recipe
-        .options
-        .iter()
-        .any(|option| option.starts_with("--cidfile"));
-    let refused = [
+    let other_labels = created.label(RECIPE_LABEL) != Some(&plan.recipe.label())
+        || created.label(APP_LABEL) != Some(app.as_str())
+        || sets_label(plan, PREVIOUS_LABEL)
+        || sets_label(plan, CANDIDATE_LABEL);
+    let found = [
         (
             created.name() != names.candidate,
             "a name (the candidate has one of its own)",
         ),
         (
-            created.image != plan.recipe.image_id.as_str(),
+            created.image != plan.recipe.image_id.as_str() || swallows_image(created, plan),
             "another image among the options",
         ),
-        (
-            created.label(RECIPE_LABEL) != Some(&plan.recipe.label()),
-            "the labels of deploy-steps",
-        ),
+        (other_labels, "the labels of deploy-steps"),
         (
             host.network_mode == "host",
             "the host's network (two releases cannot share it)",
@@ -45,14 +61,24 @@ pub(crate) fn allowed(created: &Container, names: &Names, plan: &Plan) -> Result
             host.auto_remove,
             "--rm (a failed candidate must leave its log)",
         ),
-        (writes_id, "--cidfile (it cannot be written twice)"),
     ];
-    match refused.into_iter().find(|(is, _)| *is) {
-        Some((_, what)) => Err(Failure::OptionRefused(format!(
-            "the run options set {what}"
-        ))),
+    match found.into_iter().find(|(is, _)| *is) {
+        Some((_, what)) => Err(refused(what)),
         None => Ok(()),
     }
+}
+
+/// Whether an image among the options has made the real one the first word of its command.
+fn swallows_image(created: &Container, plan: &Plan) -> bool {
+    let is_image = |word: &String| *word == plan.recipe.image_id.as_str();
+    let command = &plan.recipe.command;
+    created.config.cmd.iter().any(is_image) && !command.iter().any(is_image)
+}
+
+/// The image of a container that promote made may have these labels, so the container does not tell.
+fn sets_label(plan: &Plan, label: &str) -> bool {
+    let mut options = plan.recipe.options.iter();
+    options.any(|option| option.contains(&format!("{label}=")))
 }
 
 /// Refuses a volume that the candidate may write to while the live container has it mounted.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    APP_LABEL, Baton, Engine, Lock, Name, Names, Publish, RECIPE_LABEL, Reply, interrupted,
-    printable, progress, redact, secrets_of_options,
+    APP_LABEL, Baton, Engine, EngineError, Lock, Name, Names, Publish, RECIPE_LABEL, Reply,
+    interrupted, printable, progress, redact, secrets_of_options,
 };
 
 use crate::args::Args;
@@ -31,6 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let engine = Engine::find(&args.common.engine)?;
     no_promotion_runs(live)?;
     let plan = plan(&engine, args, &names)?;
+    inspection::writes_no_id_file(&plan)?;
     if args.replace {
         remove_left_over(&engine, &names)?;
     }
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         names.candidate, plan.recipe.image
     ));
     let id = create(&engine, app, &names, &plan)?;
-    let started = look_and_start(&engine, args, &names, &plan, &id);
+    let started = look_and_start(&engine, args, app, &names, &plan, &id);
     if started.is_err() {
         // The failure itself is what the caller must hear of; a left-over would be found next time.
         let _ = engine.remove_with_volumes(&[&id]);
@@ -63,8 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     })
 }
 
+/// With the patience it takes to tell a promotion from another step that only looks.
 fn no_promotion_runs(live: &Name) -> Result<(), Failure> {
-    match Lock::take(live, Duration::ZERO) {
+    match Lock::take(live, Duration::from_millis(200)) {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(Failure::PromotionRuns(live.to_string())),
         Err(error) => Err(Failure::NoLock(error)),
@@ -101,12 +103,27 @@ fn create(engine: &Engine, app: &Name, names: &Names, plan: &Plan) -> Result<Str
     words.extend(recipe.options.iter().cloned());
     words.push(recipe.image_id.to_string());
     words.extend(recipe.command.iter().cloned());
-    let reply = engine.create(&words, &recipe.folder)?;
+    let reply = engine.create(&words, &recipe.folder);
+    if matches!(reply, Err(EngineError::TimedOut { .. })) {
+        remove_unstarted(engine, names, plan);
+    }
+    let reply = reply?;
     if reply.code == Some(0) {
         let id = reply.stdout.lines().last().unwrap_or_default().trim();
         return Ok(id.to_owned());
     }
     Err(not_created(engine, names, &recipe.options, &reply)?)
+}
+
+/// What a call that was given up may have created all the same.
+fn remove_unstarted(engine: &Engine, names: &Names, plan: &Plan) {
+    if let Ok(Some(found)) = engine.container(&names.candidate)
+        && found.label(RECIPE_LABEL) == Some(&plan.recipe.label())
+        && found.state.status == "created"
+    {
+        // The call that timed out is what the caller must hear of.
+        let _ = engine.remove_with_volumes(&[&found.id]);
+    }
 }
 
 /// The CLI's exit code does not tell a taken name from a malformed option; the engine does.
@@ -123,7 +140,10 @@ fn not_created(
     if found.iter().any(|container| container.name() == names.old) {
         return Ok(Failure::Unfinished(names.old.clone()));
     }
-    if !found.is_empty() {
+    // A name is taken before its container can be seen, and for as long as that one is created.
+    let taken =
+        reply.stderr.contains("is already in use") && reply.stderr.contains(&names.candidate);
+    if taken || !found.is_empty() {
         return Ok(Failure::CandidateExists(names.candidate.clone()));
     }
     let said = redact(&reply.stderr, &secrets_of_options(options));
@@ -137,6 +157,7 @@ fn not_created(
 fn look_and_start(
     engine: &Engine,
     args: &Args,
+    app: &Name,
     names: &Names,
     plan: &Plan,
     id: &str,
@@ -148,7 +169,7 @@ fn look_and_start(
     if named(&names.old).is_some() {
         return Err(Failure::Unfinished(names.old.clone()));
     }
-    inspection::allowed(created, names, plan)?;
+    inspection::allowed(created, app, names, plan)?;
     if let Some(live) = named(&names.live).filter(|_| !args.allow_shared_volumes) {
         inspection::no_shared_volume(created, live)?;
     }

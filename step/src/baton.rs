@@ -124,12 +124,14 @@ fn parse(text: &str) -> Result<Received, String> {
 }
 
 impl Baton {
-    /// The parts that are plain text reach the engine's command line too.
+    /// The parts that are plain text reach the engine's command line and a request too.
     fn checked(self) -> Result<Self, String> {
         let hex = |id: &String| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
         if self.candidate_id.as_ref().is_some_and(|id| !hex(id)) {
             return Err("candidate_id is not a full container id".to_owned());
         }
+        let asked = self.probe.as_ref().and_then(|probe| probe.path.as_deref());
+        asked.map(crate::path).transpose()?;
         Ok(self)
     }
 }
@@ -155,6 +157,7 @@ mod tests {
             r#"{"ok":true,"app":"--rm"}"#,
             r#"{"ok":true,"image":"-v/:/x"}"#,
             r#"{"ok":true,"candidate_id":"--all"}"#,
+            r#"{"ok":true,"probe":{"path":"@elsewhere/"}}"#,
             r#"{"ok":false,"error":{"code":0}}"#,
             r#"{"ok":false,"error":{"code":125}}"#,
             r#"{"ok":false}"#,

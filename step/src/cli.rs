@@ -19,7 +19,7 @@ pub struct Common {
     #[arg(long)]
     pub quiet: bool,
     /// Print the JSON Schema of this step's report and do nothing
-    #[arg(long, exclusive = true)]
+    #[arg(long)]
     pub schema: bool,
     /// How to reach the engine.
     #[command(flatten)]

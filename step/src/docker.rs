@@ -15,7 +15,7 @@ use crate::{Code, EngineArgs, Verdict};
 
 pub use call::Reply;
 pub use events::Death;
-pub use objects::{Attachment, Container, Image, Mount, State};
+pub use objects::{Attachment, Container, Image, Mount, State, familiar};
 
 /// The engine, reached through its CLI; `docker` or a compatible one.
 #[derive(Debug)]

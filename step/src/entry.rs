@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::baton::{self, Received};
-use crate::{Baton, Code, Common, report, signals, streams};
+use crate::{Baton, Code, Common, printable, report, signals, streams};
 
 /// A step's arguments.
 pub trait StepArgs: Parser {
@@ -69,7 +69,7 @@ where
     let mut started = Instant::now();
     let mut args = match A::try_parse() {
         Ok(args) => args,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(error),
     };
     let step = A::command().get_name().to_owned();
     if args.common().schema {
@@ -95,7 +95,7 @@ where
         started = Instant::now();
     }
     if let Err(missing) = args.check() {
-        return usage(&A::command().error(ErrorKind::MissingRequiredArgument, missing));
+        return usage(A::command().error(ErrorKind::MissingRequiredArgument, missing));
     }
     match run(&args) {
         Ok(report) => written(
@@ -116,7 +116,13 @@ fn failed<F: Failure>(step: &str, failure: F, started: Instant) -> ExitCode {
 }
 
 /// Help and version go to stdout with 0; a usage error to stderr with 2.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(mut error: clap::Error) -> ExitCode {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
+        if let Some(ContextValue::String(word)) = error.get(kind) {
+            let harmless = printable(word, 200);
+            error.insert(kind, ContextValue::String(harmless));
+        }
+    }
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Code::Usage.number()))
 }

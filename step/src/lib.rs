@@ -26,7 +26,9 @@ pub use address::host_side;
 pub use baton::Baton;
 pub use cli::{Common, EngineArgs, Identity};
 pub use codes::{Code, codes_help};
-pub use docker::{Attachment, Container, Death, Engine, EngineError, Image, Mount, Reply, State};
+pub use docker::{
+    Attachment, Container, Death, Engine, EngineError, Image, Mount, Reply, State, familiar,
+};
 pub use entry::{Failure, StepArgs, Verdict, main};
 pub use health::{Attempt, Patience, Proof, Unhealthy, await_health, look_once};
 pub use lock::Lock;

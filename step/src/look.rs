@@ -64,7 +64,13 @@ impl HttpLook {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let mut response = request.call().map_err(|error| network_error(&error))?;
+        let over = if self.url.starts_with("https:") {
+            "over TLS: "
+        } else {
+            ""
+        };
+        let called = request.call();
+        let mut response = called.map_err(|error| format!("{over}{}", network_error(&error)))?;
         let status = response.status().as_u16();
         if !self
             .probe

@@ -28,6 +28,9 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, String> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Err("64 hex digits are a container's id and not a name".to_owned());
+        }
         if (2..=LONGEST).contains(&text.len()) && starts_well && text.chars().all(allowed) {
             return Ok(Self(text.to_owned()));
         }
@@ -91,9 +94,10 @@ mod tests {
         for good in ["web", "w2", "5ca9", "a.b_c-d"] {
             assert!(good.parse::<Name>().is_ok(), "{good}");
         }
-        let long = "a".repeat(4096);
+        let (long, id) = ("a".repeat(4096), "5".repeat(64));
         for bad in [
             "",
+            id.as_str(),
             "w",
             "-web",
             "we b",

@@ -218,11 +218,11 @@ impl ProbeArgs {
 /// # Errors
 /// A sentence that says so.
 pub fn path(text: &str) -> Result<String, String> {
-    let visible = text.chars().all(|c| c.is_ascii_graphic());
-    if text.starts_with('/') && visible && text.len() <= 2048 {
+    let allowed = |c: char| c.is_ascii_graphic() && !"\"<>`".contains(c);
+    if text.starts_with('/') && text.chars().all(allowed) && text.len() <= 2048 {
         return Ok(text.to_owned());
     }
-    Err("a path starts with / and has only visible ASCII characters, at most 2048".to_owned())
+    Err("a path starts with / and has only characters that a URL may have, at most 2048".to_owned())
 }
 
 /// One line of text that is safe in a header.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::printable;
+
 /// One TCP port of the host that leads to a port of the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -45,7 +47,7 @@ fn port(field: Option<&str>, whole: &str) -> Result<u16, String> {
         .ok_or_else(|| {
             format!(
                 "`{}` is not [IP:]HOST_PORT:CONTAINER_PORT with tcp ports 1 to 65535",
-                whole.escape_debug()
+                printable(whole, 100)
             )
         })
 }
@@ -55,7 +57,7 @@ fn address(text: &str, whole: &str) -> Result<IpAddr, String> {
     bare.unwrap_or(text).parse().map_err(|_| {
         format!(
             "`{}` does not start with an IP address",
-            whole.escape_debug()
+            printable(whole, 100)
         )
     })
 }

@@ -13,6 +13,7 @@ use crate::{Code, State, millis};
 struct Success<'a, R> {
     step: &'a str,
     /// Always true.
+    #[schemars(extend("const" = true))]
     ok: bool,
     #[serde(flatten)]
     body: &'a R,
@@ -24,6 +25,7 @@ struct Success<'a, R> {
 struct Failed<'a, E> {
     step: &'a str,
     /// Always false.
+    #[schemars(extend("const" = false))]
     ok: bool,
     error: ErrorBody<'a>,
     #[serde(flatten)]
@@ -117,8 +119,9 @@ fn line(report: &impl Serialize) -> String {
 pub(crate) fn schema<R: JsonSchema, E: JsonSchema>(step: &str) -> String {
     let title = format!("report of {step}");
     // Inlined, because references would point at the root and not into `oneOf`.
-    let settings =
-        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let settings = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with(|settings| settings.inline_subschemas = true);
     let success = settings
         .clone()
         .into_generator()

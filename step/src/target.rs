@@ -116,7 +116,7 @@ impl Looking {
         if self.only_connects() {
             at.to_string()
         } else {
-            format!("{at}{}", self.probe.path())
+            format!("{at}{}", printable(self.probe.path(), 200))
         }
     }
 }

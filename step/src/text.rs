@@ -35,13 +35,39 @@ pub fn tail(text: &str, count: usize, secrets: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// `text` with every one of `secrets` replaced by `***`, longest first.
+/// `text` with every one of `secrets` replaced by `***`, longest first: whole, quoted, and
+/// each of its lines where it has several, as a log shows them one by one.
 pub fn redact(text: &str, secrets: &[String]) -> String {
-    let mut sorted: Vec<&String> = secrets.iter().filter(|s| !s.is_empty()).collect();
-    sorted.sort_by_key(|s| std::cmp::Reverse(s.len()));
-    sorted.iter().fold(text.to_owned(), |text, secret| {
-        text.replace(secret.as_str(), "***")
-    })
+    let mut forms: Vec<String> = secrets.iter().flat_map(|secret| forms(secret)).collect();
+    forms.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
+    forms
+        .iter()
+        .filter(|form| !form.is_empty())
+        .fold(text.to_owned(), |text, form| text.replace(form, "***"))
+}
+
+fn forms(secret: &str) -> Vec<String> {
+    let lines = secret.lines().map(str::trim);
+    let mut forms: Vec<String> = lines
+        .filter(|line| *line == secret || line.chars().count() >= 6)
+        .map(str::to_owned)
+        .collect();
+    forms.extend([secret.to_owned(), quoted(secret)]);
+    forms
+}
+
+/// As the engine quotes what it complains about (Go's `%q`).
+fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' | '\r' | '\t' => out.extend(c.escape_default()),
+            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// The values in run options (and in the env files they name) that must not be shown:
@@ -63,21 +89,26 @@ pub fn secrets_of_options(options: &[String]) -> Vec<String> {
         } else if !option.starts_with('-') {
             push_value(&mut secrets, option);
             push_env_file(&mut secrets, previous.unwrap_or_default(), option);
-        } else if let Some(short) = option
-            .strip_prefix("-e")
-            .filter(|_| !option.starts_with("--"))
-        {
-            push_value(&mut secrets, short);
+        }
+        if !option.starts_with("--") && option.starts_with('-') {
+            // Glued to a short flag, or to the last of several: where it begins, only the CLI knows.
+            let ends = (2..=5).filter_map(|at| option.get(at..));
+            let long = ends.filter(|value| value.len() >= 4);
+            long.for_each(|value| push_value(&mut secrets, value));
         }
     }
     secrets
 }
 
+/// The whole value, and what stands right of each `=` in a list such as `type=volume,src=data`.
 fn push_value(secrets: &mut Vec<String>, value: &str) {
     secrets.push(value.to_owned());
-    if let Some((_, right)) = value.split_once('=') {
-        secrets.push(right.to_owned());
-    }
+    let parts = std::iter::once(value).chain(value.split(','));
+    secrets.extend(
+        parts
+            .filter_map(|part| part.split_once('='))
+            .map(|(_, right)| right.to_owned()),
+    );
 }
 
 fn push_env_file(secrets: &mut Vec<String>, flag: &str, path: &str) {
@@ -100,6 +131,24 @@ mod tests {
             ["| ::error::x", "| \\u{1b}[31mred", "| a # #[error]b"]
         );
         assert_eq!(printable(&"x".repeat(9), 3), "xxx…");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_whole_quoted_and_line_by_line() {
+        let secrets = [
+            "say \"hunter2\"".to_owned(),
+            "top\nhunter3\u{1}\n}".to_owned(),
+        ];
+        for text in [
+            r#"bad: say "hunter2"."#,
+            r#"bad: "say \"hunter2\"""#,
+            r#"bad: "top\nhunter3\x01\n}""#,
+            "hunter3\u{1}",
+        ] {
+            let shown = redact(text, &secrets);
+            assert!(!shown.contains("hunter"), "{shown}");
+        }
+        assert_eq!(redact("{top}", &secrets), "{top}");
     }
 
     #[test]

@@ -39,7 +39,11 @@ struct State {
 impl Proxy {
     /// Starts a proxy with `fault` in front of `host`, `127.0.0.1:PORT`.
     pub fn in_front_of(host: &str, fault: Fault) -> io::Result<Proxy> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Proxy::on(TcpListener::bind("127.0.0.1:0")?, host, fault)
+    }
+
+    /// The same on a listener of one's own, which may be in another network namespace.
+    pub fn on(listener: TcpListener, host: &str, fault: Fault) -> io::Result<Proxy> {
         let addr = listener.local_addr()?;
         let state = Arc::new(State {
             upstream: host.to_owned(),
@@ -73,7 +77,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.state.ended.store(true, Ordering::Relaxed);
-        // Wakes it up, so that it sees that it has ended.
+        // Wakes it up, so that it sees that it has ended; one in another namespace ends with us.
         let _ = TcpStream::connect(self.addr);
     }
 }

@@ -288,6 +288,10 @@ pub struct Image {
     /// Bytes on disk, shared layers included.
     #[serde(default)]
     pub size: u64,
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    architecture: String,
     #[serde(default, deserialize_with = "nullable")]
     metadata: Metadata,
     #[serde(default, deserialize_with = "nullable")]
@@ -318,10 +322,36 @@ impl Image {
 
     /// The digest under which `repository` knows it, `sha256:…`.
     pub fn digest_in(&self, repository: &str) -> Option<String> {
-        self.repo_digests.iter().find_map(|entry| {
-            let (name, digest) = entry.split_once('@')?;
-            (familiar(name) == familiar(repository)).then(|| digest.to_owned())
-        })
+        self.digests_in(repository).into_iter().next()
+    }
+
+    /// All digests under which `repository` knows it, one for each manifest it was pulled by.
+    pub fn digests_in(&self, repository: &str) -> Vec<String> {
+        let entries = self.repo_digests.iter();
+        entries
+            .filter_map(|entry| entry.split_once('@'))
+            .filter(|(name, _)| familiar(name) == familiar(repository))
+            .map(|(_, digest)| digest.to_owned())
+            .collect()
+    }
+
+    /// The platform it was built for, such as `linux/amd64`.
+    pub fn platform(&self) -> String {
+        format!("{}/{}", self.os, self.architecture)
+    }
+
+    /// Whether it was built for `platform`, written `os/architecture[/variant]` or by one of
+    /// the two alone. The variant is left to the engine.
+    pub fn is_for(&self, platform: &str) -> bool {
+        let own = |word: &str| {
+            let word = match word {
+                "x86_64" | "x86-64" => "amd64",
+                "aarch64" => "arm64",
+                other => other,
+            };
+            word == self.os || word == self.architecture
+        };
+        platform.to_lowercase().split('/').take(2).all(own)
     }
 
     /// A text that sorts by when the image came to this engine under its newest name,
@@ -337,7 +367,7 @@ impl Image {
 }
 
 /// Docker Hub's names are shown short by docker and in full by podman.
-fn familiar(repository: &str) -> &str {
+pub fn familiar(repository: &str) -> &str {
     let short = repository.strip_prefix("docker.io/").unwrap_or(repository);
     short.strip_prefix("library/").unwrap_or(short)
 }

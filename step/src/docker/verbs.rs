@@ -1,5 +1,6 @@
 //! The questions and orders the steps have for the engine, each one call of its CLI.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use xshell::cmd;
 
 use super::call::How;
 use super::{Container, Engine, EngineError, Image, Reply};
+use crate::printable;
 
 impl Engine {
     /// The containers among `names`, found by exact name or full id (the CLI itself also takes
@@ -168,11 +170,24 @@ impl Engine {
     /// `words` mean what they meant to the person who wrote them. Prints the id on success.
     ///
     /// # Errors
-    /// When the CLI cannot be run or overruns its deadline; a refusal is a [`Reply`].
+    /// When the CLI cannot be run or overruns its deadline, or the folder is gone and needed; a
+    /// refusal is a [`Reply`].
     pub fn create(&self, words: &[String], folder: &str) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
         let mut command: Command = cmd!(sh, "{cli} create {words...}").into();
-        command.current_dir(folder);
+        command.current_dir(if Path::new(folder).is_dir() {
+            folder
+        } else if mentions_relative_paths(words) {
+            return Err(EngineError::Failed {
+                call: "docker create".to_owned(),
+                message: format!(
+                    "the folder {} is gone, and run options name files in it",
+                    printable(folder, 200)
+                ),
+            });
+        } else {
+            "/"
+        });
         self.call(command)
     }
 
@@ -310,5 +325,48 @@ impl Engine {
     pub fn remove_images(&self, references: &[&str]) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
         self.call(cmd!(sh, "{cli} image rm {references...}").into())
+    }
+}
+
+/// Whether words of a call name files or folders by relative paths, as far as words tell.
+fn mentions_relative_paths(words: &[String]) -> bool {
+    const FILES: [&str; 2] = ["--env-file", "--label-file"];
+    let absolute = |path: &str| path.starts_with('/');
+    let after_flag = words
+        .windows(2)
+        .any(|pair| FILES.contains(&pair[0].as_str()) && !absolute(&pair[1]));
+    let glued = |word: &String| {
+        let (flag, path) = word.split_once('=').unwrap_or((word, "/"));
+        FILES.contains(&flag) && !absolute(path)
+    };
+    let dotted = |word: &String| {
+        let mut parts = word.split(['=', ',', ':']);
+        parts.any(|part| {
+            matches!(part, "." | "..") || part.starts_with("./") || part.starts_with("../")
+        })
+    };
+    after_flag || words.iter().any(|word| glued(word) || dotted(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_are_seen_in_every_form() {
+        let seen = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            mentions_relative_paths(&words)
+        };
+        assert!(seen(&["--env-file", "app.env"]) && seen(&["--env-file=app.env"]));
+        assert!(seen(&["-v", "./data:/data"]) && seen(&["--mount", "type=bind,src=../d,dst=/d"]));
+        assert!(!seen(&[
+            "--env-file",
+            "/etc/web.env",
+            "-v",
+            "data:/data",
+            "-e",
+            "A=b.c"
+        ]));
     }
 }

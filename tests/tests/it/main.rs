@@ -1,5 +1,16 @@
 //! The end-to-end tests, by topic; run them with `cargo xtask test`, which brings the engine.
+#![cfg(test)]
 
 mod bridge;
+mod contract;
+mod hostile;
+mod pipeline;
+mod probe;
+mod promote;
+mod prune;
+mod pull;
+mod resume;
+mod runs;
 mod stage;
+mod start;
 mod support;

@@ -8,7 +8,7 @@ use tests::docker::{Scope, docker};
 use tests::image::Image;
 use tests::load::{Load, Outcome};
 
-use super::{RULES, bridged};
+use super::{RULES, bridged, say};
 use crate::support::App;
 
 /// Requests a second of each client, every one over a new connection.
@@ -95,17 +95,17 @@ fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
     bridged(app, &new, flags);
     std::thread::sleep(Duration::from_millis(500));
     let seen = finish(clients);
-    println!(
+    say(&format!(
         "{:<50} {:>6} {:>6} {:>10}",
         "client", "sent", "failed", "slowest ms"
-    );
+    ));
     for (kind, outcome) in &seen {
-        println!(
+        say(&format!(
             "{kind:<50} {:>6} {:>6} {:>10.1}",
             outcome.sent(),
             outcome.failed(),
             outcome.slowest_ms()
-        );
+        ));
     }
     for (kind, outcome) in &seen {
         assert_eq!(outcome.failed(), 0, "{kind}: {:?}", outcome.kinds());
@@ -172,13 +172,13 @@ fn a_container_that_calls_the_app_by_its_name_keeps_its_answers() {
     let report = crate::support::ok(&app.promote(&[]));
     std::thread::sleep(Duration::from_millis(500));
     let seen = load.finish().unwrap();
-    println!(
+    say(&format!(
         "by name: {} sent, {} failed {:?}, slowest {:.0} ms",
         seen.sent(),
         seen.failed(),
         seen.kinds(),
         seen.slowest_ms()
-    );
+    ));
     assert_eq!(report["swap"]["bridge"], "on", "{report}");
     // A client that has looked the name up just before the candidate leaves the network still goes there.
     assert!(seen.failed() <= 6, "{} {:?}", seen.failed(), seen.kinds());

@@ -9,7 +9,7 @@ use tests::clients::Peer;
 use tests::docker::docker;
 use tests::load::{Kind, Load};
 
-use super::{bridged, has_rules};
+use super::{bridged, has_rules, say};
 use crate::support::{App, free_port, ok};
 
 #[test]
@@ -145,12 +145,12 @@ fn a_firewall_that_drops_by_default_lets_the_bridge_through() {
     }
     // The rule that lets the port in does not know the forwarder's: IPv6 is held until the
     // client tries again, never refused.
-    println!(
+    say(&format!(
         "IPv6 behind the firewall: {} sent, {} failed {:?}",
         v6.sent(),
         v6.failed(),
         v6.kinds()
-    );
+    ));
     assert!(
         v6.kinds().iter().all(|kind| *kind == Kind::Timeout),
         "{:?}",

@@ -1,0 +1,209 @@
+//! The contract of probe-health where there is no engine.
+#![cfg(test)]
+
+use std::fs;
+
+use assert_cmd::Command;
+use assert_cmd::cargo::cargo_bin_cmd;
+use predicates::prelude::*;
+use serde_json::Value;
+
+/// The step, free of what this environment happens to set and without an engine.
+fn probe_health(args: &[&str]) -> Command {
+    let mut command = cargo_bin_cmd!("probe-health");
+    for name in [
+        "CONTAINER_NAME",
+        "APP_NAME",
+        "APP_PORT",
+        "MAX_RETRIES",
+        "RETRY_INTERVAL",
+        "DEPLOY_STEPS_DOCKER",
+        "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("PATH", "").args(args);
+    command
+}
+
+fn report(command: &mut Command, code: i32) -> Value {
+    let done = command.assert().code(code);
+    let stdout = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    assert_eq!(stdout.matches('\n').count(), 1, "{stdout}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+#[test]
+fn usage_errors_are_2_with_nothing_on_stdout() {
+    let wrong: &[&[&str]] = &[
+        &[],
+        &["--app", "w"],
+        &["--app", "-web"],
+        &["--app", "we b"],
+        &["--candidate", "--all"],
+        &["--app", "web", "--live", "--candidate", "web-new"],
+        &["--app", "web", "--live", "--url", "http://x/"],
+        &["--url", "ftp://x/"],
+        &["--url", "file:///etc/passwd"],
+        &["--url", "http://x/ y"],
+        &["--url", "http://x/", "--tcp"],
+        &["--app", "web", "--path", "health"],
+        &["--app", "web", "--path", "/a b"],
+        &["--app", "web", "--port", "0"],
+        &["--app", "web", "--port", "65536"],
+        &["--app", "web", "--expect-status", "99"],
+        &["--app", "web", "--expect-status", "299-200"],
+        &["--app", "web", "--header", "no colon"],
+        &["--app", "web", "--header", "X: a\r\nY: b"],
+        &["--app", "web", "--host", "a\nb"],
+        &["--app", "web", "--insecure"],
+        &["--app", "web", "--tcp", "--path", "/"],
+        &["--app", "web", "--tcp", "--exec", "true"],
+        &["--app", "web", "--exec", " "],
+        &["--app", "web", "--exec", "true", "--docker-health"],
+        &["--app", "web", "--within", "soon"],
+        &["--app", "web", "--within", "-1"],
+        &["--app", "web", "--attempts", "0"],
+        &["--app", "web", "--successes", "0"],
+        &["--app", "web", "extra"],
+    ];
+    for args in wrong {
+        let done = probe_health(args).assert().code(2);
+        done.stdout("").stderr(predicate::str::contains("--help"));
+    }
+}
+
+#[test]
+fn help_shows_every_flag_and_its_own_exit_codes() {
+    let done = probe_health(&["--help"]).assert().success().stderr("");
+    let own = "30  not healthy in time";
+    done.stdout(predicate::str::contains("Exit codes:").and(predicate::str::contains(own)))
+        .stdout(predicate::str::contains("33  no address to probe"))
+        .stdout(predicate::str::contains("40  ").not())
+        .stdout(predicate::str::contains("--docker-health"));
+}
+
+#[test]
+fn the_version_is_said() {
+    let version = concat!("probe-health ", env!("CARGO_PKG_VERSION"), "\n");
+    probe_health(&["--version"])
+        .assert()
+        .success()
+        .stdout(version);
+}
+
+#[test]
+fn help_never_shows_what_the_environment_holds() {
+    let mut command = probe_health(&["--help"]);
+    command
+        .env("APP_NAME", "hunter2")
+        .env("CONTAINER_NAME", "hunter2");
+    let done = command.assert().success();
+    done.stdout(predicate::str::contains("hunter2").not());
+}
+
+#[test]
+fn no_docker_is_3_with_one_line() {
+    for args in [
+        &["--app", "web", "--docker", "/nowhere/docker"][..],
+        &["--app", "web"],
+    ] {
+        let found = report(&mut probe_health(args), 3);
+        assert_eq!(found["ok"], false);
+        assert_eq!(found["step"], "probe-health");
+        assert_eq!(found["error"]["code"], 3);
+        assert_eq!(found["error"]["kind"], "no_docker");
+    }
+}
+
+#[test]
+fn the_app_may_come_from_the_environment() {
+    let mut command = probe_health(&["--docker", "/nowhere/docker"]);
+    report(command.env("APP_NAME", "web"), 3);
+    let mut command = probe_health(&["--docker", "/nowhere/docker"]);
+    command.env("APP_NAME", "-web").assert().code(2).stdout("");
+}
+
+#[test]
+fn durations_and_tries_from_the_environment_are_checked() {
+    for (name, value) in [
+        ("MAX_RETRIES", "0"),
+        ("MAX_RETRIES", "x"),
+        ("RETRY_INTERVAL", "x"),
+    ] {
+        let mut command = probe_health(&["--app", "web"]);
+        command.env(name, value).assert().code(2).stdout("");
+    }
+}
+
+#[test]
+fn garbage_from_the_step_before_is_6() {
+    for text in ["", "garbage", "{}", r#"{"ok":true,"app":"-x"}"#] {
+        let mut command = probe_health(&["--from", "-"]);
+        let found = report(command.write_stdin(text), 6);
+        assert_eq!(found["error"]["kind"], "from_unreadable");
+    }
+    report(&mut probe_health(&["--from", "/nowhere/report"]), 6);
+}
+
+#[test]
+fn a_failed_report_passes_unchanged_with_its_code() {
+    let failure = r#"{"step":"pull-image","ok":false,"error":{"code":12},"more":[1]}"#;
+    let mut command = probe_health(&["--from", "-"]);
+    let done = command.write_stdin(failure).assert().code(12);
+    done.stdout(format!("{failure}\n")).stderr("");
+}
+
+#[test]
+fn a_good_report_names_the_app() {
+    let folder = tempfile_folder();
+    let file = folder.join("report.json");
+    fs::write(&file, r#"{"ok":true,"app":"web"}"#).unwrap();
+    let file = file.to_str().unwrap();
+    report(
+        &mut probe_health(&["--from", file, "--docker", "/nowhere/docker"]),
+        3,
+    );
+    fs::remove_dir_all(folder).unwrap();
+}
+
+fn tempfile_folder() -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("probe-health-cli-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn a_url_that_nobody_answers_is_30_and_needs_no_docker() {
+    let args = [
+        "--url",
+        "http://127.0.0.1:1/",
+        "--attempts",
+        "2",
+        "--interval",
+        "1ms",
+    ];
+    let found = report(&mut probe_health(&args), 30);
+    assert_eq!(found["error"]["kind"], "unhealthy");
+    assert_eq!(found["last_attempts"][1]["saw"], "connection refused");
+}
+
+#[test]
+fn quiet_keeps_errors() {
+    let args = ["--url", "http://127.0.0.1:1/", "--attempts", "1"];
+    let told = probe_health(&args).assert().code(30);
+    told.stderr(predicate::str::contains("waiting for"));
+    let mut command = probe_health(&args);
+    let quiet = command.arg("--quiet").assert().code(30);
+    quiet
+        .stderr(predicate::str::contains("waiting for").not())
+        .stderr(predicate::str::contains("not healthy after 1 attempts"));
+}
+
+#[test]
+fn the_schema_needs_neither_engine_nor_app() {
+    let mut command = probe_health(&["--schema"]);
+    let found = report(command.env("CONTAINER_NAME", "web"), 0);
+    assert_eq!(found["oneOf"].as_array().unwrap().len(), 2);
+}

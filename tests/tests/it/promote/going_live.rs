@@ -1,0 +1,190 @@
+//! Releases that go live: the first one, the next one, one after a container made by hand, and back again.
+
+use tests::docker::docker;
+use tests::steps::run;
+
+use crate::support::{App, failed, ok, text};
+
+#[test]
+fn the_first_deployment_needs_no_live_container() {
+    let app = App::new("first");
+    let v1 = app.build("v1");
+    let report = app.deploy(&v1, &[]);
+    app.assert_live(&v1);
+    assert_eq!(report["step"], "promote");
+    assert_eq!(report["app"], app.name());
+    assert_eq!(report["container"], app.name());
+    assert_eq!(report["container_id"], app.id("").as_str());
+    assert_eq!(report["image"], v1.name.as_str());
+    assert_eq!(report["image_id"], v1.id.as_str());
+    assert_eq!(report["changed"], true);
+    assert_eq!(report["carried_on"], false);
+    for absent in ["replaced", "swap", "left_over"] {
+        assert!(report.get(absent).is_none(), "{report}");
+    }
+}
+
+#[test]
+fn the_next_release_takes_the_place_and_the_port_of_the_live_one() {
+    let app = App::new("next");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    let old = app.id("");
+    let report = app.deploy(&v2, &[]);
+    app.assert_live(&v2);
+    assert_ne!(app.id(""), old);
+    assert_eq!(report["replaced"]["image"], v1.name.as_str());
+    assert_eq!(report["replaced"]["image_id"], v1.id.as_str());
+    let swap = &report["swap"];
+    assert_eq!(swap["bridge"], "off");
+    assert!(swap["probes"].as_u64() > Some(0), "{report}");
+    assert!(
+        swap["probes"].as_u64() > swap["failed"].as_u64(),
+        "{report}"
+    );
+    assert!(swap["longest_gap_ms"].as_u64() > Some(0), "{report}");
+    assert_eq!(docker(["ps", "-aqf", &format!("id={old}")]).unwrap(), "");
+}
+
+#[test]
+fn a_live_container_started_by_hand_is_taken_over_and_named_as_replaced() {
+    let app = App::new("hand");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    let ports = format!("{}:8080", app.port);
+    let by_hand = ["run", "-d", "--restart", "always", "-p", &ports];
+    docker(by_hand.into_iter().chain(["--name", app.name(), &v1.name])).unwrap();
+
+    // Without --publish: the ports are those of the live container.
+    ok(&app.step("start-candidate", &["--image", &v2.name]));
+    app.prove_candidate();
+    let report = ok(&app.promote(&[]));
+    app.assert_live(&v2);
+    assert_eq!(report["replaced"]["image"], v1.name.as_str());
+    assert_eq!(report["replaced"]["image_id"], v1.id.as_str());
+    assert!(report["swap"]["probes"].as_u64() > Some(0), "{report}");
+
+    ok(&app.step("start-candidate", &["--previous"]));
+    app.prove_candidate();
+    ok(&app.promote(&[]));
+    app.assert_live(&v1);
+}
+
+#[test]
+fn a_live_container_that_is_down_is_replaced_as_well() {
+    let app = App::new("down");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    docker(["stop", "-t", "1", app.name()]).unwrap();
+    let report = app.deploy(&v2, &[]);
+    app.assert_live(&v2);
+    assert_eq!(report["replaced"]["image_id"], v1.id.as_str());
+}
+
+#[test]
+fn the_previous_release_comes_back_with_its_own_options_and_ports() {
+    let app = App::new("back");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &["-e", "COLOR=blue", "--memory", "64m"]);
+    app.deploy(&v2, &["-e", "COLOR=red"]);
+    ok(&app.step("start-candidate", &["--previous"]));
+    app.prove_candidate();
+    let report = ok(&app.promote(&[]));
+    app.assert_live(&v1);
+    assert_eq!(report["image"], v1.name.as_str());
+    assert_eq!(report["replaced"]["image_id"], v2.id.as_str());
+    let live = app.container("").unwrap();
+    let env = live["Config"]["Env"].to_string();
+    assert!(env.contains("COLOR=blue") && !env.contains("red"), "{env}");
+    assert_eq!(live["HostConfig"]["Memory"], 64 << 20);
+}
+
+#[test]
+fn the_same_release_again_still_goes_back_to_the_one_before() {
+    let app = App::new("same");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    app.deploy(&v2, &[]);
+    let report = app.deploy(&v2, &[]);
+    assert_eq!(report["replaced"]["image_id"], v1.id.as_str());
+    app.assert_live(&v2);
+}
+
+#[test]
+fn a_promotion_asked_for_again_changes_nothing() {
+    let app = App::new("again");
+    let v1 = app.build("v1");
+    let probed = app.candidate(&v1, &[]);
+    let from = || run(app.command("promote", &["--from", "-"]), Some(&probed)).unwrap();
+    assert_eq!(ok(&from())["changed"], true);
+    let live = app.id("");
+    let again = ok(&from());
+    assert_eq!(again["changed"], false);
+    assert_eq!(again["container_id"], live.as_str());
+    assert_eq!(again["image_id"], v1.id.as_str());
+
+    // Without the report nobody can tell it from a deployment that forgot its candidate.
+    let report = failed(&app.promote(&[]), 40, "no_candidate");
+    assert!(
+        text(&report["error"]["message"]).contains(&v1.id),
+        "{report}"
+    );
+    app.assert_live(&v1);
+    assert_eq!(app.id(""), live);
+}
+
+#[test]
+fn the_restart_policy_is_the_one_asked_for() {
+    let app = App::new("restart");
+    let v1 = app.build("v1");
+    for policy in ["no", "unless-stopped", "on-failure"] {
+        app.candidate(&v1, &[]);
+        ok(&app.promote(&["--restart", policy]));
+        let live = app.container("").unwrap();
+        assert_eq!(live["HostConfig"]["RestartPolicy"]["Name"], policy);
+        assert_eq!(app.answer(), "v1");
+    }
+}
+
+#[test]
+fn the_container_may_have_another_name_than_the_app() {
+    let app = App::new("other");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    let name = format!("box-of-{}", app.name());
+    for end in ["", "-new", "-old", "-next"] {
+        app.scope.also_container(&format!("{name}{end}"));
+    }
+    let publish = format!("{}:8080", app.port);
+    let named = ["--container", &name];
+    for image in [&v1, &v2] {
+        let what = ["--image", &image.name, "--publish", &publish];
+        ok(&app.step("start-candidate", &[&named[..], &what].concat()));
+        ok(&app.step("probe-health", &named));
+        let report = ok(&app.promote(&named));
+        assert_eq!(report["app"], app.name());
+        assert_eq!(report["container"], name.as_str());
+    }
+    let live = tests::docker::inspect(&name).unwrap().unwrap();
+    assert_eq!(live["Image"], v2.id.as_str());
+    assert_eq!(live["Config"]["Labels"]["deploy-steps.app"], app.name());
+    assert_eq!(app.answer(), "v2");
+    assert!(app.present().is_empty());
+}
+
+#[test]
+fn only_the_replaced_containers_anonymous_volume_outlives_it() {
+    let app = App::new("volume");
+    let image = |version: &str| app.tagged(&app.image(version).change("VOLUME /data"), version);
+    let (v1, v2) = (image("v1"), image("v2"));
+    let volume = |end: &str| text(&app.container(end).unwrap()["Mounts"][0]["Name"]).to_owned();
+    let exists = |name: &str| docker(["volume", "inspect", name]).is_ok();
+    app.deploy(&v1, &[]);
+    let old = volume("");
+    app.scope.at_end(["volume", "rm", &old]);
+    app.candidate(&v2, &[]);
+    let candidates = volume("-new");
+    ok(&app.promote(&[]));
+    app.assert_live(&v2);
+    assert!(exists(&old), "data of the release that was live is gone");
+    assert!(!exists(&candidates));
+    assert!(exists(&volume("")));
+}

@@ -1,0 +1,87 @@
+//! Signals: undone before anything was stopped, finished after, and a lost terminal is no reason to stop.
+
+use std::fs;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{App, Fault, failed, ok};
+
+#[test]
+fn an_interrupt_before_anything_was_stopped_is_undone() {
+    for signal in ["TERM", "INT"] {
+        let app = App::new("undone");
+        let (v1, v2) = (app.build("v1"), app.build("v2"));
+        app.deploy(&v1, &[]);
+        let live = app.id("");
+        app.candidate(&v2, &[]);
+        let kill = format!("kill -{signal} $CALLER");
+        let run = app.promote_with(Fault::After("create", &kill), &[]);
+        failed(&run, 7, "interrupted");
+        app.assert_untouched(&live, &v1);
+        assert_eq!(app.present(), ["", "-new"]);
+        ok(&app.promote(&[]));
+        app.assert_live(&v2);
+    }
+}
+
+#[test]
+fn an_interrupt_during_the_last_look_at_the_candidate_is_obeyed_at_once() {
+    let app = App::new("looking");
+    let flags = tempfile::tempdir().unwrap();
+    let mount = format!("{}:/flags:ro", flags.path().display());
+    let v1 = app.tagged(&app.image("v1").env("SICK_FILE", "/flags/sick"), "v1");
+    app.candidate(&v1, &["-v", &mount]);
+    fs::write(flags.path().join("sick"), "").unwrap();
+    let mut promote = app.command("promote", &[]);
+    promote.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let promote = promote.spawn().unwrap();
+    thread::sleep(Duration::from_secs(1));
+    kill_process(Pid::from_child(&promote), Signal::TERM).unwrap();
+    let ended = promote.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(7), "{ended:?}");
+    assert_eq!(app.present(), ["-new"]);
+}
+
+#[test]
+fn an_interrupt_during_the_swap_waits_until_it_is_done() {
+    for (signal, call) in [("TERM", "rename"), ("INT", "stop"), ("TERM", "start")] {
+        let app = App::new("finished");
+        let (v1, v2) = (app.build("v1"), app.build("v2"));
+        app.deploy(&v1, &[]);
+        app.candidate(&v2, &[]);
+        let kill = format!("kill -{signal} $CALLER");
+        let report = ok(&app.promote_with(Fault::Before(call, &kill), &[]));
+        assert_eq!(report["changed"], true, "{signal} at {call}");
+        app.assert_live(&v2);
+    }
+}
+
+#[test]
+fn a_lost_terminal_does_not_stop_a_promotion() {
+    for call in ["create", "stop"] {
+        let app = App::new("hangup");
+        let (v1, v2) = (app.build("v1"), app.build("v2"));
+        app.deploy(&v1, &[]);
+        app.candidate(&v2, &[]);
+        ok(&app.promote_with(Fault::Before(call, "kill -HUP $CALLER"), &[]));
+        app.assert_live(&v2);
+    }
+}
+
+#[test]
+fn a_reader_of_the_progress_who_has_gone_does_not_stop_a_promotion() {
+    let app = App::new("nobody");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    app.candidate(&v2, &[]);
+    let mut promote = app.command("promote", &[]);
+    promote.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promote = promote.spawn().unwrap();
+    drop(promote.stderr.take());
+    let ended = promote.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    app.assert_live(&v2);
+}

@@ -1,0 +1,113 @@
+//! Candidates that do not start, are interrupted, or whose engine hangs: nothing is left behind.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tests::cargo;
+use tests::docker::docker;
+
+use super::nothing_left;
+use crate::runs::finish;
+use crate::support::{App, failed, ok};
+
+#[test]
+fn a_program_that_is_not_there_is_24_and_leaves_neither_container_nor_volume() {
+    let app = App::new("entry");
+    let image = app.build("v1");
+    let volume = format!("type=volume,dst=/data,volume-label=of={}", app.name());
+    let options = ["--mount", &volume, "--entrypoint", "/no/such/program"];
+    let flags = [&["--image", &image.name, "--"], &options[..]].concat();
+    let report = failed(&app.step("start-candidate", &flags), 24, "not_started");
+    assert_eq!(report["candidate"], app.scope.candidate());
+    assert_eq!(report["exit_code"], 127);
+    nothing_left(&app);
+    let label = format!("label=of={}", app.name());
+    assert_eq!(
+        docker(["volume", "ls", "-q", "--filter", &label]).unwrap(),
+        ""
+    );
+}
+
+#[test]
+fn a_program_that_may_not_run_a_user_and_a_network_that_are_not_there_are_24() {
+    let app = App::new("nostart");
+    let image = app.build("v1");
+    for options in [
+        ["--entrypoint", "/padding"],
+        ["--user", "nobody-such"],
+        ["--network", "no-such-network"],
+    ] {
+        let flags = [&["--image", &image.name, "--"], &options[..]].concat();
+        failed(&app.step("start-candidate", &flags), 24, "not_started");
+        nothing_left(&app);
+    }
+}
+
+#[test]
+fn a_program_that_ends_at_once_has_started_and_is_the_probes_business() {
+    let app = App::new("ends");
+    app.start(&app.build("v1"), &["-e", "CRASH=1"]);
+    let report = failed(&app.step("probe-health", &[]), 32, "crashed");
+    assert!(report.to_string().contains("told to crash"), "{report}");
+}
+
+/// A start during which something happens at one of the engine's calls.
+fn faulty(app: &App, at: &str, when: &str, script: &str) -> Command {
+    let image = app.build("v1");
+    let mut command = app.command("start-candidate", &["--image", &image.name]);
+    let docker = cargo::steps().unwrap().join("faulty-docker");
+    command.arg("--docker").arg(docker);
+    command.env("FAULT_AT", at).env(when, script);
+    command
+}
+
+#[test]
+fn a_start_that_is_interrupted_is_7_and_undone() {
+    for at in ["create", "start"] {
+        let app = App::new("term");
+        let command = faulty(&app, at, "FAULT_AFTER", "kill -TERM $CALLER");
+        let run = finish(command);
+        let report = failed(&run, 7, "interrupted");
+        assert_eq!(report["candidate"], app.scope.candidate());
+        nothing_left(&app);
+    }
+}
+
+#[test]
+fn a_lost_terminal_does_not_end_a_start() {
+    let app = App::new("hup");
+    ok(&finish(faulty(
+        &app,
+        "create",
+        "FAULT_AFTER",
+        "kill -HUP $CALLER",
+    )));
+    assert_eq!(app.container("-new").unwrap()["State"]["Running"], true);
+}
+
+#[test]
+fn a_call_that_hangs_is_5_and_what_it_did_is_undone() {
+    for (at, when) in [
+        ("container inspect", "FAULT_BEFORE"),
+        ("create", "FAULT_BEFORE"),
+        ("create", "FAULT_AFTER"),
+        ("start", "FAULT_AFTER"),
+    ] {
+        let app = App::new("hang");
+        let mut command = faulty(&app, at, when, "sleep 60");
+        command.args(["--engine-timeout", "5s"]);
+        let started = Instant::now();
+        failed(&finish(command), 5, "engine_timeout");
+        assert!(started.elapsed() < Duration::from_secs(55), "{at} {when}");
+        nothing_left(&app);
+    }
+}
+
+#[test]
+fn a_container_that_vanishes_between_two_calls_is_24() {
+    let app = App::new("vanish");
+    let remove = format!("docker rm -f {}", app.scope.candidate());
+    let run = finish(faulty(&app, "create", "FAULT_AFTER", &remove));
+    failed(&run, 24, "not_started");
+    nothing_left(&app);
+}

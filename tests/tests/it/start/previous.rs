@@ -1,0 +1,60 @@
+//! `--previous`: the way back to the release that the live container replaced.
+
+use serde_json::json;
+use tests::docker::docker;
+
+use super::{nothing_left, recipe};
+use crate::support::{App, failed, ok};
+
+#[test]
+fn without_a_container_or_without_a_release_that_it_replaced_it_is_20() {
+    let app = App::new("first");
+    let image = app.build("v1");
+    failed(
+        &app.step("start-candidate", &["--previous"]),
+        20,
+        "image_absent",
+    );
+    nothing_left(&app);
+    docker(["run", "-d", "--name", app.name(), &image.name]).unwrap();
+    failed(
+        &app.step("start-candidate", &["--previous"]),
+        20,
+        "image_absent",
+    );
+    assert_eq!(app.present(), [""]);
+}
+
+#[test]
+fn it_takes_image_ports_options_and_command_of_the_release_before() {
+    let app = App::new("back");
+    let (first, second) = (app.build("v1"), app.build("v2"));
+    app.deploy(&first, &["-e", "WHO=first", "--", "one"]);
+    app.deploy(&second, &["-e", "WHO=second"]);
+    app.assert_live(&second);
+    let report = ok(&app.step("start-candidate", &["--previous", "--deploy-id", "9"]));
+    assert_eq!(report["image"], first.name.as_str());
+    assert_eq!(report["image_id"], first.id.as_str());
+    assert_eq!(report["publish"], json!([format!("{}:8080", app.port)]));
+    assert_eq!(report["deploy_id"], 9);
+    let candidate = app.container("-new").unwrap();
+    assert_eq!(candidate["Image"], first.id.as_str());
+    assert_eq!(recipe(&candidate)["options"], json!(["-e", "WHO=first"]));
+    assert_eq!(candidate["Config"]["Cmd"], json!(["one"]));
+    app.prove_candidate();
+}
+
+#[test]
+fn an_image_of_the_release_before_that_is_gone_is_20() {
+    let app = App::new("pruned");
+    let (first, second) = (app.build("v1"), app.build("v2"));
+    app.deploy(&first, &[]);
+    app.deploy(&second, &[]);
+    docker(["image", "rm", "-f", &first.id]).unwrap();
+    failed(
+        &app.step("start-candidate", &["--previous"]),
+        20,
+        "image_absent",
+    );
+    app.assert_live(&second);
+}
