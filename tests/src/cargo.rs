@@ -101,8 +101,8 @@ pub(crate) fn bin_dir() -> anyhow::Result<PathBuf> {
     Ok(copied.map_or_else(|| beside.unwrap_or(folder).to_owned(), PathBuf::from))
 }
 
-// Found by the tag that cargo leaves in each target folder, wherever CARGO_TARGET_DIR has put it.
-fn target_dir() -> anyhow::Result<PathBuf> {
+/// The target folder, wherever CARGO_TARGET_DIR has put it; found by the tag that cargo leaves in each.
+pub fn target_dir() -> anyhow::Result<PathBuf> {
     let bins = bin_dir()?;
     let found = bins
         .ancestors()

@@ -1,28 +1,24 @@
 //! `cargo xtask demo`: good and bad releases of a real app under load, told as a short story.
 
+mod picture;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tests::cargo;
 use tests::docker::Scope;
 use tests::image::Image;
-use tests::load::{Load, Outcome};
 use tests::registry::Registry;
 use tests::stage::{self, Ground};
 use xshell::Shell;
 
 use crate::flags::{self, Deploy, Pipeline, Rollback};
 use crate::pipeline::Report;
-
-/// Requests a second, each over a new connection.
-const RATE: u32 = 300;
-/// How long the load goes on before and after each deployment.
-const CALM: Duration = Duration::from_millis(500);
+use crate::swap::{CALM, RATE, Seen, under_load};
+use picture::Picture;
 
 impl flags::Demo {
     pub(crate) fn run(&self, sh: &Shell) -> anyhow::Result<ExitCode> {
@@ -67,7 +63,7 @@ impl<'a> Story<'a> {
             "An app on port {}, and {RATE} requests a second to it, each over a new connection.\n",
             self.address.port()
         ))?;
-        let (first, _) = self.deploy("v1", &[], false)?;
+        let first = self.deploy("v1", &[])?;
         ensure!(first.ok, "the first deployment failed: {first:?}");
         line(
             "v1",
@@ -75,25 +71,27 @@ impl<'a> Story<'a> {
             &format!("live after {}", seconds(first.took_ms)),
         )?;
 
-        let (second, seen) = self.deploy("v2", &[], true)?;
+        let mut picture = Picture::default();
+        let (second, seen) = self.over("v2", &[])?;
         ensure!(second.ok, "the second deployment failed: {second:?}");
-        line("v2", "deployed over it", &cost(&second, seen.as_ref()))?;
+        line("v2", "deployed over it", &cost(&second, &seen))?;
+        picture.add("v2 over v1", &second, &seen);
 
-        let (sick, seen) = self.deploy("v3", &[("SICK", "1")], true)?;
-        line("v3", "is sick", &refusal(&sick, seen.as_ref())?)?;
-        let (crash, seen) = self.deploy("v4", &[("CRASH", "1")], true)?;
-        line(
-            "v4",
-            "crashes at its start",
-            &refusal(&crash, seen.as_ref())?,
-        )?;
+        for (version, what, env) in [
+            ("v3", "is sick", "SICK"),
+            ("v4", "crashes at its start", "CRASH"),
+        ] {
+            let (bad, seen) = self.over(version, &[(env, "1")])?;
+            line(version, what, &refusal(&bad, &seen)?)?;
+            picture.add(&format!("{version} {what}"), &bad, &seen);
+        }
 
-        let back = self.under_load(|| self.roll_back())?;
-        ensure!(back.0.ok, "the rollback failed: {:?}", back.0);
-        line("v1", "rolled back to", &cost(&back.0, Some(&back.1)))?;
+        let (back, seen) = self.under_load(|| self.roll_back())?;
+        ensure!(back.ok, "the rollback failed: {back:?}");
+        line("v1", "rolled back to", &cost(&back, &seen))?;
+        picture.add("rollback to v1", &back, &seen);
 
         let kept = back
-            .0
             .steps
             .last()
             .map_or(0, |pruned| pruned["kept"].as_array().map_or(0, Vec::len));
@@ -102,15 +100,21 @@ impl<'a> Story<'a> {
             "images left",
             &format!("{kept}: the live release's and the one it can go back to"),
         )?;
-        say("\nAll of it is removed again. The same on your own app: cargo xtask deploy --help")
+        say(&format!("\nA picture of it: {}", picture.leave()?))?;
+        say("All of it is removed again. The same on your own app: cargo xtask deploy --help")
     }
 
-    fn deploy(
-        &self,
-        version: &str,
-        env: &[(&str, &str)],
-        load: bool,
-    ) -> anyhow::Result<(Report, Option<Outcome>)> {
+    fn deploy(&self, version: &str, env: &[(&str, &str)]) -> anyhow::Result<Report> {
+        self.release(version, env)?.report(self.sh)
+    }
+
+    fn over(&self, version: &str, env: &[(&str, &str)]) -> anyhow::Result<(Report, Seen)> {
+        let release = self.release(version, env)?;
+        self.under_load(|| release.report(self.sh))
+    }
+
+    /// Builds and pushes it, ready to be deployed.
+    fn release(&self, version: &str, env: &[(&str, &str)]) -> anyhow::Result<Deploy> {
         let app = self.scope.app();
         let name = format!("{}/{app}:{version}", self.registry.host());
         let mut image = Image::of(app).version(version);
@@ -118,26 +122,16 @@ impl<'a> Story<'a> {
             image = image.env(key, value);
         }
         image.build(&name)?.push()?;
-        let deploy = Deploy {
+        Ok(Deploy {
             image: name,
             pipeline: Pipeline {
                 publish: vec![format!("{}:8080", self.address.port())],
                 within: Some("5s".to_owned()),
                 ..self.pipeline()
             },
-            expect_digest: None,
-            platform: None,
-            pull_attempts: None,
-            pull_timeout: None,
             min_free: Some("100MiB".to_owned()),
-            allow_unlabelled: false,
-            rest: Vec::new(),
-        };
-        if load {
-            let (report, seen) = self.under_load(|| deploy.report(self.sh))?;
-            return Ok((report, Some(seen)));
-        }
-        Ok((deploy.report(self.sh)?, None))
+            ..Deploy::default()
+        })
     }
 
     fn roll_back(&self) -> anyhow::Result<Report> {
@@ -160,33 +154,26 @@ impl<'a> Story<'a> {
     fn under_load(
         &self,
         deed: impl FnOnce() -> anyhow::Result<Report>,
-    ) -> anyhow::Result<(Report, Outcome)> {
-        let load = Load::start(self.address, "/", RATE);
-        thread::sleep(CALM);
-        let report = deed()?;
-        thread::sleep(CALM);
-        Ok((report, load.stop()))
+    ) -> anyhow::Result<(Report, Seen)> {
+        under_load(self.address, self.scope.app(), CALM, deed)
     }
 }
 
 /// What a successful deployment cost its clients.
-fn cost(report: &Report, seen: Option<&Outcome>) -> String {
-    let live = format!("live after {}", seconds(report.took_ms));
-    let Some(seen) = seen else {
-        return live;
-    };
+fn cost(report: &Report, seen: &Seen) -> String {
+    let (live, seen) = (seconds(report.took_ms), &seen.outcome);
     let gap = seen.longest_gap_ms();
     format!(
-        "{live}; {} requests, {} failed, longest gap {gap:.0} ms",
+        "live after {live}; {} requests, {} failed, longest gap {gap:.0} ms",
         seen.sent(),
         seen.failed()
     )
 }
 
 /// Why a bad release was refused, and that nobody noticed.
-fn refusal(report: &Report, seen: Option<&Outcome>) -> anyhow::Result<String> {
+fn refusal(report: &Report, seen: &Seen) -> anyhow::Result<String> {
     let step = report.failed_step.context("a bad release went live")?;
-    let seen = seen.context("nothing was measured")?;
+    let seen = &seen.outcome;
     let (sent, failed, versions) = (seen.sent(), seen.failed(), seen.versions().join(", "));
     let code = report.exit_code;
     Ok(format!(

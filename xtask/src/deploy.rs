@@ -92,6 +92,8 @@ impl Pipeline {
         let promote = [
             self.looking(),
             flag("--within", self.within.as_deref()),
+            flag("--bridge", self.bridge.as_deref()),
+            flag("--max-gap", self.max_gap.as_deref()),
             flag("--drain", self.drain.as_deref()),
             flag("--stop-timeout", self.stop_timeout.as_deref()),
             flag("--restart", self.restart.as_deref()),

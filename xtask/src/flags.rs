@@ -19,6 +19,7 @@ pub(crate) enum Task {
     Deploy(Box<Deploy>),
     Rollback(Box<Rollback>),
     Demo(Demo),
+    Bench(Bench),
     Lint(Lint),
     Test(Test),
     Stage(Stage),
@@ -32,7 +33,7 @@ pub(crate) enum Task {
 /// is removed and the live container goes on serving. Prints one JSON line with every step's report, and
 /// ends with the exit code of the step that failed.
 /// Example: cargo xtask deploy --app web --publish 80:8080 ghcr.io/acme/web:v2 -- --env-file /etc/web.env
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Default)]
 #[command(
     override_usage = "cargo xtask deploy --app APP [OPTIONS] IMAGE [-- RUN OPTIONS [-- COMMAND…]]"
 )]
@@ -75,12 +76,41 @@ pub(crate) struct Rollback {
 
 /// See it work: a registry, an app under load, good and bad releases, a rollback; all removed at the end.
 ///
-/// Uses your engine if one answers, else (as root) a private one. Takes less than two minutes once built.
+/// Uses your engine if one answers, else (as root) a private one. Takes less than two minutes once built,
+/// and leaves a picture of what the clients saw, target/demo.html.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like).
     #[arg(long)]
     pub(crate) install: bool,
+}
+
+/// Measure what a release costs the clients: the plain shell way, docker-compose and the steps, side by side.
+///
+/// Every way replaces the same three apps under the same load, 300 new connections a second to the
+/// published port. Prints a table. Uses your engine if one answers, else (as root) a private one.
+/// Three runs take about twelve minutes.
+/// Example: cargo xtask bench --install --page bench.html --json bench.json
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Install missing programs first; nginx, haproxy and wrk are only unpacked into the target folder.
+    #[arg(long)]
+    pub(crate) install: bool,
+    /// How often every way replaces every app.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) runs: u32,
+    /// One run of each.
+    #[arg(long, conflicts_with = "runs")]
+    pub(crate) quick: bool,
+    /// Write all that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the picture of it to this file, one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+    /// Measure nothing: show what an earlier run wrote with --json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
 }
 
 const PULL: &str = "Pull";
@@ -109,7 +139,7 @@ pub(crate) struct Pipeline {
     /// No progress on stderr.
     #[arg(long)]
     pub(crate) quiet: bool,
-    /// A port to publish, [IP:]HOST:CONTAINER; may be repeated [default: what the live container publishes].
+    /// A port to publish, `[IP:]HOST:CONTAINER`; may be repeated [default: what the live container publishes].
     #[arg(long, short = 'p', value_name = "PORTS", help_heading = START)]
     pub(crate) publish: Vec<String>,
     /// Remove a candidate left over from before.
@@ -169,6 +199,12 @@ pub(crate) struct Pipeline {
     /// How many looks in a row must be good [default: 1].
     #[arg(long, value_name = "N", help_heading = HEALTH)]
     pub(crate) successes: Option<String>,
+    /// Lead new connections to the candidate meanwhile: auto, require or off [default: auto].
+    #[arg(long, value_name = "MODE", help_heading = PROMOTE)]
+    pub(crate) bridge: Option<String>,
+    /// Fail if the port did not answer for longer than this; the release is live all the same.
+    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
+    pub(crate) max_gap: Option<String>,
     /// How long to wait for requests in flight [default: 10s].
     #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
     pub(crate) drain: Option<String>,

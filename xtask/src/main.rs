@@ -1,12 +1,17 @@
 //! Everything one does with this workspace: `cargo xtask --help`.
 
+mod bench;
 mod demo;
 mod deploy;
 mod flags;
 mod interrupt;
 mod lint;
+mod numbers;
+mod page;
 mod pipeline;
 mod stage;
+mod swap;
+mod table;
 mod test;
 
 use std::io::{self, Write};
@@ -34,6 +39,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Task::Deploy(task) => task.run(&sh),
         Task::Rollback(task) => task.run(&sh),
         Task::Demo(task) => task.run(&sh),
+        Task::Bench(task) => task.run(&sh),
         Task::Lint(task) => task.run(&sh),
         Task::Test(task) => task.run(&sh),
         Task::Stage(task) => task.run(),

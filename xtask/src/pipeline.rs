@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use xshell::{Shell, cmd};
 
 use crate::flags::Pipeline;
 use crate::interrupt;
+use crate::swap::Span;
 
 /// Exit code of a prune that could not remove everything, which never undoes a deployment.
 const NOT_REMOVED: i32 = 50;
@@ -36,6 +37,9 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fallback: Option<Value>,
     pub(crate) took_ms: u64,
+    /// When each step ran, for pictures.
+    #[serde(skip)]
+    pub(crate) spans: Vec<Span>,
 }
 
 /// One step of a pipeline: its program and its flags.
@@ -66,15 +70,20 @@ impl Runner<'_> {
             steps: Vec::new(),
             fallback: None,
             took_ms: 0,
+            spans: Vec::new(),
         };
         for step in steps {
+            let from = SystemTime::now();
             let (code, said) = self.step(&step, report.steps.last())?;
+            report.spans.push(Span::until_now(step.name, from));
             report.steps.push(said);
             // The release is live by then: what prune left behind is in its report.
             let done = code == 0 || (step.name == "prune-app" && code == NOT_REMOVED);
             if !done {
                 (report.ok, report.exit_code, report.failed_step) = (false, code, Some(step.name));
+                let from = SystemTime::now();
                 report.fallback = self.fall_back(&report.steps)?;
+                report.spans.push(Span::until_now("prune-app", from));
                 break;
             }
         }

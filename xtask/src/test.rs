@@ -3,15 +3,19 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use tests::{cargo, stage};
+use tests::cargo;
+use tests::stage::{self, Need};
 use xshell::{Shell, cmd};
 
 use crate::{code, flags, show};
 
+/// Pages are looked at in a real browser.
+const BROWSER: Need = ("chromium", "chromium");
+
 impl flags::Test {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
         // First, as it is the quickest to fail.
-        stage::prepare(self.install)?;
+        stage::prepare_with(self.install, &[BROWSER])?;
         let builds = [
             cmd!(sh, "cargo build --workspace --bins"),
             cmd!(sh, "cargo test --workspace --no-run"),
