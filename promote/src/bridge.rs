@@ -147,6 +147,18 @@ impl Drop for Bridge {
     }
 }
 
+/// Has what a promotion that was killed may have left lead no new connection anywhere.
+pub(crate) fn close_stray(container: &Name) {
+    if let Ok(nft) = Nft::find()
+        && nft.read(container).is_some()
+        && let Err(why) = nft.apply(&ruleset::close(&Nft::table(container)))
+    {
+        warn(&format!(
+            "promote: a stray bridge could not be closed: {why}"
+        ));
+    }
+}
+
 /// Removes what a promotion that was killed may have left.
 pub(crate) fn remove_stray(container: &Name) {
     let Ok(nft) = Nft::find() else {

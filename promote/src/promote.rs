@@ -102,6 +102,10 @@ impl Promotion<'_> {
         }
         let recipe = preflight::check(self, &candidate, live.as_ref())?;
         let next = replacement::create(self, &recipe, Some(&candidate), live.as_ref())?;
+        // Asked before there is a bridge, or the candidate would answer for it.
+        let was_healthy = live
+            .as_ref()
+            .is_some_and(|live| preflight::is_healthy(self, live));
         let ready = preflight::same(self, &candidate, &next)
             .and_then(|()| make_ready(self, candidate, &recipe, live.as_ref()))
             .and_then(|ready| self.still_wanted().map(|()| ready));
@@ -113,9 +117,6 @@ impl Promotion<'_> {
             }
         };
         no_way_back();
-        let was_healthy = live
-            .as_ref()
-            .is_some_and(|live| preflight::is_healthy(self, live));
         let mut swapping = Swapping::new(self, recipe, live, Some(candidate), next).with(bridge);
         swapping.old_was_healthy = was_healthy;
         let outcome = swapping.at_the_rename()?;
@@ -194,6 +195,9 @@ impl Promotion<'_> {
             up
         });
         let bridge = serve_again(self, candidate.as_ref(), &carried);
+        if bridge.is_err() {
+            bridge::remove_stray(self.live);
+        }
         let mut swapping = Swapping::new(self, carried, old, candidate, String::new()).with(bridge);
         let outcome = match next_up {
             Some(next) => {
@@ -219,6 +223,7 @@ impl Promotion<'_> {
         } = situation;
         let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
         let next = live.map(|live| live.id).unwrap_or_default();
+        bridge::close_stray(self.live);
         let outcome = Swapping::new(self, recipe, old, candidate, next).at_the_port()?;
         bridge::remove_stray(self.live);
         self.report(outcome, true)

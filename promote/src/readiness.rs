@@ -3,7 +3,7 @@
 use step::{Container, Recipe, progress, warn};
 
 use crate::args::BridgeMode;
-use crate::bridge::Bridge;
+use crate::bridge::{self, Bridge};
 use crate::failure::Failure;
 use crate::preflight;
 use crate::promote::Promotion;
@@ -23,10 +23,9 @@ pub(crate) fn make_ready(
 ) -> Result<Ready, Failure> {
     let mode = promotion.args.bridge;
     let without = |candidate, why: &str| {
-        Ok(Ready {
-            candidate,
-            bridge: Err(why.to_owned()),
-        })
+        bridge::remove_stray(promotion.live);
+        let bridge = Err(why.to_owned());
+        Ok(Ready { candidate, bridge })
     };
     let Some(live) = live.filter(|live| live.state.up()) else {
         return without(candidate, "nothing was live before");
@@ -36,6 +35,9 @@ pub(crate) fn make_ready(
     }
     let candidate = preflight::share_name(promotion, candidate, live)?;
     let bridge = build(promotion, &candidate, recipe);
+    if bridge.is_err() {
+        bridge::remove_stray(promotion.live);
+    }
     match (&bridge, mode) {
         (Err(why), BridgeMode::Require) => return Err(Failure::NoBridge(why.clone())),
         (Err(why), _) => warn(&format!(

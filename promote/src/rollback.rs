@@ -1,6 +1,6 @@
 //! Undoing a swap: the old container gets its ports and its name back.
 
-use step::{EngineError, printable, progress};
+use step::{EngineError, Nft, printable, progress};
 
 use crate::failure::Failure;
 use crate::promote::Promotion;
@@ -15,6 +15,7 @@ impl Swapping<'_> {
         if let Some(bridge) = &self.bridge {
             bridge.reopen();
         }
+        let bridged = self.bridge.is_some();
         let undone = self.undo();
         self.end_bridge(undone.is_ok());
         trouble.evidence.swap = self.measured();
@@ -31,7 +32,7 @@ impl Swapping<'_> {
                 Failure::RollbackFailed {
                     message,
                     why,
-                    commands: self.by_hand(),
+                    commands: self.by_hand(bridged),
                     evidence,
                 }
             }
@@ -86,10 +87,16 @@ impl Swapping<'_> {
         self.drain_candidate();
     }
 
-    fn by_hand(&self) -> String {
+    fn by_hand(&self, bridged: bool) -> String {
         let names = &self.promotion.names;
+        let rules = Nft::table(self.promotion.live);
+        let unbridge = if bridged {
+            format!("; nft delete table inet {rules}")
+        } else {
+            String::new()
+        };
         format!(
-            "run promote again, which carries on from what it finds; or by hand: docker rm -f {next}; docker start {old}; docker rename {old} {live}",
+            "run promote again, which carries on from what it finds; or by hand: docker rm -f {next}; docker start {old}; docker rename {old} {live}{unbridge}",
             next = names.next,
             old = names.old,
             live = names.live

@@ -4,6 +4,7 @@
 mod bridge;
 mod contract;
 mod hostile;
+mod page;
 mod pipeline;
 mod probe;
 mod promote;

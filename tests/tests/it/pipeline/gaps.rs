@@ -19,7 +19,7 @@ docker rm "$APP"
 docker rm -f "$APP-new"
 docker run -d --name "$APP" --restart always -p "$PORT:8080" "$IMAGE"
 "#;
-const PROMOTE: &str = r#"promote --app "$APP" --stop-timeout "${GRACE}s""#;
+const PROMOTE: &str = r#"promote --app "$APP" --bridge off --stop-timeout "${GRACE}s""#;
 /// The best of so many rounds, as whatever else this machine does only makes a swap slower.
 const ROUNDS: usize = 3;
 

@@ -70,7 +70,7 @@ fn a_container_that_ignores_sigterm_is_killed_after_the_stop_timeout() {
     let v2 = app.build("v2");
     app.deploy(&v1, &[]);
     app.candidate(&v2, &[]);
-    let report = ok(&app.promote(&["--stop-timeout", "1s"]));
+    let report = ok(&app.promote(&["--stop-timeout", "1s", "--bridge", "off"]));
     let gap = report["swap"]["longest_gap_ms"].as_u64().unwrap();
     assert!((900..9000).contains(&gap), "{report}");
     app.assert_live(&v2);

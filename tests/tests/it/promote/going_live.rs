@@ -36,7 +36,7 @@ fn the_next_release_takes_the_place_and_the_port_of_the_live_one() {
     assert_eq!(report["replaced"]["image"], v1.name.as_str());
     assert_eq!(report["replaced"]["image_id"], v1.id.as_str());
     let swap = &report["swap"];
-    assert_eq!(swap["bridge"], "off");
+    assert_eq!(swap["bridge"], "on");
     assert!(swap["probes"].as_u64() > Some(0), "{report}");
     assert!(
         swap["probes"].as_u64() > swap["failed"].as_u64(),
