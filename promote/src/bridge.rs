@@ -9,7 +9,6 @@ use serde_json::Value;
 use step::{Container, Death, Engine, Looking, Name, Nft, Publish, Target, look_once, warn};
 
 use crate::forwarder::Forwarder;
-use crate::ports;
 use crate::ruleset::{self, Lane, Place};
 
 /// A bridge that carries traffic; dropped, it goes.
@@ -200,22 +199,13 @@ fn lane(
         .own_address(publish.container)
         .filter(SocketAddr::is_ipv4);
     let address = address.ok_or("the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)")?;
-    let bound = candidate.network_settings.bound();
-    let loopback = bound
-        .iter()
-        .find(|bound| bound.container == publish.container)
-        .map(|bound| bound.host);
     let forwarder = Forwarder::start(address)
         .map_err(|error| format!("no forwarder could be started: {error}"))?;
     let port = forwarder.port;
     forwarders.push(forwarder);
-    // With the engine's userland proxy off nothing listens there, and the engine's own rules
-    // are not asked again for a connection that ours have translated.
-    let loopback = loopback.filter(|port| ports::is_listened_on(*port));
     Ok(Lane {
         publish,
         candidate: address,
-        loopback,
         forwarder: port,
     })
 }

@@ -63,11 +63,6 @@ fn publishers(
         .collect())
 }
 
-/// Whether something listens on the port, at whatever address.
-pub(crate) fn is_listened_on(port: u16) -> bool {
-    !listeners(port).is_empty()
-}
-
 /// At which addresses of this machine something listens on the port; `None` is every one.
 ///
 /// Reads the kernel's list of listening sockets, which needs no right, unlike binding a port below 1024.

@@ -13,8 +13,6 @@ pub(crate) struct Lane {
     pub(crate) publish: Publish,
     /// The candidate's own address and port.
     pub(crate) candidate: SocketAddr,
-    /// The candidate's port on this host's loopback address, where something listens on it.
-    pub(crate) loopback: Option<u16>,
     /// The forwarder's port.
     pub(crate) forwarder: u16,
 }
@@ -85,23 +83,19 @@ fn output(lane: &Lane, _: &Place) -> Vec<String> {
     let Lane {
         publish,
         candidate,
-        loopback,
         forwarder,
     } = lane;
     let port = publish.host;
     let forward = format!("tcp dport {port} counter redirect to :{forwarder}");
-    let to_loopback = format!(
-        "tcp dport {port} counter redirect to :{}",
-        loopback.unwrap_or(*forwarder)
-    );
     let translate = format!("tcp dport {port} counter dnat ip to {candidate}");
     match publish.address {
+        // A loopback sender cannot be answered from beyond this host, so it is carried as well.
         None => vec![
-            format!("ip daddr 127.0.0.0/8 {to_loopback}"),
+            format!("ip daddr 127.0.0.0/8 {forward}"),
             format!("meta nfproto ipv6 fib daddr type local {forward}"),
             format!("fib daddr type local {translate}"),
         ],
-        Some(IpAddr::V4(ip)) if ip.is_loopback() => vec![format!("ip daddr {ip} {to_loopback}")],
+        Some(IpAddr::V4(ip)) if ip.is_loopback() => vec![format!("ip daddr {ip} {forward}")],
         Some(IpAddr::V4(ip)) => vec![format!("ip daddr {ip} {translate}")],
         Some(IpAddr::V6(ip)) => vec![format!("ip6 daddr {ip} {forward}")],
     }
