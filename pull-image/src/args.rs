@@ -12,7 +12,7 @@ use step::{Baton, Common, Identity, ImageRef, StepArgs, duration};
 #[derive(Parser, Debug)]
 #[command(name = "pull-image", version, after_help = step::codes_help(10))]
 pub(crate) struct Args {
-    /// The image, as for `docker pull`: [HOST[:PORT]/]PATH[:TAG][@DIGEST]
+    /// The image, as for `docker pull`: `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`
     pub(crate) image: Option<ImageRef>,
     #[command(flatten)]
     pub(crate) identity: Identity,

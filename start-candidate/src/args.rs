@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Take the image, and what is not given otherwise, from the release that the live container replaced
     #[arg(long)]
     pub(crate) previous: bool,
-    /// A port to publish once promoted, [IP:]HOST:CONTAINER; may be repeated [default: what the live container publishes]
+    /// A port to publish once promoted, `[IP:]HOST:CONTAINER`; may be repeated [default: what the live container publishes]
     #[arg(long, short = 'p', value_name = "PORTS")]
     pub(crate) publish: Vec<Publish>,
     /// Path that probe-health and promote ask for [default: /health]
