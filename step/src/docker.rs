@@ -1,21 +1,27 @@
 //! The engine: finding its command line tool and asking it questions with a deadline.
 
 mod call;
+mod container;
 mod events;
-mod objects;
-mod verbs;
+mod image;
+mod network;
+mod orders;
+mod questions;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use xshell::Shell;
 
 use crate::{Code, EngineArgs, Verdict};
 
 pub use call::Reply;
+pub use container::{Container, Mount, State};
 pub use events::Death;
-pub use objects::{Attachment, Container, Image, Mount, State, familiar};
+pub use image::{Image, familiar};
+pub use network::Attachment;
 
 /// The engine, reached through its CLI; `docker` or a compatible one.
 #[derive(Debug)]
@@ -140,4 +146,11 @@ impl Engine {
         }
         self.context_endpoint().ok()
     }
+}
+
+/// The engine writes `null` for what is empty.
+fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    value: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }

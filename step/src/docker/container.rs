@@ -1,0 +1,182 @@
+//! What `docker container inspect` says, as far as the steps read it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Deserialize;
+
+use super::network::{Attachment, HostConfig, NetworkSettings};
+use super::nullable;
+
+/// A container, by `docker container inspect`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Container {
+    /// The full id.
+    pub id: String,
+    name: String,
+    /// The id of its image.
+    pub image: String,
+    /// How often the engine restarted it.
+    #[serde(default)]
+    pub restart_count: u32,
+    /// Whether it runs, and how it ended.
+    pub state: State,
+    /// What it was created with.
+    pub config: Config,
+    /// How it is tied to the host.
+    pub host_config: HostConfig,
+    /// Its addresses and published ports.
+    pub network_settings: NetworkSettings,
+    /// Its volumes and binds.
+    #[serde(default, deserialize_with = "nullable")]
+    pub mounts: Vec<Mount>,
+}
+
+/// A container's state.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct State {
+    /// `created`, `running`, `paused`, `restarting`, `exited`, …
+    pub status: String,
+    /// True also while restarting.
+    pub running: bool,
+    /// Between an exit and the next start.
+    pub restarting: bool,
+    /// Ended by the kernel for want of memory.
+    #[serde(rename = "OOMKilled")]
+    pub oom_killed: bool,
+    /// The main process's id on the engine's host; 0 when not running.
+    pub pid: i32,
+    /// The main process's exit code.
+    pub exit_code: i64,
+    /// Why the engine could not start it.
+    pub error: String,
+    #[serde(deserialize_with = "nullable")]
+    health: HealthState,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HealthState {
+    status: String,
+}
+
+impl State {
+    /// Running and not about to be started again.
+    pub fn up(&self) -> bool {
+        self.running && !self.restarting
+    }
+
+    /// The result of the image's own HEALTHCHECK: `starting`, `healthy`, `unhealthy`, or `None` without one.
+    pub fn health(&self) -> Option<&str> {
+        Some(self.health.status.as_str()).filter(|status| !matches!(*status, "" | "none"))
+    }
+}
+
+/// What a container was created with.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Config {
+    /// The image as it was named at creation.
+    pub image: String,
+    /// `NAME=value` pairs, the image's included.
+    #[serde(deserialize_with = "nullable")]
+    pub env: Vec<String>,
+    /// Labels, the image's included.
+    #[serde(deserialize_with = "nullable")]
+    pub labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    exposed_ports: BTreeMap<String, serde_json::Value>,
+    /// The program's arguments.
+    #[serde(deserialize_with = "nullable")]
+    pub cmd: Vec<String>,
+    /// The program.
+    #[serde(deserialize_with = "nullable")]
+    pub entrypoint: Vec<String>,
+    /// The user it runs as.
+    pub user: String,
+    /// The folder it runs in.
+    pub working_dir: String,
+}
+
+impl Config {
+    /// The TCP ports the image or the options expose, ascending.
+    pub fn exposed(&self) -> Vec<u16> {
+        let tcp = |port: &String| {
+            port.strip_suffix("/tcp")
+                .and_then(|number| number.parse().ok())
+        };
+        let mut ports: Vec<u16> = self.exposed_ports.keys().filter_map(tcp).collect();
+        ports.sort_unstable();
+        ports
+    }
+}
+
+/// A volume or bind of a container.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Mount {
+    /// `volume`, `bind`, `tmpfs`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// The volume's name.
+    pub name: String,
+    /// The path on the host.
+    pub source: String,
+    /// The path in the container.
+    pub destination: String,
+    /// Whether the container may write to it.
+    #[serde(rename = "RW")]
+    pub writable: bool,
+}
+
+impl Mount {
+    /// A volume that the engine named itself, with 64 hex digits: no other container means it.
+    pub fn is_anonymous(&self) -> bool {
+        self.kind == "volume"
+            && self.name.len() == 64
+            && self.name.chars().all(|c| c.is_ascii_hexdigit())
+    }
+}
+
+impl Container {
+    /// The name, without the engine's leading slash.
+    pub fn name(&self) -> &str {
+        self.name.trim_start_matches('/')
+    }
+
+    /// Its own address for `port`, where this machine has a direct route to it.
+    pub fn own_address(&self, port: u16) -> Option<SocketAddr> {
+        crate::address::own(self, port)
+    }
+
+    /// The length of the subnet's prefix around its address `ip`.
+    pub fn prefix_of(&self, ip: IpAddr) -> Option<u8> {
+        let mut places = self
+            .network_settings
+            .networks
+            .values()
+            .filter_map(Attachment::address);
+        places
+            .find(|(address, _)| *address == ip)
+            .map(|(_, prefix)| prefix)
+    }
+
+    /// A label of the container (the image's included).
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.config.labels.get(name).map(String::as_str)
+    }
+
+    /// What must not be shown of it: the values of its environment and run options. Values
+    /// shorter than six characters stay visible, or a log could not say `port 8080`.
+    pub fn secrets(&self) -> Vec<String> {
+        let env = self.config.env.iter();
+        let values = env.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()));
+        let options = crate::Recipe::of(self)
+            .map(|recipe| recipe.options)
+            .unwrap_or_default();
+        let all = values.chain(crate::secrets_of_options(&options));
+        all.filter(|value| value.chars().count() >= 6).collect()
+    }
+}

@@ -1,0 +1,137 @@
+//! How a container is tied to the host and to networks: addresses and published ports.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+use super::nullable;
+use crate::Publish;
+
+/// How a container is tied to the host.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HostConfig {
+    /// The network it was created on, e.g. `default`, `host`, or a name.
+    pub network_mode: String,
+    /// Removed by the engine when it ends.
+    pub auto_remove: bool,
+    /// What the engine does when it ends.
+    pub restart_policy: RestartPolicy,
+    /// Every exposed port on a port of the host.
+    pub publish_all_ports: bool,
+    #[serde(deserialize_with = "nullable")]
+    port_bindings: BTreeMap<String, Option<Vec<Binding>>>,
+    /// All else, for telling whether two containers were created alike.
+    #[serde(flatten)]
+    pub rest: BTreeMap<String, serde_json::Value>,
+}
+
+/// What the engine does when a container ends.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RestartPolicy {
+    /// `no`, `always`, `unless-stopped` or `on-failure`; empty is `no`.
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Binding {
+    host_ip: String,
+    host_port: String,
+}
+
+impl HostConfig {
+    /// The TCP ports asked for at creation. A port left to the engine is not in it.
+    pub fn published(&self) -> Vec<Publish> {
+        bindings(&self.port_bindings)
+            .filter_map(|(container, binding)| binding.publish(container))
+            .collect()
+    }
+
+    /// How many bindings there are, of any protocol and kind.
+    pub fn binding_count(&self) -> usize {
+        self.port_bindings.values().flatten().map(Vec::len).sum()
+    }
+}
+
+/// A container's addresses.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkSettings {
+    #[serde(deserialize_with = "nullable")]
+    ports: BTreeMap<String, Option<Vec<Binding>>>,
+    /// By network name.
+    #[serde(deserialize_with = "nullable")]
+    pub networks: BTreeMap<String, Attachment>,
+}
+
+impl NetworkSettings {
+    /// The TCP ports that the engine really bound, those it chose itself included.
+    pub fn bound(&self) -> Vec<Publish> {
+        bindings(&self.ports)
+            .filter_map(|(container, binding)| binding.publish(container))
+            .collect()
+    }
+}
+
+/// A container's place on one network.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Attachment {
+    #[serde(rename = "IPAddress")]
+    ip_address: String,
+    #[serde(rename = "IPPrefixLen")]
+    prefix: u8,
+    /// Further names there; older engines add the beginning of the container's id.
+    #[serde(deserialize_with = "nullable")]
+    pub aliases: Vec<String>,
+    #[serde(rename = "IPAMConfig", deserialize_with = "nullable")]
+    ipam: Ipam,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ipam {
+    #[serde(rename = "IPv4Address")]
+    ipv4: String,
+}
+
+impl Attachment {
+    /// Address and prefix length, where the engine gave one.
+    pub fn address(&self) -> Option<(IpAddr, u8)> {
+        Some((self.ip_address.parse().ok()?, self.prefix))
+    }
+
+    /// The IPv4 address that was asked for, where one was.
+    pub fn fixed_address(&self) -> Option<IpAddr> {
+        self.ipam.ipv4.parse().ok()
+    }
+}
+
+impl Binding {
+    fn publish(&self, container: u16) -> Option<Publish> {
+        let address: Option<IpAddr> = self.host_ip.parse().ok();
+        let host = self.host_port.parse().ok().filter(|&port| port > 0)?;
+        Some(Publish {
+            address: address.filter(|ip| !ip.is_unspecified()),
+            host,
+            container,
+        })
+    }
+}
+
+fn bindings(
+    ports: &BTreeMap<String, Option<Vec<Binding>>>,
+) -> impl Iterator<Item = (u16, &Binding)> {
+    ports.iter().flat_map(|(port, bound)| {
+        let number = port
+            .strip_suffix("/tcp")
+            .and_then(|number| number.parse().ok());
+        bound
+            .iter()
+            .flatten()
+            .filter_map(move |binding| Some((number?, binding)))
+    })
+}

@@ -1,0 +1,155 @@
+//! The questions the steps have for the engine, each one call of its CLI.
+
+use std::process::Command;
+
+use serde::de::DeserializeOwned;
+use xshell::cmd;
+
+use super::{Container, Engine, EngineError, Image, Reply};
+
+impl Engine {
+    /// The containers among `names`, found by exact name or full id (the CLI itself also takes
+    /// the beginning of another container's id for a name).
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn containers(&self, names: &[&str]) -> Result<Vec<Container>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let found: Vec<Container> =
+            self.inspect(cmd!(sh, "{cli} container inspect {names...}").into())?;
+        let asked = |c: &Container| names.contains(&c.name()) || names.contains(&c.id.as_str());
+        Ok(found.into_iter().filter(asked).collect())
+    }
+
+    /// One container, by exact name or full id.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn container(&self, name: &str) -> Result<Option<Container>, EngineError> {
+        Ok(self.containers(&[name])?.into_iter().next())
+    }
+
+    /// The images among `references`.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn images(&self, references: &[&str]) -> Result<Vec<Image>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.inspect(cmd!(sh, "{cli} image inspect {references...}").into())
+    }
+
+    /// One image.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn image(&self, reference: &str) -> Result<Option<Image>, EngineError> {
+        Ok(self.images(&[reference])?.into_iter().next())
+    }
+
+    /// `inspect` fails when any object is missing, yet prints those it found.
+    fn inspect<T: DeserializeOwned>(&self, command: Command) -> Result<Vec<T>, EngineError> {
+        let reply = self.call(command)?;
+        if reply.engine_is_away() {
+            return Err(reply.failure());
+        }
+        serde_json::from_str(&reply.stdout).map_err(|error| match reply.code {
+            Some(0) => EngineError::Failed {
+                call: reply.call.clone(),
+                message: format!("its answer could not be read: {error}"),
+            },
+            _ => reply.failure(),
+        })
+    }
+
+    /// The full ids of all containers, running or not.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn container_ids(&self) -> Result<Vec<String>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.lines(cmd!(sh, "{cli} ps --all --no-trunc --format '{{.ID}}'").into())
+    }
+
+    /// The full ids of running containers that publish `port` on the host.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn publishing(&self, port: u16) -> Result<Vec<String>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let port = port.to_string();
+        self.lines(
+            cmd!(
+                sh,
+                "{cli} ps --no-trunc --filter publish={port} --format '{{.ID}}'"
+            )
+            .into(),
+        )
+    }
+
+    /// The ids of the images that match any of `filters` (such as `label=app=web`, `reference=R`),
+    /// untagged ones included.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn image_ids(&self, filter: &str) -> Result<Vec<String>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let mut ids = self.lines(
+            cmd!(
+                sh,
+                "{cli} image ls --all --no-trunc --filter {filter} --format '{{.ID}}'"
+            )
+            .into(),
+        )?;
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    fn lines(&self, command: Command) -> Result<Vec<String>, EngineError> {
+        let reply = self.call(command)?.success()?;
+        Ok(reply
+            .stdout
+            .lines()
+            .map(str::to_owned)
+            .filter(|line| !line.is_empty())
+            .collect())
+    }
+
+    /// The folder where the engine keeps its images.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn data_root(&self) -> Result<String, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let reply = self.call(cmd!(sh, "{cli} info --format '{{.DockerRootDir}}'").into())?;
+        Ok(reply.success()?.stdout.trim().to_owned())
+    }
+
+    /// The address of the CLI's current context.
+    pub(super) fn context_endpoint(&self) -> Result<String, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let reply = self.call(
+            cmd!(
+                sh,
+                "{cli} context inspect --format '{{.Endpoints.docker.Host}}'"
+            )
+            .into(),
+        )?;
+        Ok(reply.success()?.stdout.trim().to_owned())
+    }
+
+    /// The last `count` lines of a container's log, both streams; empty where the log driver keeps none.
+    pub fn log_tail(&self, id: &str, count: usize, secrets: &[String]) -> Vec<String> {
+        let Self { sh, cli, .. } = self;
+        let lines = count.to_string();
+        match self.call(cmd!(sh, "{cli} logs --tail {lines} {id}").into()) {
+            Ok(Reply {
+                code: Some(0),
+                stdout,
+                stderr,
+                ..
+            }) => crate::tail(&format!("{stdout}\n{stderr}"), count, secrets),
+            _ => Vec::new(),
+        }
+    }
+}
