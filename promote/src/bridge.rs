@@ -1,6 +1,6 @@
 //! The bridge: while the live container is replaced, new connections on its ports go to the candidate.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +9,8 @@ use serde_json::Value;
 use step::{Container, Death, Engine, Looking, Name, Nft, Publish, Target, look_once, warn};
 
 use crate::forwarder::Forwarder;
-use crate::ruleset::{self, Lane, Place};
+use crate::lanes::{lane, own_address, place};
+use crate::ruleset::{self, Lane};
 
 /// A bridge that carries traffic; dropped, it goes.
 pub(crate) struct Bridge {
@@ -190,76 +191,6 @@ fn watch(
         .map_err(|error| error.to_string())
 }
 
-fn lane(
-    candidate: &Container,
-    publish: Publish,
-    forwarders: &mut Vec<Forwarder>,
-) -> Result<Lane, String> {
-    let address = candidate
-        .own_address(publish.container)
-        .filter(SocketAddr::is_ipv4);
-    let address = address.ok_or("the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)")?;
-    let forwarder = Forwarder::start(address)
-        .map_err(|error| format!("no forwarder could be started: {error}"))?;
-    let port = forwarder.port;
-    forwarders.push(forwarder);
-    Ok(Lane {
-        publish,
-        candidate: address,
-        forwarder: port,
-    })
-}
-
-/// Where the kernel says the candidate is.
-fn place(candidate: &Container, lanes: &[Lane]) -> Result<Place, String> {
-    let ip = lanes.first().map(|lane| lane.candidate.ip());
-    let Some(IpAddr::V4(ip)) = ip else {
-        return Err("no port is published".to_owned());
-    };
-    let prefix = candidate
-        .prefix_of(IpAddr::V4(ip))
-        .ok_or("the candidate's subnet is unknown")?;
-    let routes = std::fs::read_to_string("/proc/net/route").map_err(|error| error.to_string())?;
-    let interface = interface_of(&routes, ip).ok_or("there is no route to the candidate")?;
-    Ok(Place {
-        interface,
-        subnet: format!("{ip}/{prefix}"),
-    })
-}
-
-/// The interface of the narrowest route to `ip`. Numbers in that file are in host byte order
-/// of a value in network byte order (Linux, net/ipv4/fib_trie.c).
-fn interface_of(routes: &str, ip: Ipv4Addr) -> Option<String> {
-    let ip = u32::from_ne_bytes(ip.octets());
-    let plain = |name: &str| {
-        name.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    let parsed = routes.lines().skip(1).filter_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (name, net, mask) = (fields.first()?, fields.get(1)?, fields.get(7)?);
-        let (net, mask) = (
-            u32::from_str_radix(net, 16).ok()?,
-            u32::from_str_radix(mask, 16).ok()?,
-        );
-        (ip & mask == net && plain(name)).then(|| (mask.count_ones(), (*name).to_owned()))
-    });
-    parsed.max().map(|(_, name)| name)
-}
-
-/// This host's own address towards the candidate, for a port published on every address.
-fn own_address(lane: &Lane) -> Option<SocketAddr> {
-    if lane.publish.address.is_some() {
-        return None;
-    }
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect(lane.candidate).ok()?;
-    Some(SocketAddr::new(
-        socket.local_addr().ok()?.ip(),
-        lane.publish.host,
-    ))
-}
-
 /// How many of the rules for a port must have counted something once it is proven.
 fn expected(lane: &Lane) -> usize {
     if lane.publish.address.is_none() { 2 } else { 1 }
@@ -293,23 +224,6 @@ fn counted(rules: &str, port: u16) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_narrowest_route_names_the_interface() {
-        let routes = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n\
-            eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\n\
-            docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\n";
-        if cfg!(target_endian = "little") {
-            assert_eq!(
-                interface_of(routes, Ipv4Addr::new(172, 17, 0, 3)).as_deref(),
-                Some("docker0")
-            );
-            assert_eq!(
-                interface_of(routes, Ipv4Addr::new(10, 0, 0, 3)).as_deref(),
-                Some("eth0")
-            );
-        }
-    }
 
     #[test]
     fn only_rules_of_the_port_that_counted_are_counted() {

@@ -2,56 +2,20 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Serialize;
 use step::{
-    Baton, CANDIDATE_LABEL, Container, Engine, Lock, Name, Names, Previous, Recipe, interrupted,
+    CANDIDATE_LABEL, Container, Engine, Lock, Name, Names, Previous, Recipe, interrupted,
     no_way_back, progress,
 };
 
 use crate::args::Args;
 use crate::bridge;
-use crate::failure::{Evidence, Failure};
+use crate::failure::Failure;
 use crate::preflight;
 use crate::readiness::{Ready, make_ready, serve_again};
 use crate::replacement;
+use crate::report::Report;
 use crate::situation::{Course, Situation};
 use crate::swap::{Outcome, Swapping};
-use crate::watcher::Swap;
-
-/// What is live now.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Report {
-    #[serde(flatten)]
-    baton: Baton,
-    /// The live container's full id.
-    container_id: String,
-    /// The number of the deployment, where one was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deploy_id: Option<u64>,
-    /// Whether anything was changed: not when the candidate had been promoted already.
-    changed: bool,
-    /// Whether this finished what an earlier promotion had begun.
-    carried_on: bool,
-    /// The release that was replaced, to which `start-candidate --previous` goes back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replaced: Option<Replaced>,
-    /// What clients saw; absent for a first deployment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    swap: Option<Swap>,
-    /// Containers that should have been removed and could not be.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    left_over: Vec<String>,
-}
-
-/// A release that is not live any more.
-#[derive(Serialize, JsonSchema)]
-struct Replaced {
-    /// Its image as it was named.
-    image: String,
-    /// Its image's full id.
-    image_id: String,
-}
 
 /// One promotion of one app.
 pub(crate) struct Promotion<'a> {
@@ -227,59 +191,6 @@ impl Promotion<'_> {
         let outcome = Swapping::new(self, recipe, old, candidate, next).at_the_port()?;
         bridge::remove_stray(self.live);
         self.report(outcome, true)
-    }
-
-    fn report(&self, outcome: Outcome, carried_on: bool) -> Result<Report, Failure> {
-        let Outcome {
-            container_id,
-            recipe,
-            previous,
-            swap,
-            left_over,
-        } = outcome;
-        let gap = swap.as_ref().map_or(0, |swap| swap.longest_gap_ms);
-        if let Some(allowed) = self
-            .args
-            .max_gap
-            .filter(|allowed| u128::from(gap) > allowed.as_millis())
-        {
-            let evidence = Box::new(Evidence {
-                swap,
-                ..Evidence::default()
-            });
-            return Err(Failure::GapTooLong {
-                live: self.names.live.clone(),
-                gap_ms: gap,
-                allowed,
-                evidence,
-            });
-        }
-        let named = |previous: &Previous| {
-            previous
-                .recipe
-                .as_ref()
-                .map(|recipe| recipe.image.to_string())
-        };
-        Ok(Report {
-            container_id,
-            deploy_id: recipe.deploy_id,
-            changed: true,
-            carried_on,
-            replaced: previous.map(|previous| Replaced {
-                image: named(&previous).unwrap_or(previous.image),
-                image_id: previous.image_id,
-            }),
-            swap,
-            left_over,
-            baton: Baton {
-                app: Some(self.app.clone()),
-                container: Some(self.live.clone()),
-                image: Some(recipe.image),
-                image_id: Some(recipe.image_id),
-                digest: recipe.digest,
-                ..Baton::default()
-            },
-        })
     }
 }
 

@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use step::{
-    Container, Looking, Mount, Previous, Publish, Recipe, Reply, Target, printable, progress,
-    redact, warn,
+    Container, Looking, Previous, Publish, Recipe, Reply, Target, printable, progress,
+    redact,
 };
 
-use crate::alias;
 use crate::bridge::Bridge;
-use crate::drain::{Drained, drain, ports_of};
+use crate::drain::{Drained, drain};
 use crate::failure::Failure;
 use crate::promote::Promotion;
 use crate::trouble::Trouble;
 use crate::watcher::{Swap, Watcher};
-use crate::{ports, preflight, replacement, sockets};
+use crate::{ports, preflight, replacement};
 
 /// A watcher's request that takes longer has failed, as far as a client is concerned.
 const WATCHER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -33,7 +32,7 @@ pub(crate) struct Swapping<'a> {
     pub(crate) promotion: &'a Promotion<'a>,
     pub(crate) recipe: Recipe,
     pub(crate) old: Option<Container>,
-    candidate: Option<Container>,
+    pub(crate) candidate: Option<Container>,
     /// The full id of the final container; empty until there is one.
     pub(crate) next: String,
     /// Whether a rollback may ask the old container to be healthy.
@@ -45,7 +44,7 @@ pub(crate) struct Swapping<'a> {
     pub(crate) bridge_off_because: Option<String>,
     watcher: Watcher,
     drained: Option<Drained>,
-    candidate_drained: Option<Drained>,
+    pub(crate) candidate_drained: Option<Drained>,
 }
 
 impl<'a> Swapping<'a> {
@@ -257,83 +256,6 @@ impl<'a> Swapping<'a> {
                 .map_or("unknown", |drained| drained.by),
             ..seen
         })
-    }
-
-    /// Waits for what the bridge has led to the candidate; idle connections are closed by the
-    /// app's own shutdown.
-    pub(crate) fn drain_candidate(&mut self) {
-        let Promotion {
-            engine,
-            args,
-            names,
-            ..
-        } = self.promotion;
-        let Some(candidate) = &self.candidate else {
-            return;
-        };
-        let drained = drain(candidate, &self.recipe.publish, args.drain);
-        let parted = self.give_name_back(candidate, drained.open);
-        if drained.open > 0
-            && !parted
-            && let Err(error) = engine.stop(&candidate.id, args.stop_timeout)
-        {
-            warn(&format!(
-                "promote: {} did not stop: {error}",
-                names.candidate
-            ));
-        }
-        self.candidate_drained = Some(drained);
-    }
-
-    /// Takes the drained candidate off the networks where it has the live container's name: an app
-    /// that ends while its name is known refuses whoever has just looked it up. Off its network it
-    /// could not tell idle clients that it ends, so that is done first.
-    fn give_name_back(&self, candidate: &Container, open: usize) -> bool {
-        let Promotion { engine, names, .. } = self.promotion;
-        let networks = alias::shared_on(candidate, &names.live);
-        if open > 0 && !networks.is_empty() {
-            // Where the kernel cannot, they find out when they ask next.
-            let _ = sockets::reset(candidate.state.pid, &ports_of(&self.recipe.publish));
-        }
-        for network in &networks {
-            if let Err(error) = engine.disconnect(network, &candidate.id) {
-                warn(&format!(
-                    "promote: {} is still known as {}: {error}",
-                    names.candidate, names.live
-                ));
-            }
-        }
-        !networks.is_empty()
-    }
-
-    /// The deployment is done; what cannot be removed is said, and found by the next promotion.
-    fn clear_away(&self) -> Vec<String> {
-        let Promotion { engine, names, .. } = self.promotion;
-        let has_own_volumes = |c: &&Container| c.mounts.iter().any(Mount::is_anonymous);
-        let alone = self
-            .candidate
-            .as_ref()
-            .filter(has_own_volumes)
-            .map(|c| c.id.as_str());
-        let both = [&self.old, &self.candidate]
-            .into_iter()
-            .flatten()
-            .map(|c| c.id.as_str());
-        let rest: Vec<&str> = both.filter(|id| alone != Some(*id)).collect();
-        let first = alone.map_or(Ok(()), |id| engine.remove_with_volumes(&[id]));
-        let second = if rest.is_empty() {
-            Ok(())
-        } else {
-            engine.remove(&rest)
-        };
-        let mut left_over = Vec::new();
-        for (result, name) in [(first, &names.candidate), (second, &names.old)] {
-            if let Err(error) = result {
-                warn(&format!("promote: {name} could not be removed: {error}"));
-                left_over.push(name.clone());
-            }
-        }
-        left_over
     }
 }
 

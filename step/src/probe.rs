@@ -2,13 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::{Looking, duration};
 
 /// How health is looked at; what is absent is the default (GET /health answers 200 to 299).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -139,113 +135,6 @@ impl fmt::Display for StatusRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.0, self.1)
     }
-}
-
-/// The flags that say how to look.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "What healthy means")]
-pub struct ProbeArgs {
-    /// Path of the request [default: as start-candidate was told, else /health]
-    #[arg(long, value_parser = path)]
-    pub path: Option<String>,
-    /// The container's port [default: as start-candidate was told, else the first published or only exposed one]
-    #[arg(long, env = "APP_PORT", hide_env_values = true, value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: Option<u16>,
-    /// Statuses that count as healthy, such as 200 or 200-299 [default: 200-299]
-    #[arg(long, value_name = "RANGE")]
-    pub expect_status: Option<StatusRange>,
-    /// Text that the body must contain (within its first 64 KiB)
-    #[arg(long, value_name = "TEXT")]
-    pub expect_body: Option<String>,
-    /// A request header; may be repeated. Never shown in reports
-    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
-    pub header: Vec<(String, String)>,
-    /// Host header, for apps that check it
-    #[arg(long, value_parser = plain)]
-    pub host: Option<String>,
-    /// Ask over TLS
-    #[arg(long)]
-    pub https: bool,
-    /// Accept any certificate
-    #[arg(long, requires = "https")]
-    pub insecure: bool,
-    /// An accepted connection that stays open is enough
-    #[arg(long, conflicts_with_all = ["path", "https", "expect_status", "expect_body", "exec", "docker_health"])]
-    pub tcp: bool,
-    /// Run CMD in the container instead: words split at spaces, no shell; healthy when it exits 0
-    #[arg(long, value_name = "CMD", value_parser = plain, conflicts_with_all = ["path", "https", "expect_status", "expect_body", "docker_health"])]
-    pub exec: Option<String>,
-    /// Let the image's own HEALTHCHECK decide
-    #[arg(long, conflicts_with_all = ["path", "https", "expect_status", "expect_body"])]
-    pub docker_health: bool,
-    /// Longest time for one look
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
-    pub timeout: Duration,
-}
-
-impl ProbeArgs {
-    /// What the flags say, as a probe.
-    pub fn probe(&self) -> Probe {
-        let exec = self.exec.as_deref().unwrap_or_default();
-        Probe {
-            port: self.port,
-            path: self.path.clone(),
-            host: self.host.clone(),
-            https: self.https,
-            insecure: self.insecure,
-            expect_status: self.expect_status,
-            expect_body: self.expect_body.clone(),
-            tcp: self.tcp,
-            exec: exec.split_whitespace().map(str::to_owned).collect(),
-            docker_health: self.docker_health,
-        }
-    }
-}
-
-impl ProbeArgs {
-    /// How to look for `probe`.
-    pub fn looking(&self, probe: Probe) -> Looking {
-        Looking {
-            probe,
-            headers: self.header.clone(),
-            timeout: self.timeout,
-        }
-    }
-}
-
-/// A request path: starts with `/`, no spaces, visible ASCII.
-///
-/// # Errors
-/// A sentence that says so.
-pub fn path(text: &str) -> Result<String, String> {
-    let allowed = |c: char| c.is_ascii_graphic() && !"\"<>`".contains(c);
-    if text.starts_with('/') && text.chars().all(allowed) && text.len() <= 2048 {
-        return Ok(text.to_owned());
-    }
-    Err("a path starts with / and has only characters that a URL may have, at most 2048".to_owned())
-}
-
-/// One line of text that is safe in a header.
-fn plain(text: &str) -> Result<String, String> {
-    if !text.trim().is_empty()
-        && text.len() <= 2048
-        && !text.starts_with('-')
-        && !text.chars().any(char::is_control)
-    {
-        return Ok(text.to_owned());
-    }
-    Err("it must be one line of text that does not start with `-`".to_owned())
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or("a header looks like `Name: value`")?;
-    let token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || !name.chars().all(token) || value.chars().any(char::is_control) {
-        return Err("a header looks like `Name: value`".to_owned());
-    }
-    Ok((name.to_owned(), value.trim().to_owned()))
 }
 
 #[cfg(test)]
