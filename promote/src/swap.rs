@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use step::{
-    Container, Looking, Previous, Publish, Recipe, Reply, Target, printable, progress,
-    redact,
+    Container, Looking, Previous, Publish, Recipe, Reply, Target, printable, progress, redact,
 };
 
 use crate::bridge::Bridge;
