@@ -1,9 +1,6 @@
 //! The final container: created in advance from the candidate's recipe, so that only its start is left.
 
-use step::{
-    APP_LABEL, CANDIDATE_LABEL, Container, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe,
-    printable, redact,
-};
+use step::{CANDIDATE_LABEL, Container, PREVIOUS_LABEL, Previous, Recipe, printable, redact};
 
 use crate::failure::{Evidence, Failure};
 use crate::promote::Promotion;
@@ -18,24 +15,17 @@ pub(crate) fn create(
     candidate: Option<&Container>,
     old: Option<&Container>,
 ) -> Result<String, Failure> {
-    let mut words = vec![format!("--name={}", promotion.names.next)];
-    words.extend(["--restart=no", "--pull=never"].map(str::to_owned));
-    words.push(format!("--label={APP_LABEL}={}", promotion.app));
-    words.push(format!("--label={RECIPE_LABEL}={}", recipe.label()));
-    words.extend(candidate.map(|candidate| format!("--label={CANDIDATE_LABEL}={}", candidate.id)));
-    words.extend(
-        previous(recipe, old)
-            .map(|previous| format!("--label={PREVIOUS_LABEL}={}", previous.label())),
-    );
-    words.extend(
-        recipe
-            .publish
-            .iter()
-            .map(|publish| format!("--publish={publish}")),
-    );
-    words.extend(recipe.options.iter().cloned());
-    words.push(recipe.image_id.to_string());
-    words.extend(recipe.command.iter().cloned());
+    let made_from =
+        candidate.map(|candidate| format!("--label={CANDIDATE_LABEL}={}", candidate.id));
+    let replaced = previous(recipe, old);
+    let replaced =
+        replaced.map(|previous| format!("--label={PREVIOUS_LABEL}={}", previous.label()));
+    let ports = recipe
+        .publish
+        .iter()
+        .map(|publish| format!("--publish={publish}"));
+    let own = made_from.into_iter().chain(replaced).chain(ports);
+    let words = recipe.words(&promotion.names.next, promotion.app, own.collect());
     let reply = promotion.engine.create(&words, &recipe.folder)?;
     if reply.engine_is_away() {
         return Err(reply.failure().into());

@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    APP_LABEL, Baton, Engine, EngineError, Lock, Name, Names, Publish, RECIPE_LABEL, Reply,
-    interrupted, printable, progress, redact, secrets_of_options,
+    Baton, Engine, EngineError, Lock, Name, Names, Publish, RECIPE_LABEL, Reply, interrupted,
+    printable, progress, redact, secrets_of_options,
 };
 
 use crate::args::Args;
@@ -91,18 +91,9 @@ fn remove_left_over(engine: &Engine, names: &Names) -> Result<(), Failure> {
 
 fn create(engine: &Engine, app: &Name, names: &Names, plan: &Plan) -> Result<String, Failure> {
     let recipe = &plan.recipe;
-    let mut words = vec![format!("--name={}", names.candidate)];
-    words.extend(["--restart=no", "--pull=never"].map(str::to_owned));
-    words.push(format!("--label={APP_LABEL}={app}"));
-    words.push(format!("--label={RECIPE_LABEL}={}", recipe.label()));
-    words.extend(
-        plan.loopback
-            .iter()
-            .map(|port| format!("--publish=127.0.0.1::{port}")),
-    );
-    words.extend(recipe.options.iter().cloned());
-    words.push(recipe.image_id.to_string());
-    words.extend(recipe.command.iter().cloned());
+    let ports = plan.loopback.iter();
+    let ports = ports.map(|port| format!("--publish=127.0.0.1::{port}"));
+    let words = recipe.words(&names.candidate, app, ports.collect());
     let reply = engine.create(&words, &recipe.folder);
     if matches!(reply, Err(EngineError::TimedOut { .. })) {
         remove_unstarted(engine, names, plan);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Container, ImageRef, Probe, Publish};
+use crate::{Container, ImageRef, Name, Probe, Publish};
 
 /// Label of every container that the steps make: the app.
 pub const APP_LABEL: &str = "deploy-steps.app";
@@ -47,6 +47,20 @@ impl Recipe {
     /// The recipe a container carries.
     pub fn of(container: &Container) -> Option<Self> {
         serde_json::from_str(container.label(RECIPE_LABEL)?).ok()
+    }
+
+    /// The words after `docker create` that make its container: the candidate and the final
+    /// container differ in nothing but their `name` and what is their `own`.
+    pub fn words(&self, name: &str, app: &Name, own: Vec<String>) -> Vec<String> {
+        let mut words = vec![format!("--name={name}")];
+        words.extend(["--restart=no", "--pull=never"].map(str::to_owned));
+        words.push(format!("--label={APP_LABEL}={app}"));
+        words.push(format!("--label={RECIPE_LABEL}={}", self.label()));
+        words.extend(own);
+        words.extend(self.options.iter().cloned());
+        words.push(self.image_id.to_string());
+        words.extend(self.command.iter().cloned());
+        words
     }
 
     /// The recipe as a label's value.
