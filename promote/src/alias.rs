@@ -2,6 +2,9 @@
 
 use step::{Attachment, Container, Engine, EngineError};
 
+use crate::lanes::hardware_of;
+use crate::ruleset::Move;
+
 /// Gives the candidate the live container's name, where it shares a network with it on which the
 /// engine resolves names. Returns whether anything was done; then the candidate's addresses have changed.
 ///
@@ -30,14 +33,31 @@ pub(crate) fn share_name(
     Ok(done)
 }
 
-/// The networks on which `container` is also known as `name`.
-pub(crate) fn shared_on<'a>(container: &'a Container, name: &str) -> Vec<&'a str> {
+/// The networks on which both are, and `leaving` is also known as `name`.
+pub(crate) fn moves(leaving: &Container, staying: &Container, name: &str) -> Vec<Move> {
     let known = |place: &Attachment| place.aliases.iter().any(|alias| alias == name);
-    let places = container.network_settings.networks.iter();
+    let places = leaving.network_settings.networks.iter();
     places
         .filter(|(_, place)| known(place))
-        .map(|(network, _)| network.as_str())
+        .filter_map(|(network, place)| {
+            let there = staying.network_settings.networks.get(network)?;
+            let (from, prefix) = place.address()?;
+            let (to, _) = there.address()?;
+            let hardware = hardware_of(from)?;
+            Some(Move {
+                from,
+                to,
+                prefix,
+                hardware,
+            })
+        })
         .collect()
+}
+
+/// Whether the engine leads those who call `name` to this container.
+pub(crate) fn is_known_as(container: &Container, name: &str) -> bool {
+    let mut places = container.network_settings.networks.values();
+    places.any(|place| place.aliases.iter().any(|alias| alias == name))
 }
 
 /// What the candidate had on that network, and the name besides.

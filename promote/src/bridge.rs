@@ -10,7 +10,7 @@ use step::{Container, Death, Engine, Looking, Name, Nft, Publish, Target, look_o
 
 use crate::forwarder::Forwarder;
 use crate::lanes::{lane, own_address, place};
-use crate::ruleset::{self, Lane};
+use crate::ruleset::{self, Lane, Move};
 
 /// A bridge that carries traffic; dropped, it goes.
 pub(crate) struct Bridge {
@@ -21,7 +21,8 @@ pub(crate) struct Bridge {
     stands: bool,
     /// Set when the candidate ended under the bridge, which went with it.
     lost: Arc<AtomicBool>,
-    _watch: Death,
+    /// While rules lead to the candidate.
+    watch: Option<Death>,
     forwarders: Vec<Forwarder>,
 }
 
@@ -59,7 +60,7 @@ impl Bridge {
             lanes,
             stands: true,
             lost,
-            _watch: watch,
+            watch: Some(watch),
             forwarders,
         };
         bridge.prove(looking)?;
@@ -121,6 +122,18 @@ impl Bridge {
         {
             warn(&format!(
                 "promote: the bridge could not be opened again: {why}"
+            ));
+        }
+    }
+
+    /// Leads those who still have the candidate's address to the container that stays.
+    pub(crate) fn hand_over(&mut self, moves: &[Move]) {
+        // These rules must outlast the candidate, whose name is known for a moment longer.
+        self.watch = None;
+        let script = ruleset::hand_over(&Nft::table(&self.container), moves);
+        if let Err(why) = self.nft.apply(&script) {
+            warn(&format!(
+                "promote: who has looked the candidate up may be refused: {why}"
             ));
         }
     }

@@ -2,15 +2,15 @@
 
 use step::{Container, Mount, warn};
 
-use crate::drain::{drain, ports_of};
+use crate::alias;
+use crate::drain::drain;
 use crate::promote::Promotion;
 use crate::swap::Swapping;
-use crate::{alias, sockets};
 
 impl Swapping<'_> {
-    /// Waits for what the bridge has led to the candidate; idle connections are closed by the
-    /// app's own shutdown.
-    pub(crate) fn drain_candidate(&mut self) {
+    /// Waits for what was led to the candidate, which `staying` takes over; idle connections are
+    /// closed by the app's own shutdown.
+    pub(crate) fn drain_candidate(&mut self, staying: &str) {
         let Promotion {
             engine,
             args,
@@ -20,10 +20,16 @@ impl Swapping<'_> {
         let Some(candidate) = &self.candidate else {
             return;
         };
+        let named = alias::is_known_as(candidate, &names.live);
+        if named && let Some(bridge) = &mut self.bridge {
+            // Found as long as it is there, it could never be drained, and would refuse the last.
+            if let Ok(Some(staying)) = engine.container(staying) {
+                bridge.hand_over(&alias::moves(candidate, &staying, &names.live));
+            }
+        }
         let drained = drain(candidate, &self.recipe.publish, args.drain);
-        let parted = self.give_name_back(candidate, drained.open);
-        if drained.open > 0
-            && !parted
+        // Stopped it loses the name, which it must not keep after a rollback.
+        if (named || drained.open > 0)
             && let Err(error) = engine.stop(&candidate.id, args.stop_timeout)
         {
             warn(&format!(
@@ -32,27 +38,6 @@ impl Swapping<'_> {
             ));
         }
         self.candidate_drained = Some(drained);
-    }
-
-    /// Takes the drained candidate off the networks where it has the live container's name: an app
-    /// that ends while its name is known refuses whoever has just looked it up. Off its network it
-    /// could not tell idle clients that it ends, so that is done first.
-    fn give_name_back(&self, candidate: &Container, open: usize) -> bool {
-        let Promotion { engine, names, .. } = self.promotion;
-        let networks = alias::shared_on(candidate, &names.live);
-        if open > 0 && !networks.is_empty() {
-            // Where the kernel cannot, they find out when they ask next.
-            let _ = sockets::reset(candidate.state.pid, &ports_of(&self.recipe.publish));
-        }
-        for network in &networks {
-            if let Err(error) = engine.disconnect(network, &candidate.id) {
-                warn(&format!(
-                    "promote: {} is still known as {}: {error}",
-                    names.candidate, names.live
-                ));
-            }
-        }
-        !networks.is_empty()
     }
 
     /// The deployment is done; what cannot be removed is said, and found by the next promotion.

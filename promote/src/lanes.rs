@@ -1,5 +1,6 @@
 //! The way of each published port to the candidate, and where the kernel has the candidate.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use step::{Container, Publish};
@@ -37,12 +38,23 @@ pub(crate) fn place(candidate: &Container, lanes: &[Lane]) -> Result<Place, Stri
     let prefix = candidate
         .prefix_of(IpAddr::V4(ip))
         .ok_or("the candidate's subnet is unknown")?;
-    let routes = std::fs::read_to_string("/proc/net/route").map_err(|error| error.to_string())?;
+    let routes = fs::read_to_string("/proc/net/route").map_err(|error| error.to_string())?;
     let interface = interface_of(&routes, ip).ok_or("there is no route to the candidate")?;
     Ok(Place {
         interface,
         subnet: format!("{ip}/{prefix}"),
     })
+}
+
+/// The hardware address of the bridge behind which `ip` is.
+pub(crate) fn hardware_of(ip: IpAddr) -> Option<String> {
+    let IpAddr::V4(ip) = ip else {
+        return None;
+    };
+    let routes = fs::read_to_string("/proc/net/route").ok()?;
+    let interface = interface_of(&routes, ip)?;
+    let hardware = fs::read_to_string(format!("/sys/class/net/{interface}/address")).ok()?;
+    Some(hardware.trim().to_owned())
 }
 
 /// The interface of the narrowest route to `ip`. Numbers in that file are in host byte order

@@ -2,6 +2,7 @@
 
 use step::{EngineError, Nft, printable, progress};
 
+use crate::bridge::Bridge;
 use crate::failure::Failure;
 use crate::promote::Promotion;
 use crate::swap::Swapping;
@@ -76,15 +77,17 @@ impl Swapping<'_> {
 
     /// What the candidate has begun to answer it finishes; without an old container it goes on serving.
     fn end_bridge(&mut self, old_serves: bool) {
-        let Some(bridge) = self.bridge.take() else {
-            return;
-        };
         if !old_serves {
-            bridge.leave();
+            self.bridge.take().into_iter().for_each(Bridge::leave);
             return;
         }
+        let Some(bridge) = &self.bridge else {
+            return;
+        };
         bridge.close();
-        self.drain_candidate();
+        let staying = self.old.as_ref().map(|old| old.id.clone());
+        self.drain_candidate(&staying.unwrap_or_default());
+        self.bridge = None;
     }
 
     fn by_hand(&self, bridged: bool) -> String {

@@ -26,6 +26,19 @@ pub(crate) struct Place {
     pub(crate) subnet: String,
 }
 
+/// Calls within one network that go to another container from now on.
+#[derive(Clone, Debug)]
+pub(crate) struct Move {
+    /// The address of the container that leaves.
+    pub(crate) from: IpAddr,
+    /// That of the one that takes its calls.
+    pub(crate) to: IpAddr,
+    /// The length of their subnet's prefix, in bits.
+    pub(crate) prefix: u8,
+    /// The hardware address of the network's bridge, `02:42:…`.
+    pub(crate) hardware: String,
+}
+
 /// The whole table, replacing whatever has that name, in one transaction. Its chains stay in
 /// place when they are emptied: without them the kernel would stop to translate connections
 /// that are still open.
@@ -50,6 +63,32 @@ pub(crate) fn open(table: &str, lanes: &[Lane], place: &Place) -> String {
 /// Empties the two chains that new connections meet; open ones go on being translated.
 pub(crate) fn close(table: &str) -> String {
     format!("flush chain inet {table} prerouting\nflush chain inet {table} output\n")
+}
+
+/// Leads new connections from the network's containers to the one that stays.
+///
+/// Such packets never leave their bridge, where a kernel may not translate them: so they are
+/// handed up to this host, as if they were for it, and what comes back must come this way, too.
+pub(crate) fn hand_over(table: &str, moves: &[Move]) -> String {
+    let mut script = format!(
+        "add table bridge {table}\nadd chain bridge {table} up {{ type filter hook prerouting priority dstnat; }}\n"
+    );
+    for one in moves {
+        let Move {
+            from,
+            to,
+            prefix,
+            hardware,
+        } = one;
+        let ip = if from.is_ipv4() { "ip" } else { "ip6" };
+        let subnet = format!("{ip} saddr {from}/{prefix}");
+        script += &format!(
+            "add rule bridge {table} up {subnet} {ip} daddr {from} meta pkttype set host ether daddr set {hardware}\n\
+             add rule inet {table} prerouting {subnet} {ip} daddr {from} tcp flags & (fin|syn|rst|ack) == syn counter dnat {ip} to {to}\n\
+             add rule inet {table} postrouting {subnet} {ip} daddr {to} ct status dnat masquerade\n"
+        );
+    }
+    script
 }
 
 fn prerouting(lane: &Lane, place: &Place) -> Vec<String> {

@@ -6,13 +6,13 @@ use std::os::fd::AsFd;
 use std::thread;
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::{Nla, TcpInfo};
 use netlink_packet_sock_diag::inet::{
-    ExtensionFlags, InetRequest, InetResponse, InetResponseHeader, SocketId, StateFlags,
+    ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -30,50 +30,23 @@ pub(crate) struct Connections {
     pub(crate) in_flight: usize,
 }
 
-/// Closes the connections to `ports` by a reset, in the network of the process `pid`: for idle ones
-/// of an app that is about to lose its network and could not close them itself.
-///
-/// # Errors
-/// Without the right to, or on a kernel built without INET_DIAG_DESTROY.
-pub(crate) fn reset(pid: i32, ports: &[u16]) -> io::Result<()> {
-    within(pid, ports, |open| {
-        open.iter()
-            .try_for_each(|connection| destroy(&connection.header))
-    })
-}
-
 /// The connections to `ports`, in the network of the process `pid`.
 ///
 /// # Errors
 /// Without the right to enter that network (root, or CAP_SYS_ADMIN and CAP_SYS_PTRACE).
 pub(crate) fn connections(pid: i32, ports: &[u16]) -> io::Result<Connections> {
-    within(pid, ports, |open| {
-        let in_flight = open
-            .iter()
-            .filter(|connection| is_in_flight(connection))
-            .count();
-        Ok(Connections {
-            open: open.len(),
-            in_flight,
-        })
-    })
-}
-
-/// Reads the connections in another network, and goes on there. On a thread of its own: one that
-/// has changed its network is of no other use.
-fn within<T: Send + 'static>(
-    pid: i32,
-    ports: &[u16],
-    then: impl FnOnce(&[InetResponse]) -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
     let ports = ports.to_vec();
+    // On a thread of its own: one that has changed its network is of no other use.
     let thread = thread::spawn(move || {
         let network = File::open(format!("/proc/{pid}/ns/net"))?;
         move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
         let mut open = of_family(AF_INET)?;
         open.extend(of_family(AF_INET6)?);
         open.retain(|connection| ports.contains(&connection.header.socket_id.source_port));
-        then(&open)
+        Ok(Connections {
+            open: open.len(),
+            in_flight: open.iter().filter(|open| is_in_flight(open)).count(),
+        })
     });
     thread
         .join()
@@ -97,23 +70,6 @@ fn client_spoke_last(info: &TcpInfo) -> bool {
     !answered || info.last_data_recv < info.last_data_sent
 }
 
-fn destroy(connection: &InetResponseHeader) -> io::Result<()> {
-    let mut bytes = request(connection.family, connection.socket_id.clone(), NLM_F_ACK);
-    // The message's type: SOCK_DESTROY, which the crate does not know (linux/sock_diag.h).
-    bytes[4..6].copy_from_slice(&21_u16.to_ne_bytes());
-    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    socket.send(&bytes, 0)?;
-    let (answer, _) = socket.recv_from_full()?;
-    let answer =
-        NetlinkMessage::<SockDiagMessage>::deserialize(&answer).map_err(io::Error::other)?;
-    match answer.payload {
-        NetlinkPayload::Error(error) if error.code.is_some() => Err(error.to_io()),
-        _ => Ok(()),
-    }
-}
-
 fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
@@ -123,7 +79,7 @@ fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
     } else {
         SocketId::new_v6()
     };
-    socket.send(&request(family, any, NLM_F_DUMP), 0)?;
+    socket.send(&request(family, any), 0)?;
     let mut found = Vec::new();
     loop {
         let (bytes, _) = socket.recv_from_full()?;
@@ -146,9 +102,9 @@ fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
     }
 }
 
-fn request(family: u8, socket_id: SocketId, flags: u16) -> Vec<u8> {
+fn request(family: u8, socket_id: SocketId) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | flags;
+    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     let body = SockDiagMessage::InetRequest(InetRequest {
         family,
         protocol: IPPROTO_TCP,

@@ -218,7 +218,8 @@ impl<'a> Swapping<'a> {
             return Err(self.roll_back(trouble));
         }
         if self.bridge.is_some() {
-            self.drain_candidate();
+            let staying = self.next.clone();
+            self.drain_candidate(&staying);
         }
         let left_over = self.clear_away();
         let swap = self.measured();

@@ -64,16 +64,17 @@ impl Nft {
         .ok()
     }
 
-    /// Removes the container's table; none is no error.
+    /// Removes the container's tables; none is no error.
     ///
     /// # Errors
     /// What nft said.
     pub fn remove(&self, container: &Name) -> Result<(), String> {
         let table = Self::table(container);
         // Added first, so that deleting it cannot fail: both happen in one transaction.
-        self.apply(&format!(
-            "add table inet {table}\ndelete table inet {table}\n"
-        ))
+        let gone = |family| format!("add table {family} {table}\ndelete table {family} {table}\n");
+        let both = self.apply(&(gone("inet") + &gone("bridge")));
+        // A kernel may be built without rules for bridges.
+        both.or_else(|_| self.apply(&gone("inet")))
     }
 
     fn run(&self, args: &[&str], input: &str) -> Result<String, String> {

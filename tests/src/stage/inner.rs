@@ -30,6 +30,7 @@ pub fn inner(dir: &Path, argv: &[OsString]) -> anyhow::Result<i32> {
     if Path::new("/run/containerd").exists() {
         must("mount", &["-t", "tmpfs", "tmpfs", "/run/containerd"])?;
     }
+    see_own_network()?;
     let host = format!("unix://{}/docker.sock", dir.display());
     let mut engine = start_engine(dir, &host)?;
     wait_for_engine(&mut engine, dir, &host)?;
@@ -53,6 +54,14 @@ fn must(program: &str, args: &[&str]) -> anyhow::Result<()> {
     let done = status.with_context(|| format!("`{program}` could not be started"))?;
     ensure!(done.success(), "`{program} {}` failed", args.join(" "));
     Ok(())
+}
+
+// What /sys shows of the network is that of whoever mounted it.
+fn see_own_network() -> anyhow::Result<()> {
+    const CGROUPS: &str = "/sys/fs/cgroup";
+    must("mount", &["--rbind", CGROUPS, "/mnt"])?;
+    must("mount", &["-t", "sysfs", "sysfs", "/sys"])?;
+    must("mount", &["--move", "/mnt", CGROUPS])
 }
 
 fn start_engine(dir: &Path, host: &str) -> anyhow::Result<Child> {

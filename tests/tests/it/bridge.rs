@@ -3,6 +3,7 @@
 mod clients;
 mod connections;
 mod modes;
+mod names;
 mod surroundings;
 
 use std::io::Write;

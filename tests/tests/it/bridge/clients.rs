@@ -156,32 +156,3 @@ fn a_port_published_on_loopback_only_is_bridged_there_only() {
     assert_eq!(seen.versions(), ["v1", "v2"]);
     app.assert_live(&new);
 }
-
-#[test]
-fn a_container_that_calls_the_app_by_its_name_keeps_its_answers() {
-    let app = App::new("clients-name");
-    let network = format!("{}-net", app.name());
-    docker(["network", "create", &network]).unwrap();
-    app.scope.at_end(["network", "rm", &network]);
-    let (old, new) = (app.build("v1"), app.build("v2"));
-    app.deploy(&old, &["--network", &network]);
-    let target = format!("{}:8080", app.name());
-    let load = RemoteLoad::on_network(&network, &old.name, &target, 100).unwrap();
-    std::thread::sleep(Duration::from_secs(1));
-    app.candidate(&new, &["--network", &network]);
-    let report = crate::support::ok(&app.promote(&[]));
-    std::thread::sleep(Duration::from_millis(500));
-    let seen = load.finish().unwrap();
-    say(&format!(
-        "by name: {} sent, {} failed {:?}, slowest {:.0} ms",
-        seen.sent(),
-        seen.failed(),
-        seen.kinds(),
-        seen.slowest_ms()
-    ));
-    assert_eq!(report["swap"]["bridge"], "on", "{report}");
-    // A client that has looked the name up just before the candidate leaves the network still goes there.
-    assert!(seen.failed() <= 6, "{} {:?}", seen.failed(), seen.kinds());
-    assert_eq!(seen.versions(), ["v1", "v2"]);
-    app.assert_live(&new);
-}

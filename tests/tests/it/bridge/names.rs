@@ -1,0 +1,85 @@
+//! Containers that call the app by its name on a network of their own.
+
+use std::fs;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::Duration;
+
+use tests::clients::RemoteLoad;
+use tests::docker::docker;
+use tests::image::Image;
+
+use super::{RULES, say};
+use crate::support::{App, ok};
+
+/// Replaces an app that a container on its network calls by name.
+fn swap_under_callers(app: &App, old: &Image, new: &Image) {
+    let network = format!("{}-net", app.name());
+    docker(["network", "create", &network]).unwrap();
+    app.scope.at_end(["network", "rm", &network]);
+    let (old, new) = (app.tagged(old, "v1"), app.tagged(new, "v2"));
+    app.deploy(&old, &["--network", &network]);
+    let target = format!("{}:8080", app.name());
+    let load = RemoteLoad::on_network(&network, &old.name, &target, 100).unwrap();
+    thread::sleep(Duration::from_secs(1));
+    app.candidate(&new, &["--network", &network]);
+    let report = ok(&app.promote(&[]));
+    thread::sleep(Duration::from_millis(500));
+    let seen = load.finish().unwrap();
+    say(&format!(
+        "by name: {} sent, {} failed {:?}, slowest {:.0} ms",
+        seen.sent(),
+        seen.failed(),
+        seen.kinds(),
+        seen.slowest_ms()
+    ));
+    assert_eq!(report["swap"]["bridge"], "on", "{report}");
+    assert_eq!(seen.failed(), 0, "{:?}", seen.kinds());
+    assert_eq!(seen.versions(), ["v1", "v2"]);
+    app.assert_live(&new);
+}
+
+#[test]
+fn a_container_that_calls_the_app_by_its_name_keeps_its_answers() {
+    let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
+    let app = App::new("clients-name");
+    swap_under_callers(&app, &app.image("v1"), &app.image("v2"));
+}
+
+#[test]
+fn a_container_that_calls_a_slow_app_by_its_name_keeps_its_answers() {
+    let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
+    let app = App::new("clients-name-slow");
+    let image = |version| app.image(version).env("SLOW_MS", "300");
+    swap_under_callers(&app, &image("v1"), &image("v2"));
+}
+
+/// Packets within a bridge do not pass the rules for packets through this host, as on a host
+/// whose kernel has no br_netfilter loaded; set back when dropped.
+struct Unfiltered(String);
+
+const FILTERED: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+impl Unfiltered {
+    fn new() -> Unfiltered {
+        let before = fs::read_to_string(FILTERED).unwrap();
+        fs::write(FILTERED, "0").unwrap();
+        Unfiltered(before)
+    }
+}
+
+impl Drop for Unfiltered {
+    fn drop(&mut self) {
+        let _ = fs::write(FILTERED, &self.0);
+    }
+}
+
+#[test]
+fn a_container_that_calls_the_app_by_its_name_keeps_its_answers_where_bridges_are_not_filtered() {
+    let _alone = RULES.write().unwrap_or_else(PoisonError::into_inner);
+    let app = App::new("clients-name-plain");
+    let image = |version| app.image(version).env("SLOW_MS", "300");
+    let _unfiltered = Unfiltered::new();
+    swap_under_callers(&app, &image("v1"), &image("v2"));
+    assert_eq!(fs::read_to_string(FILTERED).unwrap().trim(), "0");
+}
