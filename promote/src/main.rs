@@ -7,6 +7,7 @@ mod clearing;
 mod drain;
 mod failure;
 mod forwarder;
+mod heir;
 mod lanes;
 mod ports;
 mod preflight;
@@ -26,5 +27,7 @@ mod watcher;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    forwarder::requested().unwrap_or_else(|| step::main(promote::run))
+    forwarder::requested()
+        .or_else(heir::requested)
+        .unwrap_or_else(|| step::main(promote::run))
 }

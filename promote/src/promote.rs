@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use step::{
-    CANDIDATE_LABEL, Container, Engine, Lock, Name, Names, Previous, Recipe, interrupted,
-    no_way_back, progress,
+    Baton, CANDIDATE_LABEL, Container, Engine, Lock, Name, Names, Previous, Recipe, interrupted,
+    no_way_back, printable, progress, warn,
 };
 
 use crate::args::Args;
 use crate::bridge;
 use crate::failure::Failure;
+use crate::heir::{self, Heir};
 use crate::preflight;
 use crate::readiness::{Ready, make_ready, serve_again};
 use crate::replacement;
@@ -24,21 +26,39 @@ pub(crate) struct Promotion<'a> {
     pub(crate) app: &'a Name,
     pub(crate) live: &'a Name,
     pub(crate) names: Names,
+    /// What the heir of a promotion that was killed has reported.
+    pub(crate) heir: Option<Value>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
-    let engine = Engine::find(&args.common.engine)?;
+    let (_, live, _) = args.identity.known().map_err(Failure::Usage)?;
     let lock = Lock::take(live, Duration::from_secs(1)).map_err(Failure::NoLock)?;
-    let _lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
+    let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
+    let word = heir::word(&lock);
+    lock.note_at_work().map_err(Failure::NoLock)?;
+    let result = run_holding(args, &lock, word);
+    lock.note("").map_err(Failure::NoLock)?;
+    result
+}
+
+/// Promotes, with the lock in hand, and in `heir` what an earlier promotion's heir has reported.
+pub(crate) fn run_holding(
+    args: &Args,
+    lock: &Lock,
+    heir: Option<Value>,
+) -> Result<Report, Failure> {
+    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let engine = Engine::find(&args.common.engine)?.holding(lock);
     let promotion = Promotion {
         args,
         engine,
         app,
         live,
         names,
+        heir,
     };
     let situation = Situation::read(&promotion.engine, &promotion.names)?;
+    let _heir = promotion.leave_heir(&situation);
     match situation.course() {
         Course::Begin => promotion.begin(situation),
         Course::CarryOn => promotion.carry_on(situation),
@@ -47,6 +67,22 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
 }
 
 impl Promotion<'_> {
+    /// From here on a kill leaves nothing half done.
+    fn leave_heir(&self, situation: &Situation) -> Option<Heir> {
+        let candidate = situation.candidate.as_ref()?;
+        let baton = Baton {
+            candidate_id: Some(candidate.id.clone()),
+            ..self.args.baton.clone()
+        };
+        let heir = Heir::leave(&baton);
+        heir.map_err(|error| {
+            warn(&format!(
+                "promote: nobody takes over if this is killed: {error}"
+            ))
+        })
+        .ok()
+    }
+
     fn begin(&self, situation: Situation) -> Result<Report, Failure> {
         if let Some(stray) = &situation.next {
             self.engine.remove_with_volumes(&[&stray.id])?;
@@ -99,7 +135,22 @@ impl Promotion<'_> {
     /// report to go by, nobody can tell it from a deployment that forgot to start a candidate.
     fn nothing_to_promote(&self, live: Option<Container>) -> Result<Report, Failure> {
         let handed_on = self.args.baton.candidate_id.as_deref();
-        let promoted = |live: &Container| handed_on.is_some_and(|id| is_made_from(live, id));
+        let by_heir = |live: &Container| {
+            let word = self.heir.as_ref();
+            word.is_some_and(|word| word["ok"] == true && word["container_id"] == live.id)
+        };
+        let promoted =
+            |live: &Container| by_heir(live) || handed_on.is_some_and(|id| is_made_from(live, id));
+        let told = self
+            .heir
+            .as_ref()
+            .and_then(|word| word["error"]["message"].as_str());
+        let told = told.map_or(String::new(), |message| {
+            format!(
+                "; the heir of a killed promotion reported: {}",
+                printable(message, 300)
+            )
+        });
         match live {
             Some(live) if promoted(&live) => {
                 progress(&format!(
@@ -112,11 +163,11 @@ impl Promotion<'_> {
                 })
             }
             Some(live) => Err(Failure::NoCandidate(format!(
-                "there is no container {} to promote; {} runs {}",
+                "there is no container {} to promote; {} runs {}{told}",
                 self.names.candidate, self.names.live, live.config.image
             ))),
             None => Err(Failure::NoCandidate(format!(
-                "there is no container {} to promote",
+                "there is no container {} to promote{told}",
                 self.names.candidate
             ))),
         }

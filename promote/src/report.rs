@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use step::{Baton, Previous};
 
 use crate::failure::{Evidence, Failure};
@@ -29,6 +30,9 @@ pub(crate) struct Report {
     /// What clients saw; absent for a first deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) swap: Option<Swap>,
+    /// What the heir of an earlier promotion reported, which had been killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) heir: Option<Value>,
     /// Containers that should have been removed and could not be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) left_over: Vec<String>,
@@ -86,6 +90,7 @@ impl Promotion<'_> {
                 image_id: previous.image_id,
             }),
             swap,
+            heir: self.heir.clone(),
             left_over,
             baton: Baton {
                 app: Some(self.app.clone()),

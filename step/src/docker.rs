@@ -8,14 +8,16 @@ mod network;
 mod orders;
 mod questions;
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use xshell::Shell;
 
-use crate::{Code, EngineArgs, Verdict};
+use crate::{Code, EngineArgs, Lock, Verdict};
 
 pub use call::Reply;
 pub use container::{Container, Mount, State};
@@ -29,6 +31,8 @@ pub struct Engine {
     sh: Shell,
     cli: PathBuf,
     timeout: Duration,
+    /// The lock that every call keeps until it ends, whatever becomes of this process.
+    held: Option<Arc<File>>,
 }
 
 /// Why the engine did not do what it was asked.
@@ -113,7 +117,16 @@ impl Engine {
             sh,
             cli: found?,
             timeout: args.engine_timeout,
+            held: None,
         })
+    }
+
+    /// Has every call keep this lock until it ends: an order that outlives a killed step is
+    /// still being carried out, and nobody may act on what it is about to change.
+    #[must_use]
+    pub fn holding(mut self, lock: &Lock) -> Self {
+        self.held = Some(Arc::clone(&lock.file));
+        self
     }
 
     /// The address of an engine on another machine, or `None` for one on this machine.

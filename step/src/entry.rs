@@ -79,7 +79,7 @@ where
         );
     }
     streams::be_quiet(args.common().quiet);
-    if let Err(error) = signals::install() {
+    if let Err(error) = signals::catch_signals() {
         streams::warn(&format!("{step}: signals keep their defaults: {error}"));
     }
     match args.common().from.as_deref().map(baton::read).transpose() {
@@ -88,7 +88,10 @@ where
         }
         Ok(Some(Received::Baton(baton))) => args.fill(&baton),
         Ok(None) => {}
-        Err(error) => return failed(&step, error, started),
+        Err(error) => {
+            let (line, code) = outcome(&step, Err::<R, _>(error), started);
+            return written(streams::report(&line), code);
+        }
     }
     // Waiting for the step before is not this step's time.
     if args.common().from.is_some() {
@@ -97,22 +100,26 @@ where
     if let Err(missing) = args.check() {
         return usage(A::command().error(ErrorKind::MissingRequiredArgument, missing));
     }
-    match run(&args) {
-        Ok(report) => written(
-            streams::report(&report::success(&step, &report, started)),
-            Code::Done.number(),
-        ),
-        Err(failure) => failed(&step, failure, started),
-    }
+    let (line, code) = outcome(&step, run(&args), started);
+    written(streams::report(&line), code)
 }
 
-fn failed<F: Failure>(step: &str, failure: F, started: Instant) -> ExitCode {
+/// The line that a step writes for a result, and its exit code. A failure goes to stderr too.
+pub fn outcome<R, F>(step: &str, result: Result<R, F>, started: Instant) -> (String, u8)
+where
+    R: Serialize + JsonSchema,
+    F: Failure,
+{
+    let failure = match result {
+        Ok(report) => return (report::success(step, &report, started), Code::Done.number()),
+        Err(failure) => failure,
+    };
     let Verdict { code, hint } = failure.verdict();
     let message = failure.to_string();
     streams::warn(&format!("{step}: {message}"));
     streams::warn(&format!("  hint: {hint}"));
     let line = report::failure(step, code, &message, &hint, &failure.evidence(), started);
-    written(streams::report(&line), code.number())
+    (line, code.number())
 }
 
 /// Help and version go to stdout with 0; a usage error to stderr with 2.

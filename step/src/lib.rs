@@ -30,7 +30,7 @@ pub use codes::{Code, codes_help};
 pub use docker::{
     Attachment, Container, Death, Engine, EngineError, Image, Mount, Reply, State, familiar,
 };
-pub use entry::{Failure, StepArgs, Verdict, main};
+pub use entry::{Failure, StepArgs, Verdict, main, outcome};
 pub use health::{Attempt, Patience, Proof, Unhealthy, await_health, look_once};
 pub use lock::Lock;
 pub use names::{Name, Names};
@@ -41,7 +41,7 @@ pub use publish::Publish;
 pub use recipe::{APP_LABEL, CANDIDATE_LABEL, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe};
 pub use reference::{ImageRef, repository};
 pub use report::{Crash, NoEvidence};
-pub use signals::{interrupted, no_way_back};
+pub use signals::{catch_signals, interrupted, no_way_back};
 pub use streams::{progress, terminal_stderr, warn};
 pub use target::{By, Looking, Target};
 pub use text::{printable, redact, secrets_of_options, tail};

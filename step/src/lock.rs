@@ -1,38 +1,112 @@
 //! The lock of one app's promotion: a file lock, freed by the kernel however its holder ends.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Name;
+use crate::{Name, progress};
+
+/// The note of an heir that waits for the lock or works.
+const HEIR: &str = "an heir is at work";
+/// The note of a promotion that works; its process id follows.
+const AT_WORK: &str = "at work: ";
+/// How long others wait for an heir, which may have a slow app to boot and another to drain.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// More than a note is ever long.
+const LONGEST_NOTE: u64 = 1 << 20;
 
 /// Held for as long as the value lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    pub(crate) file: Arc<File>,
 }
 
 impl Lock {
     /// Takes the lock of the container's promotions, or returns `None` where another process
     /// holds it. Steps that only look whether it is free hold it for an instant, so a promotion
-    /// gives it `patience`.
+    /// gives it `patience`. For a killed promotion's heir, and for its last order, all wait.
     ///
     /// # Errors
     /// When the lock file can be neither opened nor made.
     pub fn take(container: &Name, patience: Duration) -> io::Result<Option<Self>> {
         let file = open(container)?;
-        let deadline = Instant::now() + patience;
+        let mut deadline = Instant::now() + patience;
+        let mut waits = false;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Self { _file: file })),
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(None),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
+                Ok(()) => {
+                    let file = Arc::new(file);
+                    return Ok(Some(Self { file }));
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::WouldBlock) if !waits && will_end(&noted(&file)) => {
+                    progress(&format!(
+                        "waiting for what a killed promotion of {container} has left to do"
+                    ));
+                    deadline = Instant::now() + LONGEST_WAIT;
+                    waits = true;
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
     }
+
+    /// As [`Lock::take`], for the heir of a promotion that was killed.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn inherit(container: &Name, patience: Duration) -> io::Result<Option<Self>> {
+        write(&open(container)?, HEIR)?;
+        Self::take(container, patience)
+    }
+
+    /// Notes that this process has begun to change things.
+    ///
+    /// # Errors
+    /// As [`Lock::note`].
+    pub fn note_at_work(&self) -> io::Result<()> {
+        self.note(&format!("{AT_WORK}{}", std::process::id()))
+    }
+
+    /// Leaves a note for whoever takes the lock next, in place of the one before.
+    ///
+    /// # Errors
+    /// When the lock file cannot be written.
+    pub fn note(&self, text: &str) -> io::Result<()> {
+        write(&self.file, text)
+    }
+
+    /// The note that was left; empty where there is none.
+    pub fn noted(&self) -> String {
+        noted(&self.file)
+    }
+}
+
+/// Whether the lock is kept by an heir, or only by the last order of a promotion that is no more.
+fn will_end(note: &str) -> bool {
+    let worker = note.strip_prefix(AT_WORK);
+    note == HEIR || worker.is_some_and(|id| !Path::new("/proc").join(id).exists())
+}
+
+fn write(mut file: &File, text: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(text.as_bytes())
+}
+
+fn noted(mut file: &File) -> String {
+    let mut text = String::new();
+    let read = file
+        .rewind()
+        .and_then(|()| file.take(LONGEST_NOTE).read_to_string(&mut text));
+    read.map(|_| text).unwrap_or_default()
 }
 
 /// `/run/lock`, which root and members of the docker group share; where it is root's alone
@@ -73,5 +147,14 @@ mod tests {
         assert!(Lock::take(&name, Duration::ZERO).unwrap().is_none());
         drop(first);
         assert!(Lock::take(&name, Duration::ZERO).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_note_replaces_the_one_before() {
+        let name: Name = format!("note-test-{}", std::process::id()).parse().unwrap();
+        let lock = Lock::take(&name, Duration::ZERO).unwrap().unwrap();
+        lock.note("a long note").unwrap();
+        lock.note("short").unwrap();
+        assert_eq!(lock.noted(), "short");
     }
 }

@@ -12,7 +12,7 @@ static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 ///
 /// # Errors
 /// When the system refuses a handler.
-pub(crate) fn install() -> std::io::Result<()> {
+pub fn catch_signals() -> std::io::Result<()> {
     let flag = INTERRUPTED.get_or_init(Arc::default);
     signal_hook::flag::register(SIGINT, Arc::clone(flag))?;
     signal_hook::flag::register(SIGTERM, Arc::clone(flag))?;

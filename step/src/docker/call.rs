@@ -94,7 +94,7 @@ impl Engine {
         let call = words(&command);
         command
             .process_group(0)
-            .stdin(Stdio::null())
+            .stdin(self.quiet_stdin())
             .stderr(Stdio::piped());
         command.stdout(if how.stdout_to_stderr {
             std::io::stderr().into()
@@ -129,6 +129,14 @@ impl Engine {
             stdout,
             stderr,
         })
+    }
+}
+
+impl Engine {
+    /// No call reads its stdin, so it may as well be the file that keeps the lock.
+    fn quiet_stdin(&self) -> Stdio {
+        let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
+        held.map_or_else(Stdio::null, Stdio::from)
     }
 }
 

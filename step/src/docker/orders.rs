@@ -74,7 +74,9 @@ impl Engine {
     /// # Errors
     /// When the engine refuses, or overruns its deadline.
     pub fn stop(&self, id: &str, grace: Duration) -> Result<(), EngineError> {
-        let Self { sh, cli, timeout } = self;
+        let Self {
+            sh, cli, timeout, ..
+        } = self;
         let seconds = grace.as_secs().to_string();
         let how = How {
             timeout: *timeout + grace,

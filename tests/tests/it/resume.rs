@@ -8,9 +8,9 @@ use tests::steps::run;
 
 use crate::support::{App, Fault, failed, ok, text};
 
-const KILLED: i32 = 128 + 9;
+pub(crate) const KILLED: i32 = 128 + 9;
 /// More calls than any promotion makes.
-const ENOUGH: usize = 60;
+pub(crate) const ENOUGH: usize = 60;
 
 #[test]
 fn killed_before_any_of_its_calls_the_same_command_finishes_it() {
@@ -137,7 +137,7 @@ fn promote_killed_at<'a>(
 }
 
 /// The state in which an undisturbed promotion ends.
-fn assert_released(app: &App, new: &Built, old: &Built, candidate: &Value) {
+pub(crate) fn assert_released(app: &App, new: &Built, old: &Built, candidate: &Value) {
     app.assert_live(new);
     let live = app.container("").unwrap();
     let labels = &live["Config"]["Labels"];

@@ -91,6 +91,8 @@ impl App {
         let mut command = self.command("promote", flags);
         command.arg("--docker").arg(docker);
         command.env("FAULT_AT", at).env(when, script);
+        // Who is killed is not succeeded: what is tested is what the next command makes of it.
+        command.env("DEPLOY_STEPS_HEIR", "2");
         command
     }
 

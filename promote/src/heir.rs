@@ -1,0 +1,162 @@
+//! The heir: promote once more, in a session of its own, that acts only if the first one is killed.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use serde_json::Value;
+use step::{Baton, Lock, StepArgs};
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::promote;
+
+/// The hidden first argument; what follows are the arguments of the promotion.
+const FLAG: &str = "--heir";
+/// How many heirs had to act one after another; whatever ends them all is not to be repeated for ever.
+const GENERATION: &str = "DEPLOY_STEPS_HEIR";
+const LAST_GENERATION: u32 = 2;
+const READY: u8 = b'+';
+const DONE: u8 = b'.';
+/// The longest that a line to the system's log may be (RFC 3164, with room for its head).
+const LONGEST_LINE: usize = 900;
+
+/// An heir that waits. Dropped, it has nothing to do and ends; only a kill leaves it at work.
+pub(crate) struct Heir {
+    line: UnixStream,
+    child: Child,
+}
+
+impl Heir {
+    /// Leaves one for a promotion of this very candidate; it is out of reach of a signal to this
+    /// process group when this returns.
+    ///
+    /// # Errors
+    /// When there is none, not even the need for one.
+    pub(crate) fn leave(baton: &Baton) -> io::Result<Self> {
+        if generation() >= LAST_GENERATION {
+            return Err(io::Error::other("too many heirs had to act already"));
+        }
+        let (mut line, theirs) = UnixStream::pair()?;
+        let child = Command::new("/proc/self/exe")
+            .arg0("promote")
+            .arg(FLAG)
+            .args(own_arguments())
+            .env(GENERATION, (generation() + 1).to_string())
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut heir = Self {
+            line: line.try_clone()?,
+            child,
+        };
+        serde_json::to_writer(&mut line, baton)?;
+        line.write_all(b"\n")?;
+        heir.line.read_exact(&mut [0])?;
+        Ok(heir)
+    }
+}
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        let told = self.line.write_all(&[DONE]);
+        let _ = told.and_then(|()| self.line.shutdown(Shutdown::Both));
+        let _ = self.child.wait();
+    }
+}
+
+fn generation() -> u32 {
+    let given = std::env::var(GENERATION).ok();
+    given.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// The promotion's arguments, without the report that was read and cannot be read again.
+fn own_arguments() -> Vec<OsString> {
+    let mut skip = false;
+    let args = std::env::args_os().skip(1).filter(|arg| arg != FLAG);
+    args.filter(|arg| {
+        let (value, flag) = (std::mem::take(&mut skip), arg.to_string_lossy());
+        skip = !value && flag == "--from";
+        !(value || skip || flag.starts_with("--from="))
+    })
+    .collect()
+}
+
+/// Waits and acts, where this process was started to do that.
+pub(crate) fn requested() -> Option<ExitCode> {
+    let mut args = std::env::args_os();
+    let program = args.next()?;
+    args.next().filter(|first| first == FLAG)?;
+    let args: Vec<OsString> = std::iter::once(program).chain(args).collect();
+    Some(match wait(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    })
+}
+
+fn wait(args: Vec<OsString>) -> io::Result<()> {
+    rustix::process::setsid()?;
+    step::catch_signals()?;
+    let mut line = BufReader::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
+    let mut baton = String::new();
+    line.read_line(&mut baton)?;
+    let baton: Baton = serde_json::from_str(&baton)?;
+    let mut args = Args::try_parse_from(args).map_err(io::Error::other)?;
+    args.fill(&baton);
+    line.get_mut().write_all(&[READY])?;
+    let mut last = Vec::new();
+    // A reset is an end as well.
+    let _ = line.read_to_end(&mut last);
+    if last.ends_with(&[DONE]) {
+        return Ok(());
+    }
+    act(&args)
+}
+
+/// Finishes or rolls back what the killed promotion has left, and leaves word of it.
+fn act(args: &Args) -> io::Result<()> {
+    let started = Instant::now();
+    let Some(live) = args.identity.live() else {
+        return Ok(());
+    };
+    // Its last order may still be under way.
+    let patience = args.common.engine.engine_timeout + args.stop_timeout;
+    let lock = Lock::inherit(live, patience)?;
+    let result = match &lock {
+        Some(lock) => promote::run_holding(args, lock, None),
+        None => Err(Failure::Locked(live.to_string())),
+    };
+    let (line, _) = step::outcome("promote", result, started);
+    log(&format!(
+        "promote of {live} was killed; its heir reports: {line}"
+    ));
+    lock.map_or(Ok(()), |lock| lock.note(&line))
+}
+
+/// Where a system has no log there is still the note in the lock file.
+fn log(line: &str) {
+    let cut = line
+        .char_indices()
+        .nth(LONGEST_LINE)
+        .map_or(line.len(), |(at, _)| at);
+    // Facility daemon, severity notice.
+    let entry = format!("<29>deploy-steps: {}", &line[..cut]);
+    let sent = UnixDatagram::unbound().and_then(|socket| {
+        socket.set_write_timeout(Some(Duration::from_secs(1)))?;
+        socket.send_to(entry.as_bytes(), "/dev/log")
+    });
+    let _ = sent;
+}
+
+/// What the heir of an earlier promotion of the app has reported since the last one.
+pub(crate) fn word(lock: &Lock) -> Option<Value> {
+    let word: Value = serde_json::from_str(&lock.noted()).ok()?;
+    (word.get("step")? == "promote").then_some(word)
+}
