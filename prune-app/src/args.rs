@@ -25,6 +25,14 @@ pub(crate) struct Args {
     /// Remove the candidate only if it still is this container (full id)
     #[arg(long, value_name = "ID", requires = "candidate", value_parser = full_id)]
     pub(crate) candidate_id: Option<String>,
+    /// The number of the deployment that failed: a newer one's candidate stays
+    #[arg(
+        long,
+        value_name = "N",
+        env = "DEPLOY_STEPS_DEPLOY_ID",
+        hide_env_values = true
+    )]
+    pub(crate) deploy_id: Option<u64>,
     /// Report what would be removed, and remove nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

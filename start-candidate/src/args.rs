@@ -42,8 +42,14 @@ pub(crate) struct Args {
     /// Let the candidate write to a volume that the live container also mounts
     #[arg(long)]
     pub(crate) allow_shared_volumes: bool,
-    /// The number of this deployment, such as the CI run's; recorded on the container
-    #[arg(long, value_name = "N")]
+    /// The number of this deployment, such as the CI run's: refused (26) when a greater one is live or its candidate
+    /// is there, and recorded; without a number, here or there, nothing is refused [with --previous: the live one's]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "DEPLOY_STEPS_DEPLOY_ID",
+        hide_env_values = true
+    )]
     pub(crate) deploy_id: Option<u64>,
     #[command(flatten)]
     pub(crate) common: Common,

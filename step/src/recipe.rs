@@ -49,6 +49,13 @@ impl Recipe {
         serde_json::from_str(container.label(RECIPE_LABEL)?).ok()
     }
 
+    /// The number of the container's deployment where it is newer than `deploy_id`. Deployments
+    /// without a number have no order.
+    pub fn newer(container: &Container, deploy_id: Option<u64>) -> Option<u64> {
+        let its = Self::of(container)?.deploy_id?;
+        deploy_id.filter(|&ours| its > ours).map(|_| its)
+    }
+
     /// The words after `docker create` that make its container: the candidate and the final
     /// container differ in nothing but their `name` and what is their `own`.
     pub fn words(&self, name: &str, app: &Name, own: Vec<String>) -> Vec<String> {

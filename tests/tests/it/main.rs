@@ -4,6 +4,7 @@
 mod bridge;
 mod contract;
 mod hostile;
+mod newest;
 mod page;
 mod pipeline;
 mod probe;
