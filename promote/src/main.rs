@@ -12,6 +12,8 @@ mod ports;
 mod preflight;
 mod promote;
 mod proof;
+#[cfg(test)]
+mod properties;
 mod readiness;
 mod replacement;
 mod report;

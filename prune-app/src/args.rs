@@ -60,7 +60,7 @@ impl StepArgs for Args {
     }
 }
 
-fn repo(text: &str) -> Result<ImageRef, String> {
+pub(crate) fn repo(text: &str) -> Result<ImageRef, String> {
     let reference: ImageRef = text.parse()?;
     if repository(text) == text {
         return Ok(reference);
@@ -68,7 +68,7 @@ fn repo(text: &str) -> Result<ImageRef, String> {
     Err("a repository has no tag and no digest".to_owned())
 }
 
-fn full_id(text: &str) -> Result<String, String> {
+pub(crate) fn full_id(text: &str) -> Result<String, String> {
     if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
         return Ok(text.to_owned());
     }

@@ -179,7 +179,7 @@ fn remove_image(
 /// any container uses it, but only while it has one tag at most and is in one repository: all
 /// other names go first. An unlabelled image that further repositories name is also somebody
 /// else's: it loses the names that `repo` has for it.
-fn references(image: &Image, repo: Option<&ImageRef>) -> Vec<String> {
+pub(crate) fn references(image: &Image, repo: Option<&ImageRef>) -> Vec<String> {
     let is = |name: &str, other: &str| familiar(repository(name)) == familiar(repository(other));
     let tagged = |name: &str| image.repo_tags.iter().any(|tag| is(tag, name));
     // A repository's digest goes with its last tag.

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT", env = "APP_PORT", hide_env_values = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) health_port: Option<u16>,
     /// Host header that they send
-    #[arg(long, value_name = "HOST", value_parser = host)]
+    #[arg(long, value_name = "HOST", value_parser = step::host)]
     pub(crate) health_host: Option<String>,
     /// Remove a candidate left over from before
     #[arg(long)]
@@ -99,12 +99,4 @@ impl Args {
             ..Probe::default()
         }
     }
-}
-
-fn host(text: &str) -> Result<String, String> {
-    let visible = text.chars().all(|c| c.is_ascii_graphic());
-    if !text.is_empty() && visible && !text.starts_with('-') && text.len() <= 255 {
-        return Ok(text.to_owned());
-    }
-    Err("a host has only visible ASCII characters, at most 255".to_owned())
 }
