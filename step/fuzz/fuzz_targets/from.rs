@@ -1,4 +1,4 @@
-//! Any text for `--from`: `cargo +nightly fuzz run from fuzz/corpus fuzz/seeds`, in the folder `step`.
+//! Any text for `--from`.
 #![no_main]
 
 #[path = "../oracle.rs"]
