@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub(crate) candidate: Option<Name>,
     /// Probe this URL; nothing is watched behind it
-    #[arg(long, value_parser = url, conflicts_with_all = ["path", "https", "tcp", "exec", "docker_health"])]
+    #[arg(long, value_parser = step::url, conflicts_with_all = ["path", "https", "tcp", "exec", "docker_health"])]
     pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) how: ProbeArgs,
@@ -79,12 +79,4 @@ impl Args {
             .probe()
             .or(&self.baton.probe.clone().unwrap_or_default())
     }
-}
-
-fn url(text: &str) -> Result<String, String> {
-    let scheme = text.starts_with("http://") || text.starts_with("https://");
-    if scheme && text.len() <= 4096 && text.chars().all(|c| c.is_ascii_graphic()) {
-        return Ok(text.to_owned());
-    }
-    Err("a URL starts with http:// or https:// and has only visible ASCII characters".to_owned())
 }

@@ -18,6 +18,7 @@ fn probe_health(args: &[&str]) -> Command {
         "MAX_RETRIES",
         "RETRY_INTERVAL",
         "DEPLOY_STEPS_DOCKER",
+        "DEPLOY_STEPS_DEPLOY_ID",
         "DOCKER_HOST",
         "DOCKER_CONTEXT",
     ] {

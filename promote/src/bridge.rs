@@ -210,7 +210,7 @@ fn expected(lane: &Lane) -> usize {
 }
 
 /// How many rules for `port` have counted a connection.
-fn counted(rules: &str, port: u16) -> usize {
+pub(crate) fn counted(rules: &str, port: u16) -> usize {
     let rules: Value = serde_json::from_str(rules).unwrap_or_default();
     let list = rules["nftables"]
         .as_array()

@@ -36,6 +36,8 @@ pub(crate) enum Failure {
         allowed: Duration,
         evidence: Box<Evidence>,
     },
+    #[error("the candidate is deployment {deploy_id}, and {newer} is live; nothing was touched")]
+    Overtaken { deploy_id: u64, newer: u64 },
     #[error("{message}{}", undone(.evidence))]
     Unhealthy {
         message: String,
@@ -121,6 +123,10 @@ impl step::Failure for Failure {
                 Code::GapTooLong,
                 "the release is live and healthy; see swap, and --bridge require",
             ),
+            Self::Overtaken { .. } => Verdict::new(
+                Code::Overtaken,
+                "the newer release stays; remove the candidate with prune-app --candidate",
+            ),
             Self::Unhealthy { .. } => Verdict::new(
                 Code::RolledBackUnhealthy,
                 "the candidate was healthy, the final container was not: compare last_attempts and log; remove the candidate with prune-app --candidate",
@@ -149,7 +155,8 @@ impl step::Failure for Failure {
             | Self::NoCandidate(_)
             | Self::Locked(_)
             | Self::NoBridge(_)
-            | Self::NotVerified(_) => Evidence::default(),
+            | Self::NotVerified(_)
+            | Self::Overtaken { .. } => Evidence::default(),
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn hardware_of(ip: IpAddr) -> Option<String> {
 
 /// The interface of the narrowest route to `ip`. Numbers in that file are in host byte order
 /// of a value in network byte order (Linux, net/ipv4/fib_trie.c).
-fn interface_of(routes: &str, ip: Ipv4Addr) -> Option<String> {
+pub(crate) fn interface_of(routes: &str, ip: Ipv4Addr) -> Option<String> {
     let ip = u32::from_ne_bytes(ip.octets());
     let plain = |name: &str| {
         name.chars()

@@ -13,6 +13,8 @@ mod ports;
 mod preflight;
 mod promote;
 mod proof;
+#[cfg(test)]
+mod properties;
 mod readiness;
 mod replacement;
 mod report;

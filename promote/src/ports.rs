@@ -83,7 +83,7 @@ fn listeners(port: u16) -> Vec<Option<IpAddr>> {
 
 /// The kernel writes an address as one or four words of eight hex digits, each in the byte order
 /// of the machine. What cannot be read counts as every address.
-fn address_of(hex: &str) -> Option<IpAddr> {
+pub(crate) fn address_of(hex: &str) -> Option<IpAddr> {
     let word = |i: usize| u32::from_str_radix(hex.get(8 * i..8 * i + 8)?, 16).ok();
     let words = (0..hex.len() / 8).map(word).collect::<Option<Vec<_>>>()?;
     let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();

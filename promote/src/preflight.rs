@@ -13,6 +13,19 @@ use crate::{alias, ports};
 /// The candidate was healthy a moment ago; it is given this long to show it again.
 const ONCE_MORE: Duration = Duration::from_secs(5);
 
+/// Asked under the lock, so that no newer deployment can go live in between.
+pub(crate) fn not_overtaken(
+    candidate: &Container,
+    live: Option<&Container>,
+) -> Result<(), Failure> {
+    let deploy_id = Recipe::of(candidate).and_then(|recipe| recipe.deploy_id);
+    let newer = live.and_then(|live| Recipe::newer(live, deploy_id));
+    match deploy_id.zip(newer) {
+        Some((deploy_id, newer)) => Err(Failure::Overtaken { deploy_id, newer }),
+        None => Ok(()),
+    }
+}
+
 /// The candidate is the one that was probed, runs, is healthy now, and its ports can be had.
 pub(crate) fn check(
     promotion: &Promotion<'_>,

@@ -100,6 +100,7 @@ impl Promotion<'_> {
         {
             return self.clear_candidate(live, &candidate);
         }
+        preflight::not_overtaken(&candidate, live.as_ref())?;
         let recipe = preflight::check(self, &candidate, live.as_ref())?;
         let next = replacement::create(self, &recipe, Some(&candidate), live.as_ref())?;
         // Asked before there is a bridge, or the candidate would answer for it.

@@ -24,8 +24,7 @@ pub(crate) enum Course {
 
 impl Situation {
     pub(crate) fn read(engine: &Engine, names: &Names) -> Result<Self, EngineError> {
-        let mut found =
-            engine.containers(&[&names.live, &names.candidate, &names.old, &names.next])?;
+        let mut found = engine.containers(&names.all())?;
         let mut take = |name: &str| {
             let at = found
                 .iter()

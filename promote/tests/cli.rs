@@ -10,11 +10,12 @@ use predicates::str::contains;
 use serde_json::Value;
 
 const NO_DOCKER: [&str; 2] = ["--docker", "/nonexistent/docker"];
-const STEERING: [&str; 6] = [
+const STEERING: [&str; 7] = [
     "APP_NAME",
     "APP_PORT",
     "CONTAINER_NAME",
     "DEPLOY_STEPS_DOCKER",
+    "DEPLOY_STEPS_DEPLOY_ID",
     "MAX_RETRIES",
     "RETRY_INTERVAL",
 ];

@@ -25,6 +25,14 @@ pub(crate) struct Args {
     /// Remove the candidate only if it still is this container (full id)
     #[arg(long, value_name = "ID", requires = "candidate", value_parser = full_id)]
     pub(crate) candidate_id: Option<String>,
+    /// The number of the deployment that failed: a newer one's candidate stays
+    #[arg(
+        long,
+        value_name = "N",
+        env = "DEPLOY_STEPS_DEPLOY_ID",
+        hide_env_values = true
+    )]
+    pub(crate) deploy_id: Option<u64>,
     /// Report what would be removed, and remove nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -52,7 +60,7 @@ impl StepArgs for Args {
     }
 }
 
-fn repo(text: &str) -> Result<ImageRef, String> {
+pub(crate) fn repo(text: &str) -> Result<ImageRef, String> {
     let reference: ImageRef = text.parse()?;
     if repository(text) == text {
         return Ok(reference);
@@ -60,7 +68,7 @@ fn repo(text: &str) -> Result<ImageRef, String> {
     Err("a repository has no tag and no digest".to_owned())
 }
 
-fn full_id(text: &str) -> Result<String, String> {
+pub(crate) fn full_id(text: &str) -> Result<String, String> {
     if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
         return Ok(text.to_owned());
     }

@@ -4,6 +4,8 @@ mod args;
 mod bridge;
 mod failure;
 mod inventory;
+#[cfg(test)]
+mod properties;
 mod prune;
 
 use std::process::ExitCode;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Engine, Image, ImageRef, Lock, Name, Names, familiar, progress, repository, warn};
+use step::{
+    Container, Engine, Image, ImageRef, Lock, Name, Names, Recipe, familiar, progress, repository,
+    warn,
+};
 
 use crate::args::Args;
 use crate::bridge;
@@ -109,14 +112,8 @@ fn remove_candidate(
         .filter(|container| container.name() != names.old)
     {
         let name = container.name().to_owned();
-        let other = args
-            .candidate_id
-            .as_ref()
-            .is_some_and(|id| *id != container.id);
-        if name == names.candidate && other {
-            progress(&format!(
-                "prune-app: {name} is another container by now, it stays"
-            ));
+        if let Some(whose) = another(args, names, container) {
+            progress(&format!("prune-app: {name} is {whose} by now, it stays"));
         } else if unfinished || lock.is_none() {
             let why = "a promotion is running or unfinished; run promote, which finishes or rolls it back".to_owned();
             report.not_removed.push(Left { what: name, why });
@@ -136,6 +133,15 @@ fn remove_candidate(
         }
     }
     Ok(())
+}
+
+/// Whose the container is, where it is not the candidate that was meant.
+fn another(args: &Args, names: &Names, container: &Container) -> Option<&'static str> {
+    let mut meant = args.candidate_id.iter();
+    if container.name() == names.candidate && meant.any(|id| *id != container.id) {
+        return Some("another container");
+    }
+    Recipe::newer(container, args.deploy_id).map(|_| "a newer deployment's")
 }
 
 fn remove_image(
@@ -173,7 +179,7 @@ fn remove_image(
 /// any container uses it, but only while it has one tag at most and is in one repository: all
 /// other names go first. An unlabelled image that further repositories name is also somebody
 /// else's: it loses the names that `repo` has for it.
-fn references(image: &Image, repo: Option<&ImageRef>) -> Vec<String> {
+pub(crate) fn references(image: &Image, repo: Option<&ImageRef>) -> Vec<String> {
     let is = |name: &str, other: &str| familiar(repository(name)) == familiar(repository(other));
     let tagged = |name: &str| image.repo_tags.iter().any(|tag| is(tag, name));
     // A repository's digest goes with its last tag.

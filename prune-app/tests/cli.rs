@@ -16,6 +16,7 @@ fn prune_app(args: &[&str]) -> Command {
         "MAX_RETRIES",
         "RETRY_INTERVAL",
         "DEPLOY_STEPS_DOCKER",
+        "DEPLOY_STEPS_DEPLOY_ID",
         "DOCKER_HOST",
         "DOCKER_CONTEXT",
     ] {

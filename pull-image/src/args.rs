@@ -62,7 +62,7 @@ impl Args {
     }
 }
 
-fn digest(text: &str) -> Result<String, String> {
+pub(crate) fn digest(text: &str) -> Result<String, String> {
     let whole = format!("x@{text}");
     whole
         .parse::<ImageRef>()
@@ -70,7 +70,7 @@ fn digest(text: &str) -> Result<String, String> {
         .map_err(|_| "a digest looks like sha256: and 64 lowercase hex digits".to_owned())
 }
 
-fn platform(text: &str) -> Result<String, String> {
+pub(crate) fn platform(text: &str) -> Result<String, String> {
     let word = |w: &str| {
         !w.is_empty()
             && w.chars()
@@ -82,7 +82,7 @@ fn platform(text: &str) -> Result<String, String> {
     Err("a platform looks like linux/amd64".to_owned())
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let split = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());

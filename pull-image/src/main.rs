@@ -2,6 +2,8 @@
 
 mod args;
 mod failure;
+#[cfg(test)]
+mod properties;
 mod pull;
 
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ fn pull_image(args: &[&str]) -> Command {
         "MAX_RETRIES",
         "RETRY_INTERVAL",
         "DEPLOY_STEPS_DOCKER",
+        "DEPLOY_STEPS_DEPLOY_ID",
         "DOCKER_HOST",
         "DOCKER_CONTEXT",
     ] {
@@ -146,6 +147,7 @@ fn help_never_shows_what_the_environment_holds() {
         "CONTAINER_NAME",
         "APP_PORT",
         "DEPLOY_STEPS_DOCKER",
+        "DEPLOY_STEPS_DEPLOY_ID",
     ] {
         command.env(name, "hunter2");
     }

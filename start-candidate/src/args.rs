@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT", env = "APP_PORT", hide_env_values = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) health_port: Option<u16>,
     /// Host header that they send
-    #[arg(long, value_name = "HOST", value_parser = host)]
+    #[arg(long, value_name = "HOST", value_parser = step::host)]
     pub(crate) health_host: Option<String>,
     /// Remove a candidate left over from before
     #[arg(long)]
@@ -42,8 +42,14 @@ pub(crate) struct Args {
     /// Let the candidate write to a volume that the live container also mounts
     #[arg(long)]
     pub(crate) allow_shared_volumes: bool,
-    /// The number of this deployment, such as the CI run's; recorded on the container
-    #[arg(long, value_name = "N")]
+    /// The number of this deployment, such as the CI run's: refused (26) when a greater one is live or its candidate
+    /// is there, and recorded; without a number, here or there, nothing is refused [with --previous: the live one's]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "DEPLOY_STEPS_DEPLOY_ID",
+        hide_env_values = true
+    )]
     pub(crate) deploy_id: Option<u64>,
     #[command(flatten)]
     pub(crate) common: Common,
@@ -93,12 +99,4 @@ impl Args {
             ..Probe::default()
         }
     }
-}
-
-fn host(text: &str) -> Result<String, String> {
-    let visible = text.chars().all(|c| c.is_ascii_graphic());
-    if !text.is_empty() && visible && !text.starts_with('-') && text.len() <= 255 {
-        return Ok(text.to_owned());
-    }
-    Err("a host has only visible ASCII characters, at most 255".to_owned())
 }

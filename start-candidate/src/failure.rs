@@ -38,6 +38,12 @@ pub(crate) enum Failure {
     Unfinished(String),
     #[error("a promotion of {0} is running")]
     PromotionRuns(String),
+    #[error("{container} is deployment {newer}, newer than {deploy_id}")]
+    Outdated {
+        container: String,
+        newer: u64,
+        deploy_id: u64,
+    },
 }
 
 /// What a failed start says besides its error.
@@ -99,6 +105,10 @@ impl step::Failure for Failure {
                 Code::PromotionUnfinished,
                 "wait until it ends, then run this again",
             ),
+            Self::Outdated { .. } => Verdict::new(
+                Code::Outdated,
+                "a newer release needs nothing from this job; to go back on purpose use --previous, or a greater --deploy-id",
+            ),
         }
     }
 
@@ -128,7 +138,8 @@ impl step::Failure for Failure {
             | Self::OptionRefused(_)
             | Self::SharedVolume { .. }
             | Self::Unfinished(_)
-            | Self::PromotionRuns(_) => Evidence::default(),
+            | Self::PromotionRuns(_)
+            | Self::Outdated { .. } => Evidence::default(),
         }
     }
 }

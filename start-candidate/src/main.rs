@@ -4,6 +4,8 @@ mod args;
 mod failure;
 mod inspection;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod start;
 
 use std::process::ExitCode;

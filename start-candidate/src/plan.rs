@@ -1,6 +1,6 @@
 //! What the candidate is to be: the flags first, then what the previous release or the live container had.
 
-use step::{Engine, Image, ImageRef, Names, Previous, Publish, Recipe, repository};
+use step::{Container, Engine, Image, ImageRef, Names, Previous, Publish, Recipe, repository};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -39,13 +39,19 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
         image: asked,
         image_id: image.id.parse().map_err(Failure::Usage)?,
         publish,
-        deploy_id: args.deploy_id,
+        // Gone back by hand, a release stands where the one it takes back stood: late jobs stay late.
+        deploy_id: args.deploy_id.or_else(|| taken_back(args, live.as_ref())),
         ..options(args, earlier)
     };
     Ok(Plan {
         loopback: loopback(&recipe, &image),
         recipe,
     })
+}
+
+fn taken_back(args: &Args, live: Option<&Container>) -> Option<u64> {
+    let live = live.filter(|_| args.previous)?;
+    Recipe::of(live)?.deploy_id
 }
 
 /// The image as it is named, and its id where the name may mean another one by now.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Baton, Engine, EngineError, Lock, Name, Names, Publish, RECIPE_LABEL, Reply, interrupted,
-    printable, progress, redact, secrets_of_options,
+    Baton, Container, Engine, EngineError, Lock, Name, Names, Publish, RECIPE_LABEL, Recipe, Reply,
+    interrupted, printable, progress, redact, secrets_of_options,
 };
 
 use crate::args::Args;
@@ -29,11 +29,14 @@ pub(crate) struct Report {
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
-    no_promotion_runs(live)?;
+    if args.deploy_id.is_some() {
+        not_outdated(args, &engine.containers(&names.all())?)?;
+    }
+    drop(no_promotion_runs(live)?);
     let plan = plan(&engine, args, &names)?;
     inspection::writes_no_id_file(&plan)?;
     if args.replace {
-        remove_left_over(&engine, &names)?;
+        remove_left_over(&engine, args, live, &names)?;
     }
     progress(&format!(
         "start-candidate: creating {} from {}",
@@ -64,21 +67,41 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     })
 }
 
+/// Not beside a newer deployment, nor in its candidate's place.
+fn not_outdated(args: &Args, found: &[Container]) -> Result<(), Failure> {
+    let mut newer = found.iter().filter_map(|container| {
+        Some(Failure::Outdated {
+            container: container.name().to_owned(),
+            newer: Recipe::newer(container, args.deploy_id)?,
+            deploy_id: args.deploy_id?,
+        })
+    });
+    newer.next().map_or(Ok(()), Err)
+}
+
 /// With the patience it takes to tell a promotion from another step that only looks.
-fn no_promotion_runs(live: &Name) -> Result<(), Failure> {
+fn no_promotion_runs(live: &Name) -> Result<Lock, Failure> {
     match Lock::take(live, Duration::from_millis(200)) {
-        Ok(Some(_)) => Ok(()),
+        Ok(Some(lock)) => Ok(lock),
         Ok(None) => Err(Failure::PromotionRuns(live.to_string())),
         Err(error) => Err(Failure::NoLock(error)),
     }
 }
 
 /// Not while the candidate may be all that serves: with the live container away, promote comes first.
-fn remove_left_over(engine: &Engine, names: &Names) -> Result<(), Failure> {
+fn remove_left_over(
+    engine: &Engine,
+    args: &Args,
+    live: &Name,
+    names: &Names,
+) -> Result<(), Failure> {
+    let _no_promotion = no_promotion_runs(live)?;
     let found = engine.containers(&[&names.candidate, &names.old])?;
     if found.iter().any(|container| container.name() == names.old) {
         return Err(Failure::Unfinished(names.old.clone()));
     }
+    // Another deployment's may have come since it was looked at first.
+    not_outdated(args, &found)?;
     for left_over in &found {
         progress(&format!(
             "start-candidate: removing the {} left over from before",

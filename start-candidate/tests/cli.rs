@@ -18,6 +18,7 @@ fn start_candidate(args: &[&str]) -> Command {
         "MAX_RETRIES",
         "RETRY_INTERVAL",
         "DEPLOY_STEPS_DOCKER",
+        "DEPLOY_STEPS_DEPLOY_ID",
         "DOCKER_HOST",
         "DOCKER_CONTEXT",
     ] {
@@ -123,7 +124,10 @@ fn help_shows_every_flag_and_its_own_exit_codes() {
         .lines()
         .filter_map(|line| line.split_whitespace().next());
     let numbers: Vec<u8> = numbers.map(|number| number.parse().unwrap()).collect();
-    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 20, 21, 22, 23, 24, 25]);
+    assert_eq!(
+        numbers,
+        [0, 1, 2, 3, 4, 5, 6, 7, 20, 21, 22, 23, 24, 25, 26]
+    );
 }
 
 #[test]
@@ -171,6 +175,7 @@ fn help_never_shows_what_the_environment_holds() {
         "CONTAINER_NAME",
         "APP_PORT",
         "DEPLOY_STEPS_DOCKER",
+        "DEPLOY_STEPS_DEPLOY_ID",
     ] {
         command.env(name, "hunter2");
     }

@@ -3,19 +3,21 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::reference::is_digest;
 use crate::{Code, Failure, ImageRef, Name, NoEvidence, Probe, Verdict};
 
 /// Larger than any report a step writes.
 const LONGEST_REPORT: u64 = 4 << 20;
 
 /// What the next step needs to know; part of every successful report.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Baton {
     /// The app.
@@ -45,11 +47,15 @@ pub struct Baton {
 }
 
 /// What `--from` held.
-pub(crate) enum Received {
+#[derive(Debug)]
+pub enum Received {
+    /// The previous step succeeded: what it hands on.
     Baton(Box<Baton>),
-    /// The previous step failed: its report as it was, and its exit code.
+    /// The previous step failed.
     Failed {
+        /// Its report as it was, on one line.
         report: String,
+        /// Its exit code.
         code: u8,
     },
 }
@@ -84,7 +90,8 @@ pub(crate) fn read(path: &Path) -> Result<Received, FromError> {
         path: shown(),
         error,
     })?;
-    parse(&text).map_err(|why| FromError::NotAReport { path: shown(), why })
+    text.parse()
+        .map_err(|why| FromError::NotAReport { path: shown(), why })
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
@@ -98,40 +105,55 @@ fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn parse(text: &str) -> Result<Received, String> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err("it is empty (did the step before end with a usage error?)".to_owned());
-    }
-    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    match value.get("ok").and_then(Value::as_bool) {
-        Some(true) => {
-            let baton = Baton::deserialize(&value)
-                .map_err(|error| crate::printable(&error.to_string(), 300))?;
-            Ok(Received::Baton(Box::new(baton.checked()?)))
+impl FromStr for Received {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err("it is empty (did the step before end with a usage error?)".to_owned());
         }
-        Some(false) => {
-            let code = value.pointer("/error/code").and_then(Value::as_u64);
-            let code = code
-                .and_then(|c| u8::try_from(c).ok())
-                .filter(|c| (1..=100).contains(c));
-            let code = code.ok_or("it failed without an error code from 1 to 100")?;
-            let report = text.lines().collect::<Vec<_>>().join(" ");
-            Ok(Received::Failed { report, code })
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        match value.get("ok").and_then(Value::as_bool) {
+            Some(true) => {
+                let baton = Baton::deserialize(&value)
+                    .map_err(|error| crate::printable(&error.to_string(), 300))?;
+                Ok(Self::Baton(Box::new(baton.checked()?)))
+            }
+            Some(false) => {
+                let code = value.pointer("/error/code").and_then(Value::as_u64);
+                let code = code
+                    .and_then(|c| u8::try_from(c).ok())
+                    .filter(|c| (1..=100).contains(c));
+                let code = code.ok_or("it failed without an error code from 1 to 100")?;
+                let report = text.lines().collect::<Vec<_>>().join(" ");
+                Ok(Self::Failed { report, code })
+            }
+            None => Err("it has no `ok`".to_owned()),
         }
-        None => Err("it has no `ok`".to_owned()),
     }
 }
 
 impl Baton {
     /// The parts that are plain text reach the engine's command line and a request too.
     fn checked(self) -> Result<Self, String> {
-        let hex = |id: &String| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
+        let hex = |id: &str| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
         if self.candidate_id.as_ref().is_some_and(|id| !hex(id)) {
             return Err("candidate_id is not a full container id".to_owned());
         }
-        let asked = self.probe.as_ref().and_then(|probe| probe.path.as_deref());
-        asked.map(crate::path).transpose()?;
+        // Podman's image ids come without the algorithm.
+        let bare = |id: &ImageRef| hex(id.as_str().trim_start_matches("sha256:"));
+        if self.image_id.as_ref().is_some_and(|id| !bare(id)) {
+            return Err("image_id is not a full image id".to_owned());
+        }
+        if self
+            .digest
+            .as_ref()
+            .is_some_and(|digest| !is_digest(digest))
+        {
+            return Err("digest is malformed".to_owned());
+        }
+        self.probe.as_ref().map(Probe::check).transpose()?;
         Ok(self)
     }
 }
@@ -143,7 +165,9 @@ mod tests {
     #[test]
     fn a_failed_report_keeps_its_code() {
         let text = r#"{"step":"pull-image","ok":false,"error":{"code":12}}"#;
-        assert!(matches!(parse(text), Ok(Received::Failed { code: 12, report }) if report == text));
+        assert!(
+            matches!(text.parse(), Ok(Received::Failed { code: 12, report }) if report == text)
+        );
     }
 
     #[test]
@@ -157,12 +181,17 @@ mod tests {
             r#"{"ok":true,"app":"--rm"}"#,
             r#"{"ok":true,"image":"-v/:/x"}"#,
             r#"{"ok":true,"candidate_id":"--all"}"#,
+            r#"{"ok":true,"image_id":"web"}"#,
+            r#"{"ok":true,"digest":"sha256:"}"#,
             r#"{"ok":true,"probe":{"path":"@elsewhere/"}}"#,
+            r#"{"ok":true,"probe":{"port":0}}"#,
+            r#"{"ok":true,"probe":{"host":"a\nb"}}"#,
+            r#"{"ok":true,"probe":{"exec":["a b"]}}"#,
             r#"{"ok":false,"error":{"code":0}}"#,
             r#"{"ok":false,"error":{"code":125}}"#,
             r#"{"ok":false}"#,
         ] {
-            assert!(parse(bad).is_err(), "{bad}");
+            assert!(bad.parse::<Received>().is_err(), "{bad}");
         }
     }
 }

@@ -47,6 +47,8 @@ pub enum Code {
     NotStarted = 24,
     /// an unfinished promotion must be finished first
     PromotionUnfinished = 25,
+    /// a newer deployment is live, or on its way
+    Outdated = 26,
     /// not healthy in time
     Unhealthy = 30,
     /// no such container
@@ -73,6 +75,8 @@ pub enum Code {
     NotVerified = 47,
     /// the release is live, but the gap was longer than allowed
     GapTooLong = 48,
+    /// a newer deployment went live meanwhile
+    Overtaken = 49,
     /// something could not be removed (the rest was)
     NotRemoved = 50,
 }

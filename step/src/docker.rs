@@ -167,3 +167,15 @@ fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(value)?.unwrap_or_default())
 }
+
+/// The number in `80/tcp`.
+fn tcp_port(key: &str) -> Option<u16> {
+    let number = key.strip_suffix("/tcp")?.parse().ok();
+    number.filter(|&port| port > 0)
+}
+
+/// The engine's words may be quoted in it.
+pub(crate) fn unreadable(error: &serde_json::Error) -> String {
+    let why = crate::printable(&error.to_string(), 300);
+    format!("its answer could not be read: {why}")
+}

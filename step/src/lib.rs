@@ -13,6 +13,8 @@ mod names;
 mod nft;
 mod probe;
 mod probe_args;
+#[cfg(test)]
+mod properties;
 mod publish;
 mod recipe;
 mod reference;
@@ -23,8 +25,12 @@ mod target;
 mod text;
 mod time;
 
+// The fuzzer's oracle, which the property tests share, knows it by its name.
+#[cfg(test)]
+extern crate self as step;
+
 pub use address::host_side;
-pub use baton::Baton;
+pub use baton::{Baton, Received};
 pub use cli::{Common, EngineArgs, Identity};
 pub use codes::{Code, codes_help};
 pub use docker::{
@@ -36,7 +42,7 @@ pub use lock::Lock;
 pub use names::{Name, Names};
 pub use nft::Nft;
 pub use probe::{Probe, StatusRange};
-pub use probe_args::{ProbeArgs, path};
+pub use probe_args::{ProbeArgs, host, path, url};
 pub use publish::Publish;
 pub use recipe::{APP_LABEL, CANDIDATE_LABEL, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe};
 pub use reference::{ImageRef, repository};

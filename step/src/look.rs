@@ -89,7 +89,10 @@ impl HttpLook {
             .as_reader()
             .take(BODY_READ)
             .read_to_end(&mut body);
-        read.map_err(|error| format!("status {status}, but the body broke off: {error}"))?;
+        read.map_err(|error| {
+            let why = printable(&error.to_string(), 200);
+            format!("status {status}, but the body broke off: {why}")
+        })?;
         if String::from_utf8_lossy(&body).contains(expected.as_str()) {
             return Ok(format!("status {status} with the expected body"));
         }

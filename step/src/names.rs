@@ -83,6 +83,11 @@ impl Names {
             next: format!("{container}-next"),
         }
     }
+
+    /// All four.
+    pub fn all(&self) -> [&str; 4] {
+        [&self.live, &self.candidate, &self.old, &self.next]
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::probe_args::{host, path, plain};
+
 /// How health is looked at; what is absent is the default (GET /health answers 200 to 299).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -54,6 +56,24 @@ impl Probe {
     /// The path that is asked for.
     pub fn path(&self) -> &str {
         self.path.as_deref().unwrap_or("/health")
+    }
+
+    /// Whether every part is what its flag would have taken, where it comes from a report or a label.
+    ///
+    /// # Errors
+    /// A sentence that names the part.
+    pub fn check(&self) -> Result<(), String> {
+        let words = self.exec.join(" ");
+        let is_exec = words.split_whitespace().eq(&self.exec) && plain(&words).is_ok();
+        if self.port == Some(0) {
+            return Err("the probe's port is 0".to_owned());
+        }
+        if !self.exec.is_empty() && !is_exec {
+            return Err("the probe's exec is not a list of plain words".to_owned());
+        }
+        self.path.as_deref().map(path).transpose()?;
+        self.host.as_deref().map(host).transpose()?;
+        Ok(())
     }
 
     /// What is set here, completed by what is set in `other`. Of several kinds of looking
@@ -108,8 +128,9 @@ impl FromStr for StatusRange {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (low, high) = text.split_once('-').unwrap_or((text, text));
+        let digits = text.chars().all(|c| c.is_ascii_digit() || c == '-');
         match (low.parse(), high.parse()) {
-            (Ok(low), Ok(high)) if (100..=high).contains(&low) && high <= 599 => {
+            (Ok(low), Ok(high)) if digits && (100..=high).contains(&low) && high <= 599 => {
                 Ok(Self(low, high))
             }
             _ => Err("a status is 100 to 599, a range 200-299".to_owned()),
@@ -165,7 +186,7 @@ mod tests {
     fn status_ranges_are_read_and_bounded() {
         assert!("200".parse::<StatusRange>().unwrap().contains(200));
         assert!(!"200-299".parse::<StatusRange>().unwrap().contains(302));
-        for bad in ["", "99", "600", "300-200", "a-b"] {
+        for bad in ["", "99", "600", "+200", "300-200", "a-b"] {
             assert!(bad.parse::<StatusRange>().is_err(), "{bad}");
         }
     }

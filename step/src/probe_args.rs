@@ -26,7 +26,7 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
     pub header: Vec<(String, String)>,
     /// Host header, for apps that check it
-    #[arg(long, value_parser = plain)]
+    #[arg(long, value_parser = host)]
     pub host: Option<String>,
     /// Ask over TLS
     #[arg(long)]
@@ -90,11 +90,38 @@ pub fn path(text: &str) -> Result<String, String> {
     Err("a path starts with / and has only characters that a URL may have, at most 2048".to_owned())
 }
 
-/// One line of text that is safe in a header.
-fn plain(text: &str) -> Result<String, String> {
+/// What may stand in a Host header.
+///
+/// # Errors
+/// A sentence that says so.
+pub fn host(text: &str) -> Result<String, String> {
+    let visible = text.chars().all(|c| c.is_ascii_graphic());
+    if !text.is_empty() && visible && !text.starts_with('-') && text.len() <= 255 {
+        return Ok(text.to_owned());
+    }
+    Err("a host has only visible ASCII characters, at most 255".to_owned())
+}
+
+/// A URL that can be asked.
+///
+/// # Errors
+/// A sentence that says what a URL looks like.
+pub fn url(text: &str) -> Result<String, String> {
+    let scheme = text.starts_with("http://") || text.starts_with("https://");
+    let visible = text.len() <= 4096 && text.chars().all(|c| c.is_ascii_graphic());
+    let uri = text.parse::<ureq::http::Uri>().ok();
+    let host = uri.as_ref().and_then(ureq::http::Uri::host);
+    if scheme && visible && host.is_some_and(|host| !host.is_empty()) {
+        return Ok(text.to_owned());
+    }
+    Err("a URL starts with http:// or https:// and has only visible ASCII characters".to_owned())
+}
+
+/// Words that are safe on a command line.
+pub(crate) fn plain(text: &str) -> Result<String, String> {
     if !text.trim().is_empty()
         && text.len() <= 2048
-        && !text.starts_with('-')
+        && !text.trim_start().starts_with('-')
         && !text.chars().any(char::is_control)
     {
         return Ok(text.to_owned());
@@ -102,13 +129,15 @@ fn plain(text: &str) -> Result<String, String> {
     Err("it must be one line of text that does not start with `-`".to_owned())
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+/// A request can carry nothing but visible ASCII.
+pub(crate) fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once(':')
         .ok_or("a header looks like `Name: value`")?;
     let token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || !name.chars().all(token) || value.chars().any(char::is_control) {
-        return Err("a header looks like `Name: value`".to_owned());
+    let sent = |c: char| c == ' ' || c.is_ascii_graphic();
+    if name.is_empty() || !name.chars().all(token) || !value.chars().all(sent) {
+        return Err("a header looks like `Name: value`, in visible ASCII characters".to_owned());
     }
     Ok((name.to_owned(), value.trim().to_owned()))
 }

@@ -1,7 +1,8 @@
 //! The recipe a candidate carries in its labels, from which promote makes the final container.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Container, ImageRef, Name, Probe, Publish};
 
@@ -36,17 +37,30 @@ pub struct Recipe {
     /// The folder in which relative paths among the options are meant.
     pub folder: String,
     /// How health is looked at.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "checked")]
     pub probe: Probe,
     /// The number of the deployment, such as a CI run's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploy_id: Option<u64>,
 }
 
+fn checked<'de, D: Deserializer<'de>>(value: D) -> Result<Probe, D::Error> {
+    let probe = Probe::deserialize(value)?;
+    probe.check().map_err(D::Error::custom)?;
+    Ok(probe)
+}
+
 impl Recipe {
     /// The recipe a container carries.
     pub fn of(container: &Container) -> Option<Self> {
         serde_json::from_str(container.label(RECIPE_LABEL)?).ok()
+    }
+
+    /// The number of the container's deployment where it is newer than `deploy_id`. Deployments
+    /// without a number have no order.
+    pub fn newer(container: &Container, deploy_id: Option<u64>) -> Option<u64> {
+        let its = Self::of(container)?.deploy_id?;
+        deploy_id.filter(|&ours| its > ours).map(|_| its)
     }
 
     /// The words after `docker create` that make its container: the candidate and the final

@@ -98,17 +98,10 @@ fn is_host_like(first: &str) -> bool {
 }
 
 fn is_host(text: &str) -> bool {
-    let (host, port) = match text
-        .strip_prefix('[')
-        .and_then(|inner| inner.split_once(']'))
-    {
-        Some((v6, rest)) if v6.parse::<std::net::Ipv6Addr>().is_ok() => {
-            ("v6", rest.strip_prefix(':'))
-        }
-        _ => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
+    let (host, rest) = match text.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
+        Some((v6, _)) if v6.parse::<std::net::Ipv6Addr>().is_err() => return false,
+        Some((_, rest)) => ("v6", rest),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
     let label = |l: &str| {
         !l.is_empty()
@@ -116,7 +109,10 @@ fn is_host(text: &str) -> bool {
             && !l.ends_with('-')
             && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     };
-    host.split('.').all(label) && port.is_none_or(|p| p.parse::<u16>().is_ok_and(|n| n > 0))
+    let number = |port: &str| {
+        port.starts_with(|c: char| c.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|n| n > 0)
+    };
+    host.split('.').all(label) && (rest.is_empty() || rest.strip_prefix(':').is_some_and(number))
 }
 
 fn is_path(path: &str) -> bool {
@@ -137,7 +133,7 @@ fn is_tag(tag: &str) -> bool {
     tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || ".-".contains(c))
 }
 
-fn is_digest(digest: &str) -> bool {
+pub(crate) fn is_digest(digest: &str) -> bool {
     digest.split_once(':').is_some_and(|(algorithm, hex)| {
         matches!((algorithm, hex.len()), ("sha256", 64) | ("sha512", 128))
             && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
@@ -185,6 +181,9 @@ mod tests {
             "a@sha256:12",
             "x:y:z/w",
             "[::g]:5/x",
+            "[::1]5/x",
+            "h:+5/x",
+            "h:/x",
             "h.:5/x",
             "a'b",
             long.as_str(),

@@ -19,7 +19,7 @@ pub fn printable(text: &str, longest: usize) -> String {
 
 /// Characters that reorder or hide what a terminal shows (bidi controls, line separators, BOM).
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// The last `count` lines of `text`, each made printable and led by `| `, so that no line

@@ -4,6 +4,7 @@ pub mod cargo;
 pub mod clients;
 pub mod docker;
 pub mod fault;
+pub mod hostile;
 pub mod image;
 pub mod load;
 pub mod process;

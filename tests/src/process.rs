@@ -12,13 +12,14 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 /// Variables that the steps read as their flags; one that happens to be set would steer every test.
-pub const STEERING: [&str; 6] = [
+pub const STEERING: [&str; 7] = [
     "CONTAINER_NAME",
     "APP_NAME",
     "APP_PORT",
     "MAX_RETRIES",
     "RETRY_INTERVAL",
     "DEPLOY_STEPS_DOCKER",
+    "DEPLOY_STEPS_DEPLOY_ID",
 ];
 
 /// Removes the variables that would steer the steps from the environment of `command`.

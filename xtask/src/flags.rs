@@ -148,7 +148,7 @@ pub(crate) struct Pipeline {
     /// Let the candidate write to a volume that the live container also mounts.
     #[arg(long, help_heading = START)]
     pub(crate) allow_shared_volumes: bool,
-    /// The number of this deployment, such as the CI run's.
+    /// The number of this deployment, such as the CI run's: refused (26, 49) when a newer one is live.
     #[arg(long, value_name = "N", help_heading = START)]
     pub(crate) deploy_id: Option<String>,
     /// Path of the health request [default: /health].

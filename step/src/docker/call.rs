@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::{Engine, EngineError};
 use crate::{interrupted, printable};
 
-/// More than any answer the steps ask for; the rest of a runaway stream is thrown away.
-const LONGEST_STREAM: u64 = 64 << 20;
+/// More than any answer the steps ask for.
+pub(super) const LONGEST_ANSWER: u64 = 64 << 20;
 
 /// What a call ended with.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ pub(super) struct How {
     pub(super) timeout: Duration,
     /// Give the call up when SIGINT or SIGTERM arrives.
     pub(super) interruptible: bool,
+    /// How much of each stream is kept; the rest of a runaway stream is thrown away.
+    pub(super) longest: u64,
     /// Let the CLI draw on our stderr instead of capturing its stdout.
     pub(super) stdout_to_stderr: bool,
 }
@@ -85,6 +87,7 @@ impl Engine {
         let how = How {
             timeout: self.timeout,
             interruptible: false,
+            longest: LONGEST_ANSWER,
             stdout_to_stderr: false,
         };
         self.call_as(command, &how)
@@ -148,20 +151,20 @@ enum End {
 /// Reads both streams to their ends: a child blocked on a full pipe would never finish.
 fn await_streams(child: &mut Child, how: &How) -> Result<(String, String), End> {
     let deadline = Instant::now() + how.timeout;
-    let stdout = drain(child.stdout.take());
-    let stderr = drain(child.stderr.take());
+    let stdout = drain(child.stdout.take(), how.longest);
+    let stderr = drain(child.stderr.take(), how.longest);
     Ok((
         receive(&stdout, deadline, how)?,
         receive(&stderr, deadline, how)?,
     ))
 }
 
-fn drain(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
+fn drain(stream: Option<impl Read + Send + 'static>, longest: u64) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
-            let _ = stream.by_ref().take(LONGEST_STREAM).read_to_end(&mut bytes);
+            let _ = stream.by_ref().take(longest).read_to_end(&mut bytes);
             let _ = std::io::copy(&mut stream, &mut std::io::sink());
         }
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());

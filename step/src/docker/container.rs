@@ -103,11 +103,8 @@ pub struct Config {
 impl Config {
     /// The TCP ports the image or the options expose, ascending.
     pub fn exposed(&self) -> Vec<u16> {
-        let tcp = |port: &String| {
-            port.strip_suffix("/tcp")
-                .and_then(|number| number.parse().ok())
-        };
-        let mut ports: Vec<u16> = self.exposed_ports.keys().filter_map(tcp).collect();
+        let keys = self.exposed_ports.keys();
+        let mut ports: Vec<u16> = keys.filter_map(|key| super::tcp_port(key)).collect();
         ports.sort_unstable();
         ports
     }

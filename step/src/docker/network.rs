@@ -126,9 +126,7 @@ fn bindings(
     ports: &BTreeMap<String, Option<Vec<Binding>>>,
 ) -> impl Iterator<Item = (u16, &Binding)> {
     ports.iter().flat_map(|(port, bound)| {
-        let number = port
-            .strip_suffix("/tcp")
-            .and_then(|number| number.parse().ok());
+        let number = super::tcp_port(port);
         bound
             .iter()
             .flatten()

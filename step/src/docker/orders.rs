@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use xshell::cmd;
 
-use super::call::How;
+use super::call::{How, LONGEST_ANSWER};
 use super::{Engine, EngineError, Reply};
 use crate::printable;
 
@@ -30,6 +30,7 @@ impl Engine {
             &How {
                 timeout,
                 interruptible: true,
+                longest: LONGEST_ANSWER,
                 stdout_to_stderr: draw,
             },
         )
@@ -81,6 +82,7 @@ impl Engine {
         let how = How {
             timeout: *timeout + grace,
             interruptible: false,
+            longest: LONGEST_ANSWER,
             stdout_to_stderr: false,
         };
         // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
@@ -169,6 +171,8 @@ impl Engine {
         let how = How {
             timeout,
             interruptible: true,
+            // Only the exit code counts, and a complaint of the engine's.
+            longest: 64 << 10,
             stdout_to_stderr: false,
         };
         self.call_as(cmd!(sh, "{cli} exec {id} {words...}").into(), &how)

@@ -55,7 +55,7 @@ impl Engine {
         serde_json::from_str(&reply.stdout).map_err(|error| match reply.code {
             Some(0) => EngineError::Failed {
                 call: reply.call.clone(),
-                message: format!("its answer could not be read: {error}"),
+                message: super::unreadable(&error),
             },
             _ => reply.failure(),
         })

@@ -5,6 +5,7 @@
 //! | `PORT` | where it listens, 8080 |
 //! | `VERSION` | what `/` answers |
 //! | `LOG` | a line it prints at its start |
+//! | `HOSTILE_MB` | so many MiB of hostile text that it prints before anything else |
 //! | `BOOT_MS` | it listens only after so long |
 //! | `SICK=1`, `SICK_AFTER_MS` | `/health` answers 503, always or after so long |
 //! | `SICK_FILE` | `/health` answers 503 while this file exists |
@@ -18,7 +19,10 @@
 //! Called as `demo-app load HOST:PORT PATH RATE` it is a client instead: it makes that load until its standard
 //! input ends, and prints what it saw as JSON. So the same image serves as a client in any network.
 //!
-//! Paths: `/`, `/health`, `/slow?ms=N`, `/headers` (the request's own), `/redirect`, `/upload` (the body's length).
+//! Called as `demo-app hostile N` it only prints so many MiB of hostile text, and ends with 1.
+//!
+//! Paths: `/`, `/health`, `/slow?ms=N`, `/headers` (the request's own), `/redirect?URL`, `/upload` (the body's length),
+//! and those of `tests::hostile`.
 
 use std::env;
 use std::hint::black_box;
@@ -58,8 +62,17 @@ fn main() -> io::Result<ExitCode> {
     {
         return be_a_client(target, path, rate);
     }
+    if let [mode, mb] = &args[..]
+        && mode == "hostile"
+    {
+        tests::hostile::say(&mut io::stdout().lock(), mb.parse().unwrap_or(0))?;
+        return Ok(ExitCode::FAILURE);
+    }
     if let Ok(line) = env::var("LOG") {
         say(&line);
+    }
+    if let Some(mb) = number("HOSTILE_MB") {
+        tests::hostile::say(&mut io::stdout().lock(), mb)?;
     }
     if is_on("CRASH") {
         say("fatal: told to crash at the start");
@@ -166,6 +179,9 @@ fn exchange(app: &App, reader: &mut impl BufRead, mut stream: &TcpStream) -> io:
     if request.head.to_ascii_lowercase().contains("100-continue") {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
+    if tests::hostile::answer(&request.path, &mut stream)? {
+        return Ok(true);
+    }
     let read = io::copy(&mut reader.take(request.length as u64), &mut io::sink())?;
     let (status, more, body) = answer(app, &request, read);
     let close = request.close || app.ending.load(Ordering::SeqCst);
@@ -178,28 +194,31 @@ fn exchange(app: &App, reader: &mut impl BufRead, mut stream: &TcpStream) -> io:
     Ok(close)
 }
 
-fn answer(app: &App, request: &Request, read: u64) -> (&'static str, &'static str, String) {
+fn answer(app: &App, request: &Request, read: u64) -> (&'static str, String, String) {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     match path {
         "/" => {
             thread::sleep(Duration::from_millis(number("SLOW_MS").unwrap_or(0)));
-            ("200 OK", "", app.version.clone())
+            ("200 OK", String::new(), app.version.clone())
         }
-        "/health" if is_sick(app) => ("503 Service Unavailable", "", "sick".to_owned()),
-        "/health" => ("200 OK", "", "ok".to_owned()),
+        "/health" if is_sick(app) => ("503 Service Unavailable", String::new(), "sick".to_owned()),
+        "/health" => ("200 OK", String::new(), "ok".to_owned()),
         "/slow" => {
             let ms = query.strip_prefix("ms=").and_then(|ms| ms.parse().ok());
             thread::sleep(Duration::from_millis(ms.unwrap_or(1000)));
-            ("200 OK", "", app.version.clone())
+            ("200 OK", String::new(), app.version.clone())
         }
-        "/headers" => ("200 OK", "", request.head.clone()),
-        "/redirect" => (
-            "302 Found",
-            "Location: http://127.0.0.1:1/\r\n",
-            String::new(),
-        ),
-        "/upload" => ("200 OK", "", read.to_string()),
-        _ => ("404 Not Found", "", "no such page".to_owned()),
+        "/headers" => ("200 OK", String::new(), request.head.clone()),
+        "/redirect" => {
+            let to = if query.is_empty() {
+                "http://127.0.0.1:1/"
+            } else {
+                query
+            };
+            ("302 Found", format!("Location: {to}\r\n"), String::new())
+        }
+        "/upload" => ("200 OK", String::new(), read.to_string()),
+        _ => ("404 Not Found", String::new(), "no such page".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Hostile words: refused before the engine is asked, or handed to it as what they are and never as a flag.
 
 mod ids;
+mod output;
 mod passed;
 mod refused;
 

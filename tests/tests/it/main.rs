@@ -5,6 +5,7 @@ mod bridge;
 mod contract;
 mod heir;
 mod hostile;
+mod newest;
 mod page;
 mod pipeline;
 mod probe;

@@ -34,7 +34,7 @@ pull-image "$IMAGE" \
 "#;
 
 /// A shell with the steps on its path, and what the scripts above take from their environment.
-fn shell(script: &str, app: &App, image: &str) -> Command {
+pub(crate) fn shell(script: &str, app: &App, image: &str) -> Command {
     let mut folders = vec![cargo::steps().unwrap().to_owned()];
     folders.extend(env::split_paths(&env::var_os("PATH").unwrap()));
     let mut sh = Command::new("sh");

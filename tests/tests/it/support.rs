@@ -83,13 +83,18 @@ impl App {
 
     /// The command of [`App::promote_with`].
     pub(crate) fn faulty_promote(&self, fault: Fault<'_>, flags: &[&str]) -> Command {
+        self.faulty("promote", fault, flags)
+    }
+
+    /// The command of a step with something that happens in between.
+    pub(crate) fn faulty(&self, step: &str, fault: Fault<'_>, flags: &[&str]) -> Command {
         let docker = cargo::steps().unwrap().join("faulty-docker");
         let (when, at, script) = match fault {
             Fault::Before(at, script) => ("FAULT_BEFORE", at, script),
             Fault::After(at, script) => ("FAULT_AFTER", at, script),
         };
-        let mut command = self.command("promote", flags);
-        command.arg("--docker").arg(docker);
+        let mut command = self.command(step, &[]);
+        command.arg("--docker").arg(docker).args(flags);
         command.env("FAULT_AT", at).env(when, script);
         // Who is killed is not succeeded: what is tested is what the next command makes of it.
         command.env("DEPLOY_STEPS_HEIR", "2");

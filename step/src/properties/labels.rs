@@ -1,0 +1,96 @@
+//! Recipes survive the label that carries them; any other label is no recipe, or one that can be used.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{junk, replaced, texts};
+use crate::{Previous, Probe, Publish, Recipe};
+
+fn probes() -> impl Strategy<Value = Probe> {
+    let texts = (
+        prop::option::of("/[a-z?=]{0,9}"),
+        prop::option::of("[a-z.]{1,9}"),
+        prop::option::of(texts()),
+    );
+    let flags = any::<[bool; 4]>();
+    (
+        texts,
+        flags,
+        prop::option::of(1..u16::MAX),
+        prop::collection::vec("[a-z][a-z-]{0,4}", 0..4),
+    )
+        .prop_map(
+            |((path, host, expect_body), [https, insecure, tcp, docker_health], port, exec)| {
+                Probe {
+                    port,
+                    path,
+                    host,
+                    https,
+                    insecure,
+                    expect_status: None,
+                    expect_body,
+                    tcp,
+                    exec,
+                    docker_health,
+                }
+            },
+        )
+}
+
+fn recipes() -> impl Strategy<Value = Recipe> {
+    let words = || prop::collection::vec(texts(), 0..4);
+    let publish = (any::<Option<std::net::IpAddr>>(), 1..u16::MAX, 1..u16::MAX);
+    let publish = publish.prop_map(|(address, host, container)| Publish {
+        address,
+        host,
+        container,
+    });
+    let publish = prop::collection::vec(publish, 0..3);
+    (
+        words(),
+        words(),
+        texts(),
+        publish,
+        probes(),
+        any::<Option<u64>>(),
+    )
+        .prop_map(
+            |(options, command, folder, publish, probe, deploy_id)| Recipe {
+                image: "web:v1".parse().unwrap(),
+                image_id: format!("sha256:{}", "8".repeat(64)).parse().unwrap(),
+                digest: None,
+                publish: publish
+                    .into_iter()
+                    .map(|one| one.to_string().parse().unwrap())
+                    .collect(),
+                options,
+                command,
+                folder,
+                probe,
+                deploy_id,
+            },
+        )
+}
+
+fn whole() -> Value {
+    json!({"image": "web", "image_id": "web", "publish": ["80:80"], "options": ["-e", "A=b"], "folder": "/", "deploy_id": 7,
+        "probe": {"port": 80, "path": "/up", "host": "web", "exec": ["x"], "expect_status": "200-299"}})
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(recipe in recipes()) {
+        prop_assert_eq!(serde_json::from_str::<Recipe>(&recipe.label()).unwrap(), recipe.clone());
+        let previous = Previous { image: "web".into(), image_id: "web".into(), recipe: Some(recipe) };
+        prop_assert_eq!(serde_json::from_str::<Previous>(&previous.label()).unwrap(), previous);
+    }
+
+    #[test]
+    fn a_label_of_somebody_else_is_no_recipe_or_a_whole_one(at in any::<prop::sample::Index>(), by in junk()) {
+        let label = replaced(whole(), at, by).to_string();
+        if let Ok(recipe) = serde_json::from_str::<Recipe>(&label) {
+            prop_assert_eq!(serde_json::from_str::<Recipe>(&recipe.label()).unwrap(), recipe.clone());
+            prop_assert_eq!(recipe.probe.check(), Ok(()));
+        }
+    }
+}
