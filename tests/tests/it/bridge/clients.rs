@@ -8,16 +8,55 @@ use tests::docker::{Scope, docker};
 use tests::image::Image;
 use tests::load::{Load, Outcome};
 
-use super::{RULES, bridged, say};
+use super::{RULES, bridged, has_proxy, say};
 use crate::support::App;
 
 /// Requests a second of each client, every one over a new connection.
 const RATE: u32 = 40;
 
+/// Without its own proxy the engine serves these at no time, deployment or not: nothing of it listens on
+/// IPv6, and it lets nobody cross from one of its networks to another.
+const SERVED_BY_PROXY_ONLY: [&str; 5] = [
+    "[::1]",
+    "own IPv6 address",
+    "another host over IPv6",
+    "container on another network",
+    "container on another network, by another address",
+];
+
+/// Where a client is.
+enum Place<'a> {
+    Here,
+    Peer(&'a Peer),
+    Within(String),
+}
+
+/// A kind of client: its name, where it is, and the host it asks.
+type Kind<'a> = (&'static str, Place<'a>, String);
+
 /// A client that is at work.
 enum Client {
     Here(Load),
     Elsewhere(RemoteLoad),
+}
+
+impl Client {
+    fn start(place: &Place<'_>, target: &str) -> Client {
+        match place {
+            Place::Here => Client::Here(Load::to(target, "/", RATE)),
+            Place::Peer(peer) => Client::Elsewhere(peer.load(target, RATE).unwrap()),
+            Place::Within(container) => {
+                Client::Elsewhere(RemoteLoad::beside(container, target, RATE).unwrap())
+            }
+        }
+    }
+
+    fn finish(self) -> Outcome {
+        match self {
+            Client::Here(load) => load.stop(),
+            Client::Elsewhere(load) => load.finish().unwrap(),
+        }
+    }
 }
 
 /// A container that lives only for the network it is in.
@@ -35,52 +74,64 @@ fn gateway(container: &str) -> String {
     docker(["container", "inspect", "--format", format, container]).unwrap()
 }
 
-/// One client of each kind that can reach a port published on every address.
-fn clients(app: &App, peer: &Peer, scope: &Scope) -> Vec<(&'static str, Client)> {
+/// Each kind of client that can ask for a port published on every address.
+fn kinds<'a>(app: &App, peer: &'a Peer, scope: &Scope) -> Vec<Kind<'a>> {
     let other = format!("{}-net", app.name());
     docker(["network", "create", &other]).unwrap();
     scope.at_end(["network", "rm", &other]);
     let beside = bystander(scope, app, "beside", "bridge");
     let apart = bystander(scope, app, "apart", &other);
-    let at = |host: &str| format!("{host}:{}", app.port);
-    let here = |host: &str| Client::Here(Load::to(&at(host), "/", RATE));
-    let v6 = format!("[{}]", peer.host_v6());
-    let from_peer = |host: &str| Client::Elsewhere(peer.load(&at(host), RATE).unwrap());
-    let within = |name: &str, host: &str| {
-        Client::Elsewhere(RemoteLoad::beside(name, &at(host), RATE).unwrap())
-    };
-    vec![
-        ("127.0.0.1", here("127.0.0.1")),
-        ("localhost", here("localhost")),
-        ("[::1]", here("[::1]")),
-        ("own IPv4 address", here(&peer.host_v4())),
-        ("own IPv6 address", here(&v6)),
-        ("another host over IPv4", from_peer(&peer.host_v4())),
-        ("another host over IPv6", from_peer(&v6)),
+    let (v4, v6) = (peer.host_v4(), format!("[{}]", peer.host_v6()));
+    let [from_beside, from_apart] = [&beside, &apart].map(|name| gateway(name));
+    let within = |name: &str| Place::Within(name.to_owned());
+    let kinds = [
+        ("127.0.0.1", Place::Here, "127.0.0.1"),
+        ("localhost", Place::Here, "localhost"),
+        ("[::1]", Place::Here, "[::1]"),
+        ("own IPv4 address", Place::Here, &v4),
+        ("own IPv6 address", Place::Here, &v6),
+        ("another host over IPv4", Place::Peer(peer), &v4),
+        ("another host over IPv6", Place::Peer(peer), &v6),
         (
             "container on the same network",
-            within(&beside, &gateway(&beside)),
+            within(&beside),
+            &from_beside,
         ),
-        (
-            "container on another network",
-            within(&apart, &gateway(&apart)),
-        ),
+        ("container on another network", within(&apart), &from_apart),
         (
             "container on another network, by another address",
-            within(&apart, &peer.host_v4()),
+            within(&apart),
+            &v4,
         ),
-    ]
+    ];
+    let owned = |(kind, place, host): (_, _, &str)| (kind, place, host.to_owned());
+    kinds.into_iter().map(owned).collect()
 }
 
-fn finish(clients: Vec<(&'static str, Client)>) -> Vec<(&'static str, Outcome)> {
-    let end = |client| match client {
-        Client::Here(load) => load.stop(),
-        Client::Elsewhere(load) => load.finish().unwrap(),
-    };
-    clients
-        .into_iter()
-        .map(|(kind, client)| (kind, end(client)))
-        .collect()
+/// What clients of these kinds see, all at once, from before the `deed` until after it.
+fn seen_by(kinds: &[Kind<'_>], app: &App, deed: impl FnOnce()) -> Vec<(&'static str, Outcome)> {
+    let start = |(_, place, host): &Kind<'_>| Client::start(place, &format!("{host}:{}", app.port));
+    let clients: Vec<Client> = kinds.iter().map(start).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    deed();
+    std::thread::sleep(Duration::from_millis(500));
+    let outcomes = clients.into_iter().map(Client::finish);
+    kinds.iter().map(|it| it.0).zip(outcomes).collect()
+}
+
+fn show(seen: &[(&str, Outcome)]) {
+    say(&format!(
+        "{:<50} {:>6} {:>6} {:>10}",
+        "client", "sent", "failed", "slowest ms"
+    ));
+    for (kind, outcome) in seen {
+        say(&format!(
+            "{kind:<50} {:>6} {:>6} {:>10.1}",
+            outcome.sent(),
+            outcome.failed(),
+            outcome.slowest_ms()
+        ));
+    }
 }
 
 /// Replaces `v1` by `v2` under all clients at once; the table of what they saw is printed.
@@ -90,23 +141,17 @@ fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
     app.deploy(&old, &[]);
     let scope = Scope::new("clients");
     let peer = Peer::new().unwrap();
-    let clients = clients(app, &peer, &scope);
-    std::thread::sleep(Duration::from_millis(500));
-    bridged(app, &new, flags);
-    std::thread::sleep(Duration::from_millis(500));
-    let seen = finish(clients);
-    say(&format!(
-        "{:<50} {:>6} {:>6} {:>10}",
-        "client", "sent", "failed", "slowest ms"
-    ));
-    for (kind, outcome) in &seen {
-        say(&format!(
-            "{kind:<50} {:>6} {:>6} {:>10.1}",
-            outcome.sent(),
-            outcome.failed(),
-            outcome.slowest_ms()
-        ));
+    let (served, unserved): (Vec<_>, Vec<_>) = kinds(app, &peer, &scope)
+        .into_iter()
+        .partition(|it| has_proxy() || !SERVED_BY_PROXY_ONLY.contains(&it.0));
+    for (kind, outcome) in seen_by(&unserved, app, || ()) {
+        assert!(outcome.sent() > 0, "{kind}");
+        assert_eq!(outcome.failed(), outcome.sent(), "the engine serves {kind}");
     }
+    let seen = seen_by(&served, app, || {
+        bridged(app, &new, flags);
+    });
+    show(&seen);
     for (kind, outcome) in &seen {
         assert_eq!(outcome.failed(), 0, "{kind}: {:?}", outcome.kinds());
         assert_eq!(outcome.versions(), ["v1", "v2"], "{kind}");
