@@ -63,14 +63,21 @@ impl Engine {
         Ok(home.filter(|(_, home)| !home.exists()).map(|_| DEBOOTSTRAP))
     }
 
-    /// Has `dockerd` be this engine's for all that look in the folder `bin` first.
-    pub(super) fn provide(&self, bin: &Path) -> anyhow::Result<()> {
+    /// Makes the engine's root folder, if it has one and is not made yet.
+    pub(super) fn make(&self) -> anyhow::Result<()> {
         let Some((release, home)) = self.home()? else {
             return Ok(());
         };
         root::make(release, &home)
-            .with_context(|| format!("{} could not be made from Debian {release}", self.name))?;
-        root::enter_for("dockerd", &home, bin)
+            .with_context(|| format!("{} could not be made from Debian {release}", self.name))
+    }
+
+    /// Has `dockerd` be this engine's for all that look in the folder `bin` first.
+    pub(super) fn provide(&self, bin: &Path) -> anyhow::Result<()> {
+        match self.home()? {
+            Some((_, home)) => root::enter_for("dockerd", &home, bin),
+            None => Ok(()),
+        }
     }
 
     fn home(&self) -> anyhow::Result<Option<(&'static str, PathBuf)>> {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use super::sealed;
+use super::private::sealed;
 
 const PACKAGES: &str = "--include=docker.io,iptables,nftables,iproute2,ca-certificates";
 const MIRROR: &str = "http://deb.debian.org/debian";

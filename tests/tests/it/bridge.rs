@@ -2,6 +2,7 @@
 
 mod clients;
 mod connections;
+mod kinds;
 mod modes;
 mod surroundings;
 
