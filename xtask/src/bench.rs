@@ -46,7 +46,7 @@ impl flags::Bench {
         }
         // Without --install they are left out, and the result says so.
         let also: &[Need] = if self.install { &PEERS } else { &PEERS[..1] };
-        let ground = stage::prepare_with(self.install, also)?;
+        let ground = stage::prepare_with(self.install, also, None)?;
         if !stage::inside() {
             progress("building the steps and the demo app")?;
             unpacked::provide(self.install)?;

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use tests::stage::Engine;
 
 /// Everything one does with this workspace.
 #[derive(Debug, Parser)]
@@ -274,6 +276,8 @@ pub(crate) struct Test {
     /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like).
     #[arg(long)]
     pub(crate) install: bool,
+    #[command(flatten)]
+    pub(crate) other: OtherEngine,
     /// Passed on to `cargo test`, such as `-p step` or the name of a test.
     #[arg(last = true)]
     pub(crate) args: Vec<OsString>,
@@ -289,9 +293,37 @@ pub(crate) struct Stage {
     /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like).
     #[arg(long)]
     pub(crate) install: bool,
+    #[command(flatten)]
+    pub(crate) other: OtherEngine,
     /// The command and its arguments.
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Another engine than the one that answers.
+#[derive(Debug, Args)]
+pub(crate) struct OtherEngine {
+    /// Start this engine on a private stage (as root), even where one answers.
+    ///
+    /// `docker` is the one installed here. The others come from the packages of Debian's releases, each in a
+    /// folder below the target folder that debootstrap makes once.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Engine::names()))]
+    pub(crate) engine: Option<String>,
+    /// A flag for its dockerd, such as --engine-flag=--userland-proxy=false; may be repeated.
+    #[arg(
+        long,
+        value_name = "FLAG",
+        requires = "engine",
+        allow_hyphen_values = true
+    )]
+    pub(crate) engine_flag: Vec<String>,
+}
+
+impl OtherEngine {
+    pub(crate) fn engine(self) -> anyhow::Result<Option<Engine>> {
+        let named = |name: String| Engine::named(&name, self.engine_flag);
+        self.engine.map(named).transpose()
+    }
 }
 
 /// What `stage` runs inside its namespaces; not to be called by hand.
@@ -299,6 +331,9 @@ pub(crate) struct Stage {
 pub(crate) struct StageInner {
     /// The stage's folder.
     pub(crate) dir: PathBuf,
+    /// A flag for the engine.
+    #[arg(long)]
+    pub(crate) engine_flag: Vec<String>,
     /// The command and its arguments.
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<OsString>,

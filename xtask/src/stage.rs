@@ -8,18 +8,15 @@ use crate::{code, flags};
 
 impl flags::Stage {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        Ok(ExitCode::from(code(stage::run(
-            &self.command,
-            self.install,
-        )?)))
+        let engine = self.other.engine()?;
+        let ended = stage::run_on(engine.as_ref(), &self.command, self.install)?;
+        Ok(ExitCode::from(code(ended)))
     }
 }
 
 impl flags::StageInner {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        Ok(ExitCode::from(code(stage::inner(
-            &self.dir,
-            &self.command,
-        )?)))
+        let ended = stage::inner(&self.dir, &self.engine_flag, &self.command)?;
+        Ok(ExitCode::from(code(ended)))
     }
 }

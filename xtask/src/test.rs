@@ -15,7 +15,8 @@ const BROWSER: Need = ("chromium", "chromium");
 impl flags::Test {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
         // First, as it is the quickest to fail.
-        stage::prepare_with(self.install, &[BROWSER])?;
+        let engine = self.other.engine()?;
+        stage::prepare_with(self.install, &[BROWSER], engine.as_ref())?;
         let builds = [
             cmd!(sh, "cargo build --workspace --bins"),
             cmd!(sh, "cargo test --workspace --no-run"),
@@ -35,6 +36,7 @@ impl flags::Test {
             .chain([manifest.into()])
             .chain(self.args)
             .collect();
-        Ok(ExitCode::from(code(stage::run(&argv, self.install)?)))
+        let ended = stage::run_on(engine.as_ref(), &argv, self.install)?;
+        Ok(ExitCode::from(code(ended)))
     }
 }

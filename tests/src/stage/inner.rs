@@ -21,10 +21,10 @@ const ELSEWHERE: [&str; 5] = [
     "DOCKER_API_VERSION",
 ];
 
-/// Runs `argv` with an engine of its own in the folder `dir` and returns its exit code.
+/// Runs `argv` with an engine of its own in the folder `dir`, started with `flags`, and returns its exit code.
 ///
 /// To be called only in fresh pid, network and mount namespaces: they end the engine when this ends.
-pub fn inner(dir: &Path, argv: &[OsString]) -> anyhow::Result<i32> {
+pub fn inner(dir: &Path, flags: &[String], argv: &[OsString]) -> anyhow::Result<i32> {
     must("ip", &["link", "set", "lo", "up"])?;
     // An engine that sees the system's containerd would run its containers there, outside of the stage.
     if Path::new("/run/containerd").exists() {
@@ -32,7 +32,7 @@ pub fn inner(dir: &Path, argv: &[OsString]) -> anyhow::Result<i32> {
     }
     see_own_network()?;
     let host = format!("unix://{}/docker.sock", dir.display());
-    let mut engine = start_engine(dir, &host)?;
+    let mut engine = start_engine(dir, &host, flags)?;
     wait_for_engine(&mut engine, dir, &host)?;
 
     let mut command = command(argv)?;
@@ -64,7 +64,7 @@ fn see_own_network() -> anyhow::Result<()> {
     must("mount", &["--move", "/mnt", CGROUPS])
 }
 
-fn start_engine(dir: &Path, host: &str) -> anyhow::Result<Child> {
+fn start_engine(dir: &Path, host: &str, flags: &[String]) -> anyhow::Result<Child> {
     // The system's own settings are not for this engine, and might contradict its flags.
     let config = dir.join("daemon.json");
     fs::write(&config, "{}")?;
@@ -84,6 +84,7 @@ fn start_engine(dir: &Path, host: &str) -> anyhow::Result<Child> {
         .args(["-H", host, "--exec-opt", "native.cgroupdriver=cgroupfs"])
         .arg("--cgroup-parent")
         .arg(parent)
+        .args(flags)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

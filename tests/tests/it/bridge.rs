@@ -2,6 +2,7 @@
 
 mod clients;
 mod connections;
+mod kinds;
 mod modes;
 mod names;
 mod surroundings;
@@ -11,6 +12,7 @@ use std::sync::RwLock;
 
 use serde_json::Value;
 use tests::image::Built;
+use tests::stage::ENGINE;
 
 use crate::support::{App, ok, text};
 
@@ -36,6 +38,12 @@ pub(crate) fn has_rules(app: &App) -> bool {
         .output()
         .unwrap();
     listed.status.success()
+}
+
+/// Whether the engine has a proxy of its own on published ports: all do unless their stage says otherwise.
+pub(crate) fn has_proxy() -> bool {
+    let engine = std::env::var(ENGINE).unwrap_or_default();
+    !engine.split(' ').any(|it| it == "--userland-proxy=false")
 }
 
 /// A line for whoever reads the test's output: the numbers behind its verdict.

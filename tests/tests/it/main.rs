@@ -3,6 +3,7 @@
 
 mod bridge;
 mod contract;
+mod engines;
 mod heir;
 mod hostile;
 mod newest;

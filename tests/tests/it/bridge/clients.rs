@@ -6,82 +6,11 @@ use std::time::Duration;
 use tests::clients::{Peer, RemoteLoad};
 use tests::docker::{Scope, docker};
 use tests::image::Image;
-use tests::load::{Load, Outcome};
+use tests::load::Load;
 
-use super::{RULES, bridged, say};
+use super::kinds::{SERVED_BY_PROXY_ONLY, kinds, seen_by, show};
+use super::{RULES, bridged, has_proxy, say};
 use crate::support::App;
-
-/// Requests a second of each client, every one over a new connection.
-const RATE: u32 = 40;
-
-/// A client that is at work.
-enum Client {
-    Here(Load),
-    Elsewhere(RemoteLoad),
-}
-
-/// A container that lives only for the network it is in.
-fn bystander(scope: &Scope, app: &App, name: &str, network: &str) -> String {
-    let name = format!("{}-{name}", app.name());
-    let image = format!("{}:v1", app.name());
-    docker(["run", "-d", "--name", &name, "--network", network, &image]).unwrap();
-    scope.also_container(&name);
-    name
-}
-
-/// The host's address on the network of this container.
-fn gateway(container: &str) -> String {
-    let format = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
-    docker(["container", "inspect", "--format", format, container]).unwrap()
-}
-
-/// One client of each kind that can reach a port published on every address.
-fn clients(app: &App, peer: &Peer, scope: &Scope) -> Vec<(&'static str, Client)> {
-    let other = format!("{}-net", app.name());
-    docker(["network", "create", &other]).unwrap();
-    scope.at_end(["network", "rm", &other]);
-    let beside = bystander(scope, app, "beside", "bridge");
-    let apart = bystander(scope, app, "apart", &other);
-    let at = |host: &str| format!("{host}:{}", app.port);
-    let here = |host: &str| Client::Here(Load::to(&at(host), "/", RATE));
-    let v6 = format!("[{}]", peer.host_v6());
-    let from_peer = |host: &str| Client::Elsewhere(peer.load(&at(host), RATE).unwrap());
-    let within = |name: &str, host: &str| {
-        Client::Elsewhere(RemoteLoad::beside(name, &at(host), RATE).unwrap())
-    };
-    vec![
-        ("127.0.0.1", here("127.0.0.1")),
-        ("localhost", here("localhost")),
-        ("[::1]", here("[::1]")),
-        ("own IPv4 address", here(&peer.host_v4())),
-        ("own IPv6 address", here(&v6)),
-        ("another host over IPv4", from_peer(&peer.host_v4())),
-        ("another host over IPv6", from_peer(&v6)),
-        (
-            "container on the same network",
-            within(&beside, &gateway(&beside)),
-        ),
-        (
-            "container on another network",
-            within(&apart, &gateway(&apart)),
-        ),
-        (
-            "container on another network, by another address",
-            within(&apart, &peer.host_v4()),
-        ),
-    ]
-}
-
-fn finish(clients: Vec<(&'static str, Client)>) -> Vec<(&'static str, Outcome)> {
-    let end = |client| match client {
-        Client::Here(load) => load.stop(),
-        Client::Elsewhere(load) => load.finish().unwrap(),
-    };
-    clients
-        .into_iter()
-        .map(|(kind, client)| (kind, end(client)))
-        .collect()
-}
 
 /// Replaces `v1` by `v2` under all clients at once; the table of what they saw is printed.
 fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
@@ -90,23 +19,17 @@ fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
     app.deploy(&old, &[]);
     let scope = Scope::new("clients");
     let peer = Peer::new().unwrap();
-    let clients = clients(app, &peer, &scope);
-    std::thread::sleep(Duration::from_millis(500));
-    bridged(app, &new, flags);
-    std::thread::sleep(Duration::from_millis(500));
-    let seen = finish(clients);
-    say(&format!(
-        "{:<50} {:>6} {:>6} {:>10}",
-        "client", "sent", "failed", "slowest ms"
-    ));
-    for (kind, outcome) in &seen {
-        say(&format!(
-            "{kind:<50} {:>6} {:>6} {:>10.1}",
-            outcome.sent(),
-            outcome.failed(),
-            outcome.slowest_ms()
-        ));
+    let (served, unserved): (Vec<_>, Vec<_>) = kinds(app, &peer, &scope)
+        .into_iter()
+        .partition(|it| has_proxy() || !SERVED_BY_PROXY_ONLY.contains(&it.0));
+    for (kind, outcome) in seen_by(&unserved, app, || ()) {
+        assert!(outcome.sent() > 0, "{kind}");
+        assert_eq!(outcome.failed(), outcome.sent(), "the engine serves {kind}");
     }
+    let seen = seen_by(&served, app, || {
+        bridged(app, &new, flags);
+    });
+    show(&seen);
     for (kind, outcome) in &seen {
         assert_eq!(outcome.failed(), 0, "{kind}: {:?}", outcome.kinds());
         assert_eq!(outcome.versions(), ["v1", "v2"], "{kind}");

@@ -1,0 +1,116 @@
+//! The engines that a private stage can start: this machine's own, and those of Debian's releases.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::needs::Need;
+use super::root;
+
+/// The variable that names the stage's engine and its flags, for everything that runs on the stage.
+pub const ENGINE: &str = "DEPLOY_STEPS_ENGINE";
+
+/// Each engine's name, and the Debian release whose packages hold it if it is not the installed one.
+const KNOWN: [(&str, Option<&str>); 4] = [
+    ("docker", None),
+    ("docker@20.10", Some("bookworm")),
+    ("docker@26", Some("trixie")),
+    ("docker@28", Some("forky")),
+];
+
+/// Signatures are only checked where the keys are.
+const DEBOOTSTRAP: Need = ("debootstrap", "debootstrap debian-archive-keyring");
+
+/// An engine for a private stage.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    name: &'static str,
+    release: Option<&'static str>,
+    flags: Vec<String>,
+}
+
+impl Engine {
+    /// The names of all engines.
+    pub fn names() -> [&'static str; KNOWN.len()] {
+        KNOWN.map(|it| it.0)
+    }
+
+    /// The engine of that name, to be started with these flags besides the stage's own.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn named(name: &str, flags: Vec<String>) -> anyhow::Result<Engine> {
+        let known = KNOWN.into_iter().find(|it| it.0 == name);
+        let (name, release) = known.with_context(|| {
+            let names = Engine::names().join(", ");
+            format!("no engine is called {name}: use one of {names}")
+        })?;
+        Ok(Engine {
+            name,
+            release,
+            flags,
+        })
+    }
+
+    pub(super) fn flags(&self) -> &[String] {
+        &self.flags
+    }
+
+    /// What it takes to make the engine's root folder, if it has one and is not made yet.
+    pub(super) fn need(&self) -> anyhow::Result<Option<Need>> {
+        let home = self.home()?;
+        Ok(home.filter(|(_, home)| !home.exists()).map(|_| DEBOOTSTRAP))
+    }
+
+    /// Makes the engine's root folder, if it has one and is not made yet.
+    pub(super) fn make(&self) -> anyhow::Result<()> {
+        let Some((release, home)) = self.home()? else {
+            return Ok(());
+        };
+        root::make(release, &home)
+            .with_context(|| format!("{} could not be made from Debian {release}", self.name))
+    }
+
+    /// Has `dockerd` be this engine's for all that look in the folder `bin` first.
+    pub(super) fn provide(&self, bin: &Path) -> anyhow::Result<()> {
+        match self.home()? {
+            Some((_, home)) => root::enter_for("dockerd", &home, bin),
+            None => Ok(()),
+        }
+    }
+
+    fn home(&self) -> anyhow::Result<Option<(&'static str, PathBuf)>> {
+        let engines = crate::cargo::target_dir()?.join("engines");
+        Ok(self
+            .release
+            .map(|release| (release, engines.join(self.name))))
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        self.flags.iter().try_for_each(|flag| write!(f, " {flag}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_an_error_that_lists_the_known_ones() {
+        let error = Engine::named("docker@1", Vec::new()).unwrap_err();
+        for name in Engine::names() {
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_engine_is_shown_with_its_flags() {
+        let flags = ["--ipv6=false", "--debug"].map(str::to_owned).to_vec();
+        let engine = Engine::named("docker@28", flags).unwrap();
+        assert_eq!(engine.to_string(), "docker@28 --ipv6=false --debug");
+    }
+}

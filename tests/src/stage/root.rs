@@ -1,0 +1,99 @@
+//! The root folders of other Debian releases: each made once, kept, and shared by all stages.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+
+use super::private::sealed;
+
+const PACKAGES: &str = "--include=docker.io,iptables,nftables,iproute2,ca-certificates";
+const MIRROR: &str = "http://deb.debian.org/debian";
+/// The script that debootstrap uses for every newer release, and for those it does not know yet.
+const SCRIPT: &str = "/usr/share/debootstrap/scripts/sid";
+
+/// Programs and settings are the other release's, read only; all other paths mean the same as outside,
+/// so that any folder can be mounted into a container.
+const ENTER: &str = r#"mount -o bind,ro "$0/etc" /etc && mount -t tmpfs tmpfs /etc/docker && \
+    mount -o bind,ro "$0/usr" /usr && exec "$@""#;
+
+/// Makes the root folder `home` of a release with an engine in it, unless it is there already.
+pub(super) fn make(release: &str, home: &Path) -> anyhow::Result<()> {
+    let engines = home
+        .parent()
+        .context("an engine's folder lies in no other")?;
+    fs::create_dir_all(engines)?;
+    // Two stages at once: the second waits for the first. The kernel frees the lock of a killed one.
+    let lock = File::create(home.with_added_extension("lock"))?;
+    lock.lock()?;
+    if home.exists() {
+        return Ok(());
+    }
+    let half = home.with_added_extension("new");
+    remove(&half)?;
+    writeln!(io::stderr(), "making {} (once)", home.display())?;
+    let made = debootstrap(release, &half).and_then(|()| Ok(fs::rename(&half, home)?));
+    if made.is_err() {
+        remove(&half)?;
+    }
+    made
+}
+
+/// Writes a program to the folder `bin` that runs `program` of the root folder `home`.
+pub(super) fn enter_for(program: &str, home: &Path, bin: &Path) -> anyhow::Result<()> {
+    fs::create_dir(bin)?;
+    let path = bin.join(program);
+    let home = home.display().to_string().replace('\'', r"'\''");
+    let script = format!(
+        "#!/bin/sh\nexec unshare --mount -- sh -c '{ENTER}' '{home}' /usr/sbin/{program} \"$@\"\n"
+    );
+    fs::write(&path, script)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+fn debootstrap(release: &str, root: &Path) -> anyhow::Result<()> {
+    let status = sealed(&[])
+        .args(["debootstrap", "--variant=minbase", PACKAGES, release])
+        .arg(root)
+        .args([&mirror(), SCRIPT])
+        .stdin(Stdio::null())
+        // stdout belongs to the command that is going to run.
+        .stdout(io::stderr().as_fd().try_clone_to_owned()?)
+        .status()
+        .context("`debootstrap` could not be started")?;
+    ensure!(status.success(), "`debootstrap {release}` failed");
+    // A place for the engine's key, which it wants to write in a folder that is read only.
+    DirBuilder::new()
+        .recursive(true)
+        .create(root.join("etc/docker"))?;
+    // Packages and their lists: only programs and settings are used.
+    remove(&root.join("var"))
+}
+
+/// The mirror that this machine's own packages come from, where that is one of Debian's.
+fn mirror() -> String {
+    let mut ask = Command::new("apt-get");
+    ask.args(["indextargets", "--format", "$(REPO_URI)"]).args([
+        "Created-By: Packages",
+        "Origin: Debian",
+        "Label: Debian",
+    ]);
+    let said = ask.output().map(|output| output.stdout).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let first = said.lines().next().unwrap_or(MIRROR);
+    first.trim_end_matches('/').to_owned()
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} could not be removed", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
