@@ -1,15 +1,14 @@
 //! Every kind of client, all at once, while an app is replaced.
 
 use std::sync::PoisonError;
-use std::time::Duration;
 
-use tests::clients::{Peer, RemoteLoad};
-use tests::docker::{Scope, docker};
+use tests::clients::Peer;
+use tests::docker::Scope;
 use tests::image::Image;
 use tests::load::Load;
 
 use super::kinds::{SERVED_BY_PROXY_ONLY, kinds, seen_by, show};
-use super::{RULES, bridged, has_proxy, say};
+use super::{RULES, bridged, has_proxy};
 use crate::support::App;
 
 /// Replaces `v1` by `v2` under all clients at once; the table of what they saw is printed.
