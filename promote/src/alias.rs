@@ -19,26 +19,51 @@ pub(crate) fn share_name(
     for (network, place) in &candidate.network_settings.networks {
         let resolves = !matches!(network.as_str(), "bridge" | "podman" | "host" | "none");
         let shared = live.network_settings.networks.contains_key(network);
-        if !resolves || !shared || place.aliases.iter().any(|alias| alias == live.name()) {
+        if !resolves || !shared || is_known(place, live.name()) {
             continue;
         }
         engine.disconnect(network, &candidate.id)?;
         engine.connect(
             network,
             &candidate.id,
-            &options(candidate, place, live.name()),
+            &options(candidate, place, Some(live.name())),
         )?;
         done = true;
     }
     Ok(done)
 }
 
+/// Takes the name away again from the candidate, which was `before` like this.
+pub(crate) fn take_back(
+    engine: &Engine,
+    before: &Container,
+    name: &str,
+) -> Result<(), EngineError> {
+    let Some(now) = engine
+        .container(&before.id)?
+        .filter(|now| is_known_as(now, name))
+    else {
+        return Ok(());
+    };
+    for (network, place) in &before.network_settings.networks {
+        let known = now
+            .network_settings
+            .networks
+            .get(network)
+            .is_some_and(|now| is_known(now, name));
+        if known && !is_known(place, name) {
+            engine.disconnect(network, &before.id)?;
+            engine.connect(network, &before.id, &options(before, place, None))?;
+        }
+    }
+    Ok(())
+}
+
 /// The networks on which both are, and `leaving` is also known as `name`.
 pub(crate) fn moves(leaving: &Container, staying: &Container, name: &str) -> Vec<Move> {
-    let known = |place: &Attachment| place.aliases.iter().any(|alias| alias == name);
     let places = leaving.network_settings.networks.iter();
     places
-        .filter(|(_, place)| known(place))
+        .filter(|(_, place)| is_known(place, name))
         .filter_map(|(network, place)| {
             let there = staying.network_settings.networks.get(network)?;
             let (from, prefix) = place.address()?;
@@ -57,18 +82,22 @@ pub(crate) fn moves(leaving: &Container, staying: &Container, name: &str) -> Vec
 /// Whether the engine leads those who call `name` to this container.
 pub(crate) fn is_known_as(container: &Container, name: &str) -> bool {
     let mut places = container.network_settings.networks.values();
-    places.any(|place| place.aliases.iter().any(|alias| alias == name))
+    places.any(|place| is_known(place, name))
 }
 
-/// What the candidate had on that network, and the name besides.
-fn options(candidate: &Container, place: &Attachment, name: &str) -> Vec<String> {
+fn is_known(place: &Attachment, name: &str) -> bool {
+    place.aliases.iter().any(|alias| alias == name)
+}
+
+/// What the candidate had on that network, and a name besides.
+fn options(candidate: &Container, place: &Attachment, name: Option<&str>) -> Vec<String> {
     let own = place
         .aliases
         .iter()
         .filter(|alias| !candidate.id.starts_with(alias.as_str()));
     let aliases = own
         .map(String::as_str)
-        .chain([name])
+        .chain(name)
         .map(|alias| format!("--alias={alias}"));
     let fixed = place.fixed_address().map(|ip| format!("--ip={ip}"));
     aliases.chain(fixed).collect()

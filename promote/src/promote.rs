@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use step::{
-    Baton, CANDIDATE_LABEL, Container, Engine, Lock, Name, Names, Previous, Recipe, interrupted,
-    no_way_back, printable, progress, warn,
+    Baton, CANDIDATE_LABEL, Container, Engine, Lock, Name, Names, Previous, Recipe, no_way_back,
+    printable, progress, warn,
 };
 
 use crate::args::Args;
@@ -13,13 +13,13 @@ use crate::bridge;
 use crate::failure::Failure;
 use crate::heir::{self, Heir};
 use crate::preflight;
-use crate::readiness::{Ready, make_ready, serve_again};
-use crate::replacement;
+use crate::readiness::{Ready, serve_again};
 use crate::report::Report;
 use crate::situation::{Course, Situation};
 use crate::swap::{Outcome, Swapping};
 
 /// One promotion of one app.
+#[derive(Clone)]
 pub(crate) struct Promotion<'a> {
     pub(crate) args: &'a Args,
     pub(crate) engine: Engine,
@@ -102,34 +102,17 @@ impl Promotion<'_> {
         }
         preflight::not_overtaken(&candidate, live.as_ref())?;
         let recipe = preflight::check(self, &candidate, live.as_ref())?;
-        let next = replacement::create(self, &recipe, Some(&candidate), live.as_ref())?;
         // Asked before there is a bridge, or the candidate would answer for it.
         let was_healthy = live
             .as_ref()
             .is_some_and(|live| preflight::is_healthy(self, live));
-        let ready = preflight::same(self, &candidate, &next)
-            .and_then(|()| make_ready(self, candidate, &recipe, live.as_ref()))
-            .and_then(|ready| self.still_wanted().map(|()| ready));
-        let Ready { candidate, bridge } = match ready {
-            Ok(ready) => ready,
-            Err(failure) => {
-                self.engine.remove_with_volumes(&[&next])?;
-                return Err(failure);
-            }
-        };
+        let (Ready { candidate, bridge }, next) =
+            self.prepare(candidate, &recipe, live.as_ref())?;
         no_way_back();
         let mut swapping = Swapping::new(self, recipe, live, Some(candidate), next).with(bridge);
         swapping.old_was_healthy = was_healthy;
         let outcome = swapping.at_the_rename()?;
         self.report(outcome, false)
-    }
-
-    fn still_wanted(&self) -> Result<(), Failure> {
-        if interrupted() {
-            Err(Failure::Interrupted(self.names.live.clone()))
-        } else {
-            Ok(())
-        }
     }
 
     /// A promotion whose end was not seen is asked for again: that is no failure. Without a

@@ -1,12 +1,14 @@
 //! Making the candidate ready to serve in the live container's place.
 
-use step::{Container, Recipe, progress, warn};
+use step::{Container, Recipe, both, interrupted, progress, warn};
 
+use crate::alias;
 use crate::args::BridgeMode;
 use crate::bridge::{self, Bridge};
 use crate::failure::Failure;
 use crate::preflight;
 use crate::promote::Promotion;
+use crate::replacement;
 
 /// A candidate that may serve: with a bridge to it, or the reason why there is none.
 pub(crate) struct Ready {
@@ -14,8 +16,57 @@ pub(crate) struct Ready {
     pub(crate) bridge: Result<Bridge, String>,
 }
 
+impl Promotion<'_> {
+    /// The candidate ready to serve, and the final container created; on a failure neither.
+    pub(crate) fn prepare(
+        &self,
+        candidate: Container,
+        recipe: &Recipe,
+        live: Option<&Container>,
+    ) -> Result<(Ready, String), Failure> {
+        let (before, beside) = (candidate.clone(), self.clone());
+        let verified = &before;
+        let (ready, next) = both(
+            || make_ready(self, candidate, recipe, live),
+            move || replacement::verified(&beside, recipe, verified, live),
+        );
+        let wanted = ready.and_then(|ready| self.still_wanted().map(|()| ready));
+        match (wanted, next) {
+            (Ok(ready), Ok(next)) => Ok((ready, next)),
+            (Ok(_), Err(failure)) => Err(self.leave_as_before(&before, None, failure)),
+            (Err(failure), next) => {
+                Err(self.leave_as_before(&before, next.ok().as_deref(), failure))
+            }
+        }
+    }
+
+    /// Nothing was touched that cannot be put back: the new container goes, and so does the name
+    /// that the candidate has been given.
+    fn leave_as_before(
+        &self,
+        candidate: &Container,
+        next: Option<&str>,
+        failure: Failure,
+    ) -> Failure {
+        let removed = next.map_or(Ok(()), |next| self.engine.remove_with_volumes(&[next]));
+        let returned = alias::take_back(&self.engine, candidate, self.live.as_str());
+        for error in [removed, returned].into_iter().filter_map(Result::err) {
+            warn(&format!("promote: not all is as before: {error}"));
+        }
+        failure
+    }
+
+    fn still_wanted(&self) -> Result<(), Failure> {
+        if interrupted() {
+            Err(Failure::Interrupted(self.names.live.clone()))
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// Gives the candidate the app's name and builds the bridge to it, as far as `--bridge` wants it.
-pub(crate) fn make_ready(
+fn make_ready(
     promotion: &Promotion<'_>,
     candidate: Container,
     recipe: &Recipe,

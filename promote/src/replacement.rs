@@ -3,20 +3,36 @@
 use step::{CANDIDATE_LABEL, Container, PREVIOUS_LABEL, Previous, Recipe, printable, redact};
 
 use crate::failure::{Evidence, Failure};
+use crate::preflight;
 use crate::promote::Promotion;
 
-/// Creates it, not started; returns its full id.
+/// Creates it, not started, and sees that it is what was verified; returns its full id.
 ///
-/// It has no restart policy until it is proven: after a power loss the engine must bring back
-/// the old container, not this one.
-pub(crate) fn create(
+/// # Errors
+/// When it cannot be created or is not the same; then there is none.
+pub(crate) fn verified(
     promotion: &Promotion<'_>,
     recipe: &Recipe,
-    candidate: Option<&Container>,
+    candidate: &Container,
     old: Option<&Container>,
 ) -> Result<String, Failure> {
-    let made_from =
-        candidate.map(|candidate| format!("--label={CANDIDATE_LABEL}={}", candidate.id));
+    let next = create(promotion, recipe, candidate, old)?;
+    let same = preflight::same(promotion, candidate, &next);
+    if same.is_err() {
+        promotion.engine.remove_with_volumes(&[&next])?;
+    }
+    same.map(|()| next)
+}
+
+/// It has no restart policy until it is proven: after a power loss the engine must bring back
+/// the old container, not this one.
+fn create(
+    promotion: &Promotion<'_>,
+    recipe: &Recipe,
+    candidate: &Container,
+    old: Option<&Container>,
+) -> Result<String, Failure> {
+    let made_from = format!("--label={CANDIDATE_LABEL}={}", candidate.id);
     let replaced = previous(recipe, old);
     let replaced =
         replaced.map(|previous| format!("--label={PREVIOUS_LABEL}={}", previous.label()));
@@ -24,7 +40,7 @@ pub(crate) fn create(
         .publish
         .iter()
         .map(|publish| format!("--publish={publish}"));
-    let own = made_from.into_iter().chain(replaced).chain(ports);
+    let own = [made_from].into_iter().chain(replaced).chain(ports);
     let words = recipe.words(&promotion.names.next, promotion.app, own.collect());
     let reply = promotion.engine.create(&words, &recipe.folder)?;
     if reply.engine_is_away() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Engine, Image, Name, Names, Previous};
+use step::{Engine, Image, Name, Names, Previous, both};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -35,8 +35,12 @@ pub(crate) fn inventory(
     names: &Names,
     going: &[String],
 ) -> Result<Inventory, Failure> {
-    let mut needed = needed(engine, names, going)?;
-    let mut images = images_of(engine, args, app)?;
+    let asked = engine.clone();
+    let (needed, images) = both(
+        || needed(engine, names, going),
+        move || images_of(&asked, args, app),
+    );
+    let (mut needed, mut images) = (needed?, images?);
     images.sort_by(|a, b| b.age_key().cmp(a.age_key()));
     let parents: BTreeMap<String, String> = images
         .iter()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Baton, Engine, EngineError, Image, ImageRef, Reply, interrupted, progress, repository,
+    Baton, Engine, EngineError, Image, ImageRef, Reply, both, interrupted, progress, repository,
     terminal_stderr,
 };
 
@@ -29,8 +29,13 @@ pub(crate) struct Report {
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let reference = args.image().map_err(Failure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
-    check_space(&engine, args.min_free)?;
-    let before = engine.image(reference.as_str())?;
+    let asked = engine.clone();
+    let (space, before) = both(
+        || check_space(&engine, args.min_free),
+        move || asked.image(reference.as_str()),
+    );
+    space?;
+    let before = before?;
     let attempts = pull(&engine, reference, args)?;
     let image = engine.image(reference.as_str())?.ok_or_else(|| {
         Failure::NotFound(

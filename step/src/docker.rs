@@ -26,7 +26,7 @@ pub use image::{Image, familiar};
 pub use network::Attachment;
 
 /// The engine, reached through its CLI; `docker` or a compatible one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Engine {
     sh: Shell,
     cli: PathBuf,

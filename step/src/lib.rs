@@ -2,6 +2,7 @@
 
 mod address;
 mod baton;
+mod both;
 mod cli;
 mod codes;
 mod docker;
@@ -31,6 +32,7 @@ extern crate self as step;
 
 pub use address::host_side;
 pub use baton::{Baton, Received};
+pub use both::both;
 pub use cli::{Common, EngineArgs, Identity};
 pub use codes::{Code, codes_help};
 pub use docker::{

@@ -1,15 +1,15 @@
 //! Every kind of client, all at once, while an app is replaced.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use tests::clients::Peer;
 use tests::docker::Scope;
 use tests::image::Image;
-use tests::load::Load;
+use tests::load::{Load, Outcome};
 
 use super::kinds::{SERVED_BY_PROXY_ONLY, kinds, seen_by, show};
 use super::{RULES, bridged, has_proxy};
-use crate::support::App;
+use crate::support::{App, ok};
 
 /// Replaces `v1` by `v2` under all clients at once; the table of what they saw is printed.
 fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
@@ -50,31 +50,59 @@ fn no_client_notices_the_swap_of_an_app_that_boots_slowly_and_ignores_sigterm() 
     swap_under_all(&app, &image("v1"), &image("v2"), &["--stop-timeout", "2s"]);
 }
 
-#[test]
-fn a_port_published_on_loopback_only_is_bridged_there_only() {
-    let app = App::new("clients-loop");
+/// Replaces an app that is published at one address only, under a load from each of the clients.
+fn swap_published_at(app: &App, address: &str, clients: Vec<Client>) {
     let (old, new) = (app.build("v1"), app.build("v2"));
-    let publish = format!("127.0.0.1:{}:8080", app.port);
-    let flags = |image: &str| {
-        [
-            "--image".to_owned(),
-            image.to_owned(),
-            "--publish".to_owned(),
-            publish.clone(),
-        ]
-    };
+    let publish = format!("{address}:{}:8080", app.port);
     let start = |image: &str| {
-        let flags = flags(image);
-        crate::support::ok(&app.step("start-candidate", &flags.each_ref().map(String::as_str)));
+        ok(&app.step(
+            "start-candidate",
+            &["--image", image, "--publish", &publish],
+        ));
         app.prove_candidate();
     };
     start(&old.name);
-    crate::support::ok(&app.promote(&[]));
-    let load = Load::start(app.addr(), "/", 100);
+    ok(&app.promote(&[]));
+    let loads: Vec<_> = clients.into_iter().map(|start| start()).collect();
     start(&new.name);
-    let report = crate::support::ok(&app.promote(&["--bridge", "require"]));
-    let seen = load.stop();
-    assert_eq!(seen.failed(), 0, "{:?} {report}", seen.kinds());
-    assert_eq!(seen.versions(), ["v1", "v2"]);
-    app.assert_live(&new);
+    let report = ok(&app.promote(&["--bridge", "require"]));
+    for finish in loads {
+        let seen = finish();
+        assert_eq!(seen.failed(), 0, "{:?} {report}", seen.kinds());
+        assert_eq!(seen.versions(), ["v1", "v2"]);
+    }
+    let live = app.container("").expect("nothing is live");
+    assert_eq!(live["Image"], new.id.as_str());
+}
+
+/// Starts a load; what it returns ends it.
+type Client = Box<dyn FnOnce() -> Box<dyn FnOnce() -> Outcome>>;
+
+fn from_here(target: String) -> Client {
+    Box::new(move || {
+        let load = Load::to(&target, "/", 100);
+        Box::new(|| load.stop())
+    })
+}
+
+#[test]
+fn a_port_published_on_loopback_only_is_bridged_there_only() {
+    let app = App::new("clients-loop");
+    let target = app.addr().to_string();
+    swap_published_at(&app, "127.0.0.1", vec![from_here(target)]);
+    assert_eq!(app.answer(), "v2");
+}
+
+#[test]
+fn a_port_published_on_one_address_of_the_host_is_bridged_there() {
+    let app = App::new("clients-one");
+    let peer = Arc::new(Peer::new().unwrap());
+    let address = peer.host_v4();
+    let target = format!("{address}:{}", app.port);
+    let (there, at) = (Arc::clone(&peer), target.clone());
+    let from_peer: Client = Box::new(move || {
+        let load = there.load(&at, 100).unwrap();
+        Box::new(|| load.finish().unwrap())
+    });
+    swap_published_at(&app, &address, vec![from_here(target), from_peer]);
 }

@@ -181,6 +181,31 @@ fn an_env_file_that_changed_since_the_candidate_is_refused() {
 }
 
 #[test]
+fn a_candidate_that_is_refused_loses_the_apps_name_that_it_was_given() {
+    let app = App::new("nameback");
+    let network = format!("{}-net", app.name());
+    docker(["network", "create", &network]).unwrap();
+    app.scope.at_end(["network", "rm", &network]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.env");
+    fs::write(&file, "TOKEN=first\n").unwrap();
+    let options = ["--network", &network, "--env-file", file.to_str().unwrap()];
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &options);
+    app.candidate(&v2, &options);
+    fs::write(&file, "TOKEN=second\n").unwrap();
+    failed(&app.promote(&[]), 47, "not_verified");
+    let names = || {
+        app.container("-new").unwrap()["NetworkSettings"]["Networks"][&network]["Aliases"].clone()
+    };
+    let name = format!("\"{}\"", app.name());
+    assert!(!names().to_string().contains(&name), "{}", names());
+    fs::write(&file, "TOKEN=first\n").unwrap();
+    ok(&app.promote(&[]));
+    app.assert_live(&v2);
+}
+
+#[test]
 fn an_engine_that_does_not_answer_is_4_and_not_the_lack_of_a_candidate() {
     let mut promote = step("promote").unwrap();
     promote
