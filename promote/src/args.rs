@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// How long the new container may take to be healthy
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) within: Duration,
+    /// How long the new container must stay healthy before the old one is given up; sick meanwhile, it is rolled back
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub(crate) settle: Duration,
     /// How long to wait for requests in flight before a container is stopped
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) drain: Duration,

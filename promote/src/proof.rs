@@ -1,14 +1,21 @@
 //! Proving the new container: on its own address, and then as clients reach it.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use step::{Attempt, By, Container, Crash, Patience, Target, Unhealthy, await_health, progress};
+use step::{
+    Attempt, By, Container, Crash, Patience, Proof, Target, Unhealthy, await_health, progress,
+};
 
 use crate::failure::Evidence;
 use crate::promote::Promotion;
 use crate::swap::{Swapping, watched_port};
 use crate::trouble::Trouble;
 
+/// How long the new container may be sick while it settles: a busy app may miss one look.
+const SICK_FOR: Duration = Duration::from_secs(1);
+/// Between two looks while it settles.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long the new container may take to answer through the host port once it is healthy.
 const PORT_WITHIN: Duration = Duration::from_secs(3);
 
@@ -21,27 +28,55 @@ impl Swapping<'_> {
             names,
             ..
         } = self.promotion;
-        let gone = || Trouble::not_started("the new container vanished".to_owned());
-        let next = engine.container(&self.next)?.ok_or_else(gone)?;
-        let looking = args.looking(Some(&self.recipe));
-        let target = Target::container(&next, &looking, By::OwnAddress);
-        let target = target.map_err(|why| self.unhealthy(&next, &why, None, Vec::new()))?;
+        let (next, target) = self.own_target()?;
         progress(&format!(
             "promote: waiting for {} at {}",
             names.next, target.shown
         ));
-        match await_health(Some(engine), &target, &args.patience()) {
+        let looked = await_health(Some(engine), &target, &args.patience());
+        self.judge(&next, looked)
+    }
+
+    /// The new container, and its own address.
+    fn own_target(&self) -> Result<(Container, Target), Trouble> {
+        let Promotion { engine, args, .. } = self.promotion;
+        let next = engine.container(&self.next)?.ok_or_else(vanished)?;
+        let looking = args.looking(Some(&self.recipe));
+        let target = Target::container(&next, &looking, By::OwnAddress);
+        let target = target.map_err(|why| self.unhealthy(&next, &why, None, Vec::new()))?;
+        Ok((next, target))
+    }
+
+    fn judge(&self, next: &Container, looked: Result<Proof, Unhealthy>) -> Result<(), Trouble> {
+        match looked {
             Ok(_) => Ok(()),
             Err(Unhealthy::Engine(error)) => Err(error.into()),
-            Err(Unhealthy::Gone | Unhealthy::Interrupted) => Err(gone()),
+            Err(Unhealthy::Gone | Unhealthy::Interrupted) => Err(vanished()),
             Err(Unhealthy::Crashed(crash, last)) => {
-                Err(self.unhealthy(&next, "it ended", Some(crash), last))
+                Err(self.unhealthy(next, "it ended", Some(crash), last))
             }
             Err(Unhealthy::NotInTime(proof)) => {
                 let why = format!("the last look saw: {}", proof.saw());
-                Err(self.unhealthy(&next, &why, None, proof.last))
+                Err(self.unhealthy(next, &why, None, proof.last))
             }
         }
+    }
+
+    /// The new container stays healthy for as long as `--settle` says.
+    pub(crate) fn settle(&self) -> Result<(), Trouble> {
+        let Promotion { engine, args, .. } = self.promotion;
+        if args.settle.is_zero() {
+            return Ok(());
+        }
+        progress(&format!("promote: watching it for {:?}", args.settle));
+        let target = self.own_target()?;
+        let end = Instant::now() + args.settle;
+        while Instant::now() < end {
+            thread::sleep(LOOK_EVERY);
+            let looked = await_health(Some(engine), &target.1, &Patience::of(SICK_FOR));
+            self.judge(&target.0, looked)?;
+        }
+        Ok(())
     }
 
     fn unhealthy(
@@ -113,4 +148,8 @@ impl Swapping<'_> {
             .map(drop)
             .map_err(|_| format!("{} runs again but is not healthy", names.live))
     }
+}
+
+fn vanished() -> Trouble {
+    Trouble::not_started("the new container vanished".to_owned())
 }

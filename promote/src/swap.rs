@@ -94,25 +94,31 @@ impl<'a> Swapping<'a> {
     /// From the first touch of the live container on.
     pub(crate) fn at_the_rename(mut self) -> Result<Outcome, Failure> {
         let done = self.rename_old().and_then(|()| self.take_over());
-        self.settle(done)
+        self.conclude(done)
     }
 
     /// Makes the new container once more, if the candidate still is what was verified.
     pub(crate) fn at_the_creation(mut self) -> Result<Outcome, Failure> {
         let done = self.create_again().and_then(|()| self.take_over());
-        self.settle(done)
+        self.conclude(done)
     }
 
     /// From a new container that runs already.
     pub(crate) fn at_the_proof(self) -> Result<Outcome, Failure> {
-        let done = self.name_proven().and_then(|()| self.prove_port());
-        self.settle(done)
+        let done = self
+            .name_proven()
+            .and_then(|()| self.prove_port())
+            .and_then(|()| self.settle());
+        self.conclude(done)
     }
 
     /// From a new container that has its final name already.
     pub(crate) fn at_the_port(self) -> Result<Outcome, Failure> {
-        let done = self.prove().and_then(|()| self.prove_port());
-        self.settle(done)
+        let done = self
+            .prove()
+            .and_then(|()| self.prove_port())
+            .and_then(|()| self.settle());
+        self.conclude(done)
     }
 
     fn rename_old(&self) -> Result<(), Trouble> {
@@ -175,7 +181,7 @@ impl<'a> Swapping<'a> {
             return Err(self.not_started(&reply));
         }
         self.name_proven()?;
-        self.prove_port()
+        self.prove_port().and_then(|()| self.settle())
     }
 
     fn not_started(&self, reply: &Reply) -> Trouble {
@@ -212,7 +218,7 @@ impl<'a> Swapping<'a> {
         Ok(())
     }
 
-    fn settle(mut self, done: Result<(), Trouble>) -> Result<Outcome, Failure> {
+    fn conclude(mut self, done: Result<(), Trouble>) -> Result<Outcome, Failure> {
         if let Err(trouble) = done {
             return Err(self.roll_back(trouble));
         }

@@ -94,6 +94,7 @@ impl Pipeline {
             flag("--within", self.within.as_deref()),
             flag("--bridge", self.bridge.as_deref()),
             flag("--max-gap", self.max_gap.as_deref()),
+            flag("--settle", self.settle.as_deref()),
             flag("--drain", self.drain.as_deref()),
             flag("--stop-timeout", self.stop_timeout.as_deref()),
             flag("--restart", self.restart.as_deref()),

@@ -207,6 +207,9 @@ pub(crate) struct Pipeline {
     /// Fail if the port did not answer for longer than this; the release is live all the same.
     #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
     pub(crate) max_gap: Option<String>,
+    /// How long the new container must stay healthy before the old one is given up [default: 0s].
+    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
+    pub(crate) settle: Option<String>,
     /// How long to wait for requests in flight [default: 10s].
     #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
     pub(crate) drain: Option<String>,

@@ -6,6 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tests::docker::docker;
 use tests::image::Built;
+use tests::load::Load;
 
 use crate::support::{App, Fault, failed, free_port, ok, text};
 
@@ -237,4 +238,40 @@ fn a_failed_first_deployment_leaves_nothing_under_the_apps_name() {
     let report = failed(&run, 41, "rolled_back_unhealthy");
     assert!(report.get("rolled_back_to").is_none(), "{report}");
     assert_eq!(app.present(), ["-new"]);
+}
+
+#[test]
+fn a_new_container_that_falls_sick_while_it_settles_is_rolled_back_without_a_failed_request() {
+    let app = App::new("settle");
+    let folder = tempfile::tempdir().unwrap();
+    let bind = format!("{}:/switch:ro", folder.path().display());
+    let v1 = app.build("v1");
+    let v2 = app.tagged(&app.image("v2").env("SICK_FILE", "/switch/sick"), "v2");
+    app.deploy(&v1, &[]);
+    let live = app.id("");
+    app.candidate(&v2, &["-v", &bind]);
+    let load = Load::start(app.addr(), "/", 100);
+    // The policy is set when it is proven: a moment later it is sick.
+    let script = format!(
+        "(sleep 1; touch {}/sick) > /dev/null 2>&1 &",
+        folder.path().display()
+    );
+    let run = app.promote_with(Fault::After("update", &script), &["--settle", "20s"]);
+    let report = failed(&run, 41, "rolled_back_unhealthy");
+    let seen = load.stop();
+    assert_eq!(seen.failed(), 0, "{:?} {report}", seen.kinds());
+    assert_eq!(seen.versions(), ["v1", "v2"], "{report}");
+    assert_eq!(report["rolled_back_to"], app.name());
+    app.assert_untouched(&live, &v1);
+}
+
+#[test]
+fn a_new_container_that_settles_stays() {
+    let app = App::new("settled");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    app.candidate(&v2, &[]);
+    let report = ok(&app.promote(&["--settle", "1s"]));
+    assert!(report["took_ms"].as_u64() >= Some(1000), "{report}");
+    app.assert_live(&v2);
 }
