@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
-use step::{Container, Death, Engine, Looking, Name, Nft, Publish, Target, look_once, warn};
+use step::{Container, Engine, Looking, Name, Nft, Publish, Target, look_once, warn};
 
 use crate::forwarder::Forwarder;
+use crate::keeper::{Mortal, Watch};
 use crate::lanes::{lane, own_address, place};
+use crate::listing::counted;
 use crate::ruleset::{self, Lane, Move};
 
 /// A bridge that carries traffic; dropped, it goes.
@@ -22,7 +23,7 @@ pub(crate) struct Bridge {
     /// Set when the candidate ended under the bridge, which went with it.
     lost: Arc<AtomicBool>,
     /// While rules lead to the candidate.
-    watch: Option<Death>,
+    watch: Option<Watch>,
     forwarders: Vec<Forwarder>,
 }
 
@@ -45,14 +46,14 @@ impl Bridge {
         let mut forwarders = Vec::new();
         let lanes = publish
             .iter()
-            .map(|publish| lane(candidate, *publish, &mut forwarders));
+            .map(|publish| lane(candidate, container, *publish, &mut forwarders));
         let lanes = lanes.collect::<Result<Vec<_>, String>>()?;
         let place = place(candidate, &lanes)?;
         let table = Nft::table(container);
         let script = ruleset::open(&table, &lanes, &place);
         nft.apply(&script)?;
         let lost = Arc::new(AtomicBool::new(false));
-        let watch = watch(engine, &nft, container, candidate, &lost)?;
+        let watch = watch(&nft, container, candidate, &lost)?;
         let bridge = Self {
             nft,
             container: container.clone(),
@@ -130,6 +131,7 @@ impl Bridge {
     pub(crate) fn hand_over(&mut self, moves: &[Move]) {
         // These rules must outlast the candidate, whose name is known for a moment longer.
         self.watch = None;
+        self.forwarders.clear();
         let script = ruleset::hand_over(&Nft::table(&self.container), moves);
         if let Err(why) = self.nft.apply(&script) {
             warn(&format!(
@@ -186,63 +188,23 @@ pub(crate) fn remove_stray(container: &Name) {
     }
 }
 
-/// The candidate's address may soon be another container's: the bridge goes the moment it ends.
+/// The bridge goes the moment the candidate ends.
 fn watch(
-    engine: &Engine,
     nft: &Nft,
     container: &Name,
     candidate: &Container,
     lost: &Arc<AtomicBool>,
-) -> Result<Death, String> {
+) -> Result<Watch, String> {
+    let process = Mortal::find(candidate.state.pid)
+        .map_err(|error| format!("the candidate's process cannot be seen: {error}"))?;
     let (nft, container, lost) = (nft.clone(), container.clone(), Arc::clone(lost));
-    let gone = move || {
+    Ok(Watch::start(process, move || {
         lost.store(true, Ordering::Relaxed);
         let _ = nft.remove(&container);
-    };
-    engine
-        .on_death(&candidate.id, Duration::from_secs(1), gone)
-        .map_err(|error| error.to_string())
+    }))
 }
 
 /// How many of the rules for a port must have counted something once it is proven.
 fn expected(lane: &Lane) -> usize {
     if lane.publish.address.is_none() { 2 } else { 1 }
-}
-
-/// How many rules for `port` have counted a connection.
-pub(crate) fn counted(rules: &str, port: u16) -> usize {
-    let rules: Value = serde_json::from_str(rules).unwrap_or_default();
-    let list = rules["nftables"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let of_port = |rule: &&Value| {
-        rule["expr"]
-            .as_array()
-            .is_some_and(|parts| parts.iter().any(|part| part["match"]["right"] == port))
-    };
-    let packets = |rule: &Value| {
-        rule["expr"].as_array().and_then(|parts| {
-            parts
-                .iter()
-                .find_map(|part| part["counter"]["packets"].as_u64())
-        })
-    };
-    let rules = list.iter().map(|item| &item["rule"]).filter(of_port);
-    rules
-        .filter(|rule| packets(rule).unwrap_or_default() > 0)
-        .count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_rules_of_the_port_that_counted_are_counted() {
-        let rule = |port: u16, packets: u32| serde_json::json!({"rule": {"expr": [{"match": {"right": port}}, {"counter": {"packets": packets}}]}});
-        let rules =
-            serde_json::json!({"nftables": [rule(80, 1), rule(80, 0), rule(81, 1)]}).to_string();
-        assert_eq!((counted(&rules, 80), counted(&rules, 82)), (1, 0));
-    }
 }

@@ -9,16 +9,18 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGTERM;
+use step::Name;
 
-/// The hidden first argument; the second is the candidate's address, stdin the listening socket.
+use crate::keeper::{Mortal, remove_own_rules};
+
+/// The hidden first argument; then the candidate's address, its process, and the app's container.
+/// Stdin is the listening socket.
 const FLAG: &str = "--forward";
 const CONNECT: Duration = Duration::from_secs(5);
-/// After this many seconds in which the candidate took no connection it is gone.
-const GONE: u32 = 3;
 
 /// A forwarder that runs; ended gently when dropped: open connections are carried to their ends.
 #[derive(Debug)]
@@ -30,14 +32,16 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// Starts a forwarder to `candidate`.
-    pub(crate) fn start(candidate: SocketAddr) -> io::Result<Self> {
+    /// Starts a forwarder to `candidate`, whose main process is `pid`. It also keeps the bridge of
+    /// `container`, as it outlives a promotion that is killed.
+    pub(crate) fn start(candidate: SocketAddr, pid: i32, container: &Name) -> io::Result<Self> {
         // Listening on `::` takes IPv4 too; without IPv6 there is only IPv4 to take.
         let listener = TcpListener::bind("[::]:0").or_else(|_| TcpListener::bind("0.0.0.0:0"))?;
         let port = listener.local_addr()?.port();
         let child = Command::new("/proc/self/exe")
             .arg0("promote")
-            .args([FLAG, &candidate.to_string()])
+            .args([FLAG, &candidate.to_string(), &pid.to_string()])
+            .arg(container.as_str())
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -66,41 +70,41 @@ impl Drop for Forwarder {
 
 /// Forwards, where this process was started to do that.
 pub(crate) fn requested() -> Option<ExitCode> {
-    let mut args = std::env::args().skip(1);
-    let candidate = args
-        .next()
-        .filter(|first| first == FLAG)
-        .and_then(|_| args.next())?;
-    let served = candidate.parse().map_err(io::Error::other).and_then(serve);
-    Some(if served.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [flag, candidate, pid, container] = &args[..] else {
+        return None;
+    };
+    (flag == FLAG).then(|| match served(candidate, pid, container) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     })
 }
 
-/// Accepts until SIGTERM or until the candidate is gone, then finishes what is open.
-fn serve(candidate: SocketAddr) -> io::Result<()> {
+fn served(candidate: &str, pid: &str, container: &str) -> io::Result<()> {
+    let candidate = candidate.parse().map_err(io::Error::other)?;
+    let process = Mortal::find(pid.parse().map_err(io::Error::other)?)?;
+    let container = container.parse().map_err(io::Error::other)?;
+    serve(candidate, &process, &container)
+}
+
+/// Accepts until SIGTERM, and then finishes what is open; or until the candidate ends, which takes
+/// the rules with it.
+fn serve(candidate: SocketAddr, process: &Mortal, container: &Name) -> io::Result<()> {
     let listener = TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let port = listener.local_addr()?.port();
     let stop = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::default())?;
     let open = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&open);
     thread::spawn(move || accept(&listener, candidate, &counted));
-    let mut missed = 0;
-    let mut looked = Instant::now();
-    while missed < GONE {
-        let done = stop.load(Ordering::Relaxed) && open.load(Ordering::Relaxed) == 0;
-        if done {
+    while !process.has_ended() {
+        if stop.load(Ordering::Relaxed) && open.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
-        thread::sleep(Duration::from_millis(50));
-        if looked.elapsed() > Duration::from_secs(1) {
-            let answers = TcpStream::connect_timeout(&candidate, Duration::from_secs(1)).is_ok();
-            missed = if answers { 0 } else { missed + 1 };
-            looked = Instant::now();
-        }
+    }
+    if !stop.load(Ordering::Relaxed) {
+        remove_own_rules(container, port);
     }
     Ok(())
 }

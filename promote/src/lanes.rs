@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-use step::{Container, Publish};
+use step::{Container, Name, Publish};
 
 use crate::forwarder::Forwarder;
 use crate::ruleset::{Lane, Place};
@@ -11,6 +11,7 @@ use crate::ruleset::{Lane, Place};
 /// The way of one port, with a forwarder for what cannot be translated.
 pub(crate) fn lane(
     candidate: &Container,
+    container: &Name,
     publish: Publish,
     forwarders: &mut Vec<Forwarder>,
 ) -> Result<Lane, String> {
@@ -18,7 +19,7 @@ pub(crate) fn lane(
         .own_address(publish.container)
         .filter(SocketAddr::is_ipv4);
     let address = address.ok_or("the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)")?;
-    let forwarder = Forwarder::start(address)
+    let forwarder = Forwarder::start(address, candidate.state.pid, container)
         .map_err(|error| format!("no forwarder could be started: {error}"))?;
     let port = forwarder.port;
     forwarders.push(forwarder);

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::bridge::counted;
 use crate::lanes::interface_of;
+use crate::listing::counted;
 use crate::ports::address_of;
 
 fn junk() -> impl Strategy<Value = Value> {

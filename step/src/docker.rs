@@ -21,7 +21,7 @@ use crate::{Code, EngineArgs, Lock, Verdict};
 
 pub use call::Reply;
 pub use container::{Container, Mount, State};
-pub use events::Death;
+pub(crate) use events::Death;
 pub use image::{Image, familiar};
 pub use network::Attachment;
 

@@ -36,7 +36,7 @@ pub use both::both;
 pub use cli::{Common, EngineArgs, Identity};
 pub use codes::{Code, codes_help};
 pub use docker::{
-    Attachment, Container, Death, Engine, EngineError, Image, Mount, Reply, State, familiar,
+    Attachment, Container, Engine, EngineError, Image, Mount, Reply, State, familiar,
 };
 pub use entry::{Failure, StepArgs, Verdict, main, outcome};
 pub use health::{Attempt, Patience, Proof, Unhealthy, await_health, look_once};

@@ -1,0 +1,39 @@
+//! What `nft` lists of an app's rules.
+
+use serde_json::Value;
+
+/// How many rules for `port` have counted a connection.
+pub(crate) fn counted(listing: &str, port: u16) -> usize {
+    let counts = |rule: &Vec<Value>| {
+        let counters = rule.iter().map(|part| &part["counter"]["packets"]);
+        counters.flat_map(Value::as_u64).any(|packets| packets > 0)
+    };
+    rules_for(listing, port)
+        .iter()
+        .filter(|rule| counts(rule))
+        .count()
+}
+
+/// The parts of each rule that looks for `port`.
+pub(crate) fn rules_for(listing: &str, port: u16) -> Vec<Vec<Value>> {
+    let listing: Value = serde_json::from_str(listing).unwrap_or_default();
+    let items = listing["nftables"].as_array().into_iter().flatten();
+    let rules = items.filter_map(|item| item["rule"]["expr"].as_array());
+    rules
+        .filter(|parts| parts.iter().any(|part| part["match"]["right"] == port))
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rules_of_the_port_that_counted_are_counted() {
+        let rule = |port: u16, packets: u32| serde_json::json!({"rule": {"expr": [{"match": {"right": port}}, {"counter": {"packets": packets}}]}});
+        let rules =
+            serde_json::json!({"nftables": [rule(80, 1), rule(80, 0), rule(81, 1)]}).to_string();
+        assert_eq!((counted(&rules, 80), counted(&rules, 82)), (1, 0));
+    }
+}
