@@ -7,6 +7,7 @@ pub mod fault;
 pub mod hostile;
 pub mod image;
 pub mod load;
+pub mod power;
 pub mod process;
 pub mod registry;
 pub mod stage;

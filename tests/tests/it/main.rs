@@ -9,6 +9,7 @@ mod hostile;
 mod newest;
 mod page;
 mod pipeline;
+mod power;
 mod probe;
 mod promote;
 mod prune;

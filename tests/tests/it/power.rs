@@ -1,0 +1,134 @@
+//! The power fails, or the engine does, in the middle of a promotion.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::image::Built;
+use tests::power::Engine;
+use tests::process::run_within;
+use tests::steps::step;
+
+use crate::bridge::has_rules;
+use crate::resume::{ENOUGH, assert_released};
+use crate::support::{App, Fault, eventually, ok};
+
+/// Runs one of the ignored tests of this file with an engine of its own.
+fn on_a_machine_of_its_own(name: &str) {
+    let mut stage = step("xtask").unwrap();
+    stage.args(["stage", "--engine", "docker", "--"]);
+    stage.arg(env::current_exe().unwrap());
+    stage
+        .args(["--ignored", "--nocapture", "--exact"])
+        .arg(format!("power::{name}"));
+    let ran = run_within(&mut stage, None, Duration::from_secs(900)).unwrap();
+    assert!(
+        ran.code == 0 && ran.stdout.contains("1 passed"),
+        "{}\n{}",
+        ran.stdout,
+        ran.stderr
+    );
+}
+
+#[test]
+fn after_a_power_cut_at_any_call_of_a_promotion_one_healthy_container_answers_and_a_new_run_converges()
+ {
+    on_a_machine_of_its_own("power_cuts");
+}
+
+#[test]
+fn after_an_engine_crash_at_any_call_of_a_promotion_one_healthy_container_answers_and_a_new_run_converges()
+ {
+    on_a_machine_of_its_own("engine_crashes");
+}
+
+#[test]
+#[ignore = "ends every process it sees: run on a stage of its own by the test above"]
+fn power_cuts() {
+    at_each_call(|engine| engine.cut_power().unwrap());
+}
+
+#[test]
+#[ignore = "ends the engine: run on a stage of its own by the test above"]
+fn engine_crashes() {
+    at_each_call(|engine| engine.crash().unwrap());
+}
+
+fn at_each_call(accident: impl Fn(&Engine)) {
+    let engine = Engine::find().unwrap();
+    let (app, other) = (App::new("power"), App::new("bystander"));
+    let images = [app.build("v1"), app.build("v2")];
+    app.deploy(&images[1], &[]);
+    other.deploy(&other.build("other"), &[]);
+    // Its first call only asks where things stand.
+    for k in 2..ENOUGH {
+        let (new, old) = (&images[k % 2], &images[(k + 1) % 2]);
+        let candidate = app.start(new, &["-e", "COLOR=blue"]);
+        app.prove_candidate();
+        let folder = tempfile::tempdir().unwrap();
+        let Some(mut promote) = held_at(&app, k, folder.path()) else {
+            assert!(k > 5, "only {k} calls");
+            return;
+        };
+        accident(&engine);
+        engine.start().unwrap();
+        let at = || fs::read_to_string(folder.path().join("calls")).unwrap_or_default();
+        eventually("an app answers", || ["v1", "v2"].contains(&&*app.answer()));
+        eventually("the other app answers on its own port", || {
+            other.answer() == "other"
+        });
+        fs::write(folder.path().join("go"), "").unwrap();
+        let _ = promote.wait();
+        converges(&app, new, old, &candidate, &at());
+    }
+    panic!("a promotion of {ENOUGH} calls");
+}
+
+/// A promotion that waits before its call `k`, until the file `go` is in the folder; `None` if it ended before.
+fn held_at(app: &App, k: usize, folder: &Path) -> Option<Child> {
+    let at = folder.display();
+    let wait = format!("touch {at}/there; until [ -e {at}/go ]; do sleep 0.05; done");
+    let k = k.to_string();
+    let mut command = app.faulty_promote(Fault::Before(&k, &wait), &[]);
+    command
+        .env_remove("DEPLOY_STEPS_HEIR")
+        .env("FAULT_CALLS", folder.join("calls"));
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    loop {
+        if folder.join("there").exists() {
+            return Some(child);
+        }
+        if child.try_wait().unwrap().is_some() {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// What the job's next run does ends as if nothing had happened.
+fn converges(app: &App, new: &Built, old: &Built, candidate: &Value, at: &str) {
+    let again = app.promote(&[]);
+    assert!(["v1", "v2"].contains(&&*app.answer()), "{again:?} at {at}");
+    let live = app.container("").map(|live| live["Image"].clone());
+    if live == Some(Value::from(new.id.as_str())) && app.present() == [""] {
+        assert_released(app, new, old, candidate);
+    } else {
+        let publish = format!("{}:8080", app.port);
+        let flags = ["--image", &new.name, "--publish", &publish, "--replace"];
+        let candidate = ok(&app.step(
+            "start-candidate",
+            &[&flags[..], &["--", "-e", "COLOR=blue"]].concat(),
+        ));
+        app.prove_candidate();
+        ok(&app.promote(&[]));
+        assert_released(app, new, old, &candidate);
+    }
+    assert!(!has_rules(app), "{again:?} at {at}");
+}
