@@ -1,7 +1,8 @@
 //! Carries connections that the kernel cannot translate (IPv6, and containers on other networks)
 //! to the candidate, as the engine's own proxy does: a process of its own that outlives promote.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGTERM;
 
-/// The hidden first argument; the second is the candidate's address, stdin the listening socket.
+/// The hidden first argument; then come the candidate's address and its process id; stdin is the
+/// listening socket.
 const FLAG: &str = "--forward";
 const CONNECT: Duration = Duration::from_secs(5);
 /// After this many seconds in which the candidate took no connection it is gone.
@@ -30,14 +32,14 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// Starts a forwarder to `candidate`.
-    pub(crate) fn start(candidate: SocketAddr) -> io::Result<Self> {
+    /// Starts a forwarder to `candidate`, whose main process is `pid`.
+    pub(crate) fn start(candidate: SocketAddr, pid: i32) -> io::Result<Self> {
         // Listening on `::` takes IPv4 too; without IPv6 there is only IPv4 to take.
         let listener = TcpListener::bind("[::]:0").or_else(|_| TcpListener::bind("0.0.0.0:0"))?;
         let port = listener.local_addr()?.port();
         let child = Command::new("/proc/self/exe")
             .arg0("promote")
-            .args([FLAG, &candidate.to_string()])
+            .args([FLAG, &candidate.to_string(), &pid.to_string()])
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -71,7 +73,9 @@ pub(crate) fn requested() -> Option<ExitCode> {
         .next()
         .filter(|first| first == FLAG)
         .and_then(|_| args.next())?;
-    let served = candidate.parse().map_err(io::Error::other).and_then(serve);
+    let process = args.next().unwrap_or_default();
+    let candidate = candidate.parse().map_err(io::Error::other);
+    let served = candidate.and_then(|candidate| serve(candidate, &process));
     Some(if served.is_ok() {
         ExitCode::SUCCESS
     } else {
@@ -80,7 +84,10 @@ pub(crate) fn requested() -> Option<ExitCode> {
 }
 
 /// Accepts until SIGTERM or until the candidate is gone, then finishes what is open.
-fn serve(candidate: SocketAddr) -> io::Result<()> {
+fn serve(candidate: SocketAddr, process: &str) -> io::Result<()> {
+    // Stays the file of this very process. By its address alone the candidate would live on in
+    // the next container that is given it.
+    let mut process = File::open(format!("/proc/{process}/stat")).ok();
     let listener = TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
     let stop = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
@@ -99,10 +106,18 @@ fn serve(candidate: SocketAddr) -> io::Result<()> {
         if looked.elapsed() > Duration::from_secs(1) {
             let answers = TcpStream::connect_timeout(&candidate, Duration::from_secs(1)).is_ok();
             missed = if answers { 0 } else { missed + 1 };
+            if process.as_mut().is_some_and(has_ended) {
+                return Ok(());
+            }
             looked = Instant::now();
         }
     }
     Ok(())
+}
+
+fn has_ended(process: &mut File) -> bool {
+    let read = process.rewind().and_then(|()| process.read(&mut [0]));
+    read.is_err()
 }
 
 fn accept(listener: &TcpListener, candidate: SocketAddr, open: &Arc<AtomicUsize>) {

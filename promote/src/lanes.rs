@@ -18,7 +18,7 @@ pub(crate) fn lane(
         .own_address(publish.container)
         .filter(SocketAddr::is_ipv4);
     let address = address.ok_or("the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)")?;
-    let forwarder = Forwarder::start(address)
+    let forwarder = Forwarder::start(address, candidate.state.pid)
         .map_err(|error| format!("no forwarder could be started: {error}"))?;
     let port = forwarder.port;
     forwarders.push(forwarder);

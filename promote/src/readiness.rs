@@ -23,7 +23,7 @@ pub(crate) fn make_ready(
 ) -> Result<Ready, Failure> {
     let mode = promotion.args.bridge;
     let without = |candidate, why: &str| {
-        bridge::remove_stray(promotion.live);
+        bridge::remove_stray(&promotion.engine, promotion.live);
         let bridge = Err(why.to_owned());
         Ok(Ready { candidate, bridge })
     };
@@ -36,7 +36,7 @@ pub(crate) fn make_ready(
     let candidate = preflight::share_name(promotion, candidate, live)?;
     let bridge = build(promotion, &candidate, recipe);
     if bridge.is_err() {
-        bridge::remove_stray(promotion.live);
+        bridge::remove_stray(&promotion.engine, promotion.live);
     }
     match (&bridge, mode) {
         (Err(why), BridgeMode::Require) => return Err(Failure::NoBridge(why.clone())),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use step::{
-    Container, Looking, Previous, Publish, Recipe, Reply, Target, printable, progress, redact,
+    Condition, Container, Looking, Previous, Publish, Recipe, Reply, Target, printable, progress,
+    redact,
 };
 
 use crate::bridge::Bridge;
@@ -34,11 +35,11 @@ pub(crate) struct Swapping<'a> {
     pub(crate) candidate: Option<Container>,
     /// The full id of the final container; empty until there is one.
     pub(crate) next: String,
-    /// Whether a rollback may ask the old container to be healthy.
-    pub(crate) old_was_healthy: bool,
+    /// What a rollback may ask of the old container.
+    pub(crate) old_was: Condition,
     pub(crate) bridge: Option<Bridge>,
     /// Whether there was one, even if it is gone by now.
-    bridged: bool,
+    pub(crate) bridged: bool,
     /// Why there is no bridge.
     pub(crate) bridge_off_because: Option<String>,
     watcher: Watcher,
@@ -71,7 +72,7 @@ impl<'a> Swapping<'a> {
             old,
             candidate,
             next,
-            old_was_healthy: true,
+            old_was: Condition::default(),
             watcher,
             bridge: None,
             bridged: false,
@@ -126,7 +127,7 @@ impl<'a> Swapping<'a> {
             ..
         } = self.promotion;
         let renamed = engine.rename(&old.id, &names.old);
-        if renamed.is_ok() || self.old_was_healthy {
+        if renamed.is_ok() || self.old_was == Condition::Healthy {
             return Ok(renamed?);
         }
         // The engine cannot rename a container between two of its restarts.
@@ -146,7 +147,8 @@ impl<'a> Swapping<'a> {
                 promotion.names.candidate
             ))
         })?;
-        let made = replacement::create(promotion, &self.recipe, Some(candidate), self.old.as_ref());
+        let old = self.old.as_ref();
+        let made = replacement::create(promotion, &self.recipe, Some(candidate), old, self.old_was);
         self.next = made.map_err(|failure| Trouble::not_started(failure.to_string()))?;
         let same = preflight::same(promotion, candidate, &self.next);
         same.map_err(|failure| Trouble::not_started(failure.to_string()))
@@ -217,7 +219,7 @@ impl<'a> Swapping<'a> {
         if let Err(trouble) = done {
             return Err(self.roll_back(trouble));
         }
-        if self.bridge.is_some() {
+        if self.bridged {
             let staying = self.next.clone();
             self.drain_candidate(&staying);
         }

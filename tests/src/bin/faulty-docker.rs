@@ -71,7 +71,8 @@ fn faulty(fault: &str, mut real: Command) -> io::Result<ExitCode> {
             thread::sleep(HANG);
         }
         "cut" => {
-            let output = real.stderr(Stdio::inherit()).output()?;
+            real.stdin(Stdio::inherit()).stderr(Stdio::inherit());
+            let output = real.output()?;
             io::stdout().write_all(&output.stdout[..output.stdout.len() / 2])?;
             return Ok(code_of(output.status.code()));
         }

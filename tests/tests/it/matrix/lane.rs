@@ -88,7 +88,7 @@ fn whole() -> bool {
 impl Lane {
     fn new(step: Step, heir: bool) -> Lane {
         let app = App::new("matrix");
-        let releases = [app.build("v1"), app.build("v2")];
+        let releases = [app.build("v1"), step.release(&app, "v2")];
         let folder = tempfile::tempdir().unwrap();
         let shim = cargo::steps().unwrap().join("faulty-docker");
         symlink(shim, folder.path().join("nft")).unwrap();
@@ -121,6 +121,7 @@ impl Lane {
             let _ = nft.args(["delete", "table", family, &table]).output();
         }
         self.turns = 0;
+        self.step.provide(&self.releases[1]);
         for release in [1, 0] {
             self.app
                 .deploy(&self.releases[release], &["-e", "COLOR=blue"]);
@@ -147,6 +148,7 @@ impl Lane {
             path: &self.path,
             heir: self.heir,
             roles: self.step.prepare(&self.app, new, old),
+            folder: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -166,7 +168,7 @@ impl Lane {
         let first = if whole() {
             1
         } else {
-            1 + (at + fault as usize) % STRIDE
+            1 + (at + fault as usize + usize::from(self.heir)) % STRIDE
         };
         let stride = if whole() { 1 } else { STRIDE };
         for k in (first..ENOUGH).step_by(stride) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tests::docker::docker;
 use tests::process::run_within;
 
-use crate::support::App;
+use crate::support::{App, text};
 
 /// Ids and names, and the roles that stand for them.
 pub(super) type Roles = Vec<(String, &'static str)>;
@@ -24,12 +24,12 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn read(app: &App, roles: &Roles) -> anyhow::Result<State> {
-        let mut containers = BTreeMap::new();
-        for end in ["", "-new", "-old", "-next"] {
-            if let Some(found) = app.container(end) {
-                containers.insert(end.to_owned(), shown(&found, roles));
-            }
-        }
+        let containers = containers(app.name())?.into_iter().map(|found| {
+            let name = text(&found["Name"]).trim_start_matches('/');
+            let end = name.strip_prefix(app.name()).unwrap_or(name);
+            (end.to_owned(), shown(&found, roles))
+        });
+        let containers = containers.collect();
         let label = format!("label=app={}", app.name());
         let format = "{{.ID}} {{.Repository}}:{{.Tag}}";
         let ids = docker([
@@ -51,6 +51,17 @@ impl State {
             locked: locked(app.name())?,
         })
     }
+}
+
+/// Asked for with few calls: a matrix asks often.
+fn containers(app: &str) -> anyhow::Result<Vec<Value>> {
+    let filter = format!("name=^/?{app}(-new|-old|-next)?$");
+    let ids = docker(["ps", "-aq", "--no-trunc", "--filter", &filter])?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = docker(["container", "inspect"].into_iter().chain(ids.lines()))?;
+    Ok(serde_json::from_str(&found)?)
 }
 
 fn shown(container: &Value, roles: &Roles) -> Value {

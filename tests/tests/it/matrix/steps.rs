@@ -2,6 +2,7 @@
 
 use tests::docker::docker;
 use tests::image::Built;
+use tests::registry;
 
 use super::state::Roles;
 use crate::support::{App, text};
@@ -23,6 +24,25 @@ impl Step {
             Step::Probe => "probe-health",
             Step::Promote => "promote",
             Step::Prune => "prune-app",
+        }
+    }
+
+    /// The release that the step has to do with; what is to be pulled comes from a registry.
+    pub(super) fn release(self, app: &App, version: &str) -> Built {
+        if self != Step::Pull {
+            return app.build(version);
+        }
+        let host = registry::shared().unwrap().host();
+        let name = format!("{host}/{}:{version}", app.name());
+        let built = app.image(version).build(&name).unwrap();
+        built.push().unwrap();
+        built
+    }
+
+    /// Has the engine have the image, which an earlier case may have taken away.
+    pub(super) fn provide(self, release: &Built) {
+        if self == Step::Pull {
+            docker(["pull", &release.name]).unwrap();
         }
     }
 
