@@ -17,7 +17,11 @@ impl Swapping<'_> {
             bridge.reopen();
         }
         let bridged = self.bridge.is_some();
-        let undone = self.undo().and_then(|()| self.close_bridge());
+        // Nothing comes after it, so what the engine did not do is asked for once more.
+        let restored = self.restore().or_else(|_| self.restore());
+        let undone = restored
+            .and_then(|()| self.prove_restored())
+            .and_then(|()| self.close_bridge());
         self.end_bridge(undone.is_ok());
         trouble.evidence.swap = self.measured();
         match undone {
@@ -40,9 +44,9 @@ impl Swapping<'_> {
         }
     }
 
-    /// The new one goes, the old one is started, named and proven, in the order that has the
-    /// port answer soonest.
-    fn undo(&self) -> Result<(), String> {
+    /// The new one goes, the old one is started and named, in the order that has the port answer
+    /// soonest; what is done already is left as it is.
+    fn restore(&self) -> Result<(), String> {
         let Promotion { engine, names, .. } = self.promotion;
         let said = |error: EngineError| error.to_string();
         if !self.next.is_empty() {
@@ -68,11 +72,15 @@ impl Swapping<'_> {
         if now.name() != names.live {
             engine.rename(&old.id, &names.live).map_err(said)?;
         }
-        if self.old_was == Condition::Healthy {
-            self.prove_old(&old.id)
-        } else {
-            Ok(())
-        }
+        Ok(())
+    }
+
+    fn prove_restored(&self) -> Result<(), String> {
+        let proven = self
+            .old
+            .as_ref()
+            .filter(|_| self.old_was == Condition::Healthy);
+        proven.map_or(Ok(()), |old| self.prove_old(&old.id))
     }
 
     fn close_bridge(&self) -> Result<(), String> {

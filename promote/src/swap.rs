@@ -170,7 +170,9 @@ impl<'a> Swapping<'a> {
                 )));
             }
             progress(&format!("promote: stopping {}", names.old));
-            engine.stop(&old.id, args.stop_timeout)?;
+            // An engine that gave no answer may stop it later, under whatever was begun instead.
+            let stop = || engine.stop(&old.id, args.stop_timeout);
+            stop().or_else(|_| stop())?;
         }
         progress(&format!("promote: starting {}", names.next));
         let reply = engine.start(&self.next)?;

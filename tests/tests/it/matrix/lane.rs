@@ -108,6 +108,8 @@ impl Lane {
 
     /// Two releases, so that the live one has one before it.
     fn renew(&mut self) {
+        // One at work would be in the way.
+        let _ = processes::wait_for_heirs(self.app.name());
         let ends = ["", "-new", "-old", "-next"].map(|end| format!("{}{end}", self.app.name()));
         docker(
             ["rm", "-f", "-v"]
@@ -188,6 +190,9 @@ impl Lane {
                     fault.name(),
                     wrong.join("; ")
                 ));
+                let failure = row.failures.last().map_or("", String::as_str);
+                // At once, as the next case may not come to its end.
+                let _ = writeln!(io::stderr(), "matrix: {failure}");
                 self.renew();
             }
             if !reached {
