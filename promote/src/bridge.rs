@@ -42,7 +42,7 @@ impl Bridge {
         if let Some(host) = engine.elsewhere() {
             return Err(format!("the engine is on another machine ({host})"));
         }
-        let nft = Nft::find()?;
+        let nft = Nft::find(engine)?;
         let mut forwarders = Vec::new();
         let lanes = publish
             .iter()
@@ -104,16 +104,17 @@ impl Bridge {
     }
 
     /// New connections go where they went without the bridge; open ones stay.
-    pub(crate) fn close(&self) {
-        if let Err(why) = self
+    ///
+    /// # Errors
+    /// When they still go to the candidate, which would then answer every proof for another.
+    pub(crate) fn close(&self) -> Result<(), String> {
+        let closed = self
             .nft
-            .apply(&ruleset::close(&Nft::table(&self.container)))
-        {
-            // The candidate may be gone, and the table with it.
-            if !self.is_lost() {
-                warn(&format!("promote: the bridge could not be closed: {why}"));
-            }
-        }
+            .apply(&ruleset::close(&Nft::table(&self.container)));
+        // The candidate may be gone, and the table with it.
+        closed
+            .or_else(|why| self.nft.remove(&self.container).map_err(|_| why))
+            .map_err(|why| format!("the bridge could not be closed: {why}"))
     }
 
     /// Leads new connections to the candidate again.
@@ -162,24 +163,27 @@ impl Drop for Bridge {
     }
 }
 
-/// Has what a promotion that was killed may have left lead no new connection anywhere.
-pub(crate) fn close_stray(container: &Name) {
-    if let Ok(nft) = Nft::find()
-        && nft.read(container).is_some()
-        && let Err(why) = nft.apply(&ruleset::close(&Nft::table(container)))
-    {
-        warn(&format!(
-            "promote: a stray bridge could not be closed: {why}"
-        ));
+/// Has what a promotion that was killed may have left lead no new connection anywhere, and tells
+/// whether there was anything.
+///
+/// # Errors
+/// When there may be something, and it leads on to a candidate that nobody must remove then.
+pub(crate) fn close_stray(engine: &Engine, container: &Name) -> Result<bool, String> {
+    let Ok(nft) = Nft::find(engine) else {
+        return Ok(false);
+    };
+    let found = nft.read(container).is_some();
+    let close = ruleset::close(&Nft::table(container));
+    if found && nft.apply(&close).is_ok() {
+        return Ok(true);
     }
+    nft.remove(container).map(|()| found)
 }
 
 /// Removes what a promotion that was killed may have left.
-pub(crate) fn remove_stray(container: &Name) {
-    let Ok(nft) = Nft::find() else {
-        return;
-    };
-    if nft.read(container).is_some()
+pub(crate) fn remove_stray(engine: &Engine, container: &Name) {
+    // Not looked for first: an answer that does not come is no sign that there is none.
+    if let Ok(nft) = Nft::find(engine)
         && let Err(why) = nft.remove(container)
     {
         warn(&format!(

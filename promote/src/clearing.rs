@@ -1,6 +1,6 @@
 //! After the swap: the candidate finishes what it was led to, then it and the old container go.
 
-use step::{Container, Mount, warn};
+use step::{Container, EngineError, Mount, warn};
 
 use crate::alias;
 use crate::drain::drain;
@@ -42,31 +42,42 @@ impl Swapping<'_> {
 
     /// The deployment is done; what cannot be removed is said, and found by the next promotion.
     pub(crate) fn clear_away(&self) -> Vec<String> {
-        let Promotion { engine, names, .. } = self.promotion;
-        let has_own_volumes = |c: &&Container| c.mounts.iter().any(Mount::is_anonymous);
-        let alone = self
-            .candidate
-            .as_ref()
-            .filter(has_own_volumes)
-            .map(|c| c.id.as_str());
-        let both = [&self.old, &self.candidate]
+        let names = &self.promotion.names;
+        let found = [(&self.old, &names.old), (&self.candidate, &names.candidate)];
+        let both = found
             .into_iter()
-            .flatten()
-            .map(|c| c.id.as_str());
-        let rest: Vec<&str> = both.filter(|id| alone != Some(*id)).collect();
-        let first = alone.map_or(Ok(()), |id| engine.remove_with_volumes(&[id]));
-        let second = if rest.is_empty() {
-            Ok(())
-        } else {
-            engine.remove(&rest)
-        };
-        let mut left_over = Vec::new();
-        for (result, name) in [(first, &names.candidate), (second, &names.old)] {
-            if let Err(error) = result {
-                warn(&format!("promote: {name} could not be removed: {error}"));
-                left_over.push(name.clone());
-            }
+            .filter_map(|(container, name)| Some((container.as_ref()?, name)));
+        let both: Vec<(&Container, &String)> = both.collect();
+        let containers: Vec<&Container> = both.iter().map(|(container, _)| *container).collect();
+        if self.remove(&containers).is_ok() {
+            return Vec::new();
         }
-        left_over
+        // One may be gone by now, which is no error, and one may be what the other failed for.
+        let left = both.into_iter().filter(|(container, name)| {
+            let removed = self.remove(&[container]);
+            if let Err(error) = &removed {
+                warn(&format!("promote: {name} could not be removed: {error}"));
+            }
+            removed.is_err()
+        });
+        left.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The candidate's own volumes go with it; the old container's data stays.
+    fn remove(&self, containers: &[&Container]) -> Result<(), EngineError> {
+        let engine = &self.promotion.engine;
+        let candidate = self.candidate.as_ref().map(|candidate| &candidate.id);
+        let has_own =
+            |c: &&&Container| candidate == Some(&c.id) && c.mounts.iter().any(Mount::is_anonymous);
+        let (alone, rest): (Vec<&Container>, Vec<&Container>) =
+            containers.iter().partition(has_own);
+        for container in alone {
+            engine.remove_with_volumes(&[&container.id])?;
+        }
+        let rest: Vec<&str> = rest.iter().map(|c| c.id.as_str()).collect();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        engine.remove(&rest)
     }
 }

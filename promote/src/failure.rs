@@ -29,6 +29,10 @@ pub(crate) enum Failure {
     NotVerified(String),
     #[error("no bridge is possible: {0}; nothing was touched")]
     NoBridge(String),
+    #[error(
+        "an earlier promotion's bridge could not be closed: {0}; the candidate goes on serving"
+    )]
+    StrayBridge(String),
     #[error("{live} is live, but the port did not answer for {gap_ms} ms, longer than the {} ms allowed", .allowed.as_millis())]
     GapTooLong {
         live: String,
@@ -119,6 +123,10 @@ impl step::Failure for Failure {
                 Code::NoBridge,
                 "run it as root (or allow `sudo -n nft`) with nftables installed, or give --bridge auto",
             ),
+            Self::StrayBridge(_) => Verdict::new(
+                Code::Unexpected,
+                "new connections go to the candidate as long as `nft list tables` shows the app's table; see why nft fails, then run promote again",
+            ),
             Self::GapTooLong { .. } => Verdict::new(
                 Code::GapTooLong,
                 "the release is live and healthy; see swap, and --bridge require",
@@ -155,6 +163,7 @@ impl step::Failure for Failure {
             | Self::NoCandidate(_)
             | Self::Locked(_)
             | Self::NoBridge(_)
+            | Self::StrayBridge(_)
             | Self::NotVerified(_)
             | Self::Overtaken { .. } => Evidence::default(),
         }

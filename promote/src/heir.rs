@@ -15,7 +15,7 @@ use step::{Baton, Lock, StepArgs};
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::promote;
+use crate::promote::{self, Killed};
 
 /// The hidden first argument; what follows are the arguments of the promotion.
 const FLAG: &str = "--heir";
@@ -130,7 +130,7 @@ fn act(args: &Args) -> io::Result<()> {
     let patience = args.common.engine.engine_timeout + args.stop_timeout;
     let lock = Lock::inherit(live, patience)?;
     let result = match &lock {
-        Some(lock) => promote::run_holding(args, lock, None),
+        Some(lock) => promote::run_holding(args, lock, Killed::default()),
         None => Err(Failure::Locked(live.to_string())),
     };
     let (line, _) = step::outcome("promote", result, started);

@@ -76,7 +76,7 @@ impl Drop for Watch {
 /// Removes the container's rules, if they still lead to the forwarder on `port`: those of a later
 /// promotion lead to another one.
 pub(crate) fn remove_own_rules(container: &Name, port: u16) {
-    if let Ok(nft) = Nft::find()
+    if let Ok(nft) = Nft::without_engine()
         && let Some(rules) = nft.read(container)
         && !rules_for(&rules, port).is_empty()
     {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// How many rules for `port` have counted a connection.
-pub(crate) fn counted(listing: &str, port: u16) -> usize {
+pub(crate) fn counted(listing: &Value, port: u16) -> usize {
     let counts = |rule: &Vec<Value>| {
         let counters = rule.iter().map(|part| &part["counter"]["packets"]);
         counters.flat_map(Value::as_u64).any(|packets| packets > 0)
@@ -15,8 +15,7 @@ pub(crate) fn counted(listing: &str, port: u16) -> usize {
 }
 
 /// The parts of each rule that looks for `port`.
-pub(crate) fn rules_for(listing: &str, port: u16) -> Vec<Vec<Value>> {
-    let listing: Value = serde_json::from_str(listing).unwrap_or_default();
+pub(crate) fn rules_for(listing: &Value, port: u16) -> Vec<Vec<Value>> {
     let items = listing["nftables"].as_array().into_iter().flatten();
     let rules = items.filter_map(|item| item["rule"]["expr"].as_array());
     rules
@@ -32,8 +31,7 @@ mod tests {
     #[test]
     fn only_rules_of_the_port_that_counted_are_counted() {
         let rule = |port: u16, packets: u32| serde_json::json!({"rule": {"expr": [{"match": {"right": port}}, {"counter": {"packets": packets}}]}});
-        let rules =
-            serde_json::json!({"nftables": [rule(80, 1), rule(80, 0), rule(81, 1)]}).to_string();
+        let rules = serde_json::json!({"nftables": [rule(80, 1), rule(80, 0), rule(81, 1)]});
         assert_eq!((counted(&rules, 80), counted(&rules, 82)), (1, 0));
     }
 }

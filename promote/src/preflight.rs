@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use step::{
-    By, Container, Looking, Patience, Recipe, Target, Unhealthy, await_health, look_once, progress,
+    By, Condition, Container, Looking, Patience, Recipe, Target, Unhealthy, await_health,
+    look_once, progress,
 };
 
 use crate::failure::Failure;
@@ -100,14 +101,22 @@ pub(crate) fn share_name(
 }
 
 /// Whether the live container passes the same look; if not, a rollback need not ask it to.
-pub(crate) fn is_healthy(promotion: &Promotion<'_>, live: &Container) -> bool {
+pub(crate) fn condition(promotion: &Promotion<'_>, live: &Container) -> Condition {
+    if !live.state.running {
+        return Condition::Down;
+    }
     let args = promotion.args;
     let looking = Looking {
         timeout: Duration::from_secs(1),
         ..args.looking(Recipe::of(live).as_ref())
     };
     let target = Target::container(live, &looking, By::HostPort);
-    live.state.up() && target.is_ok_and(|target| look_once(&target).is_ok())
+    let healthy = live.state.up() && target.is_ok_and(|target| look_once(&target).is_ok());
+    if healthy {
+        Condition::Healthy
+    } else {
+        Condition::Sick
+    }
 }
 
 /// What goes live is what was verified: an env file read twice, or a variable taken from the

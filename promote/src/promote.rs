@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 use step::{
-    Baton, CANDIDATE_LABEL, Container, Engine, Lock, Name, Names, Previous, Recipe, no_way_back,
-    printable, progress, warn,
+    Baton, CANDIDATE_LABEL, Condition, Container, Engine, Lock, Name, Names, Previous, Recipe,
+    no_way_back, printable, progress, warn,
 };
 
 use crate::args::Args;
 use crate::bridge;
+use crate::drain::drain;
 use crate::failure::Failure;
 use crate::heir::{self, Heir};
 use crate::preflight;
@@ -26,27 +27,35 @@ pub(crate) struct Promotion<'a> {
     pub(crate) app: &'a Name,
     pub(crate) live: &'a Name,
     pub(crate) names: Names,
-    /// What the heir of a promotion that was killed has reported.
+    /// What is known of the promotion before, which was killed.
+    pub(crate) killed: Killed,
+}
+
+/// What a promotion that was killed has left in the lock file.
+#[derive(Default, Clone)]
+pub(crate) struct Killed {
+    /// What its heir reported.
     pub(crate) heir: Option<Value>,
+    /// The candidate it promoted, where no heir reported anything.
+    pub(crate) candidate_id: Option<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let (_, live, _) = args.identity.known().map_err(Failure::Usage)?;
     let lock = Lock::take(live, Duration::from_secs(1)).map_err(Failure::NoLock)?;
     let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
-    let word = heir::word(&lock);
+    let killed = Killed {
+        heir: heir::word(&lock),
+        candidate_id: lock.unfinished(),
+    };
     lock.note_at_work().map_err(Failure::NoLock)?;
-    let result = run_holding(args, &lock, word);
+    let result = run_holding(args, &lock, killed);
     lock.note("").map_err(Failure::NoLock)?;
     result
 }
 
-/// Promotes, with the lock in hand, and in `heir` what an earlier promotion's heir has reported.
-pub(crate) fn run_holding(
-    args: &Args,
-    lock: &Lock,
-    heir: Option<Value>,
-) -> Result<Report, Failure> {
+/// Promotes, with the lock in hand.
+pub(crate) fn run_holding(args: &Args, lock: &Lock, killed: Killed) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
     let engine = Engine::find(&args.common.engine)?.holding(lock);
     let promotion = Promotion {
@@ -55,9 +64,12 @@ pub(crate) fn run_holding(
         app,
         live,
         names,
-        heir,
+        killed,
     };
     let situation = Situation::read(&promotion.engine, &promotion.names)?;
+    if let Some(candidate) = &situation.candidate {
+        lock.note_work_on(&candidate.id).map_err(Failure::NoLock)?;
+    }
     let _heir = promotion.leave_heir(&situation);
     match situation.course() {
         Course::Begin => promotion.begin(situation),
@@ -91,7 +103,7 @@ impl Promotion<'_> {
             live, candidate, ..
         } = situation;
         let Some(candidate) = candidate else {
-            bridge::remove_stray(self.live);
+            bridge::remove_stray(&self.engine, self.live);
             return self.nothing_to_promote(live);
         };
         if let Some(live) = live
@@ -103,14 +115,13 @@ impl Promotion<'_> {
         preflight::not_overtaken(&candidate, live.as_ref())?;
         let recipe = preflight::check(self, &candidate, live.as_ref())?;
         // Asked before there is a bridge, or the candidate would answer for it.
-        let was_healthy = live
-            .as_ref()
-            .is_some_and(|live| preflight::is_healthy(self, live));
+        let old_was = live.as_ref().map(|live| preflight::condition(self, live));
+        let old_was = old_was.unwrap_or_default();
         let (Ready { candidate, bridge }, next) =
-            self.prepare(candidate, &recipe, live.as_ref())?;
+            self.prepare(candidate, &recipe, live.as_ref(), old_was)?;
         no_way_back();
         let mut swapping = Swapping::new(self, recipe, live, Some(candidate), next).with(bridge);
-        swapping.old_was_healthy = was_healthy;
+        swapping.old_was = old_was;
         let outcome = swapping.at_the_rename()?;
         self.report(outcome, false)
     }
@@ -120,12 +131,16 @@ impl Promotion<'_> {
     fn nothing_to_promote(&self, live: Option<Container>) -> Result<Report, Failure> {
         let handed_on = self.args.baton.candidate_id.as_deref();
         let by_heir = |live: &Container| {
-            let word = self.heir.as_ref();
+            let word = self.killed.heir.as_ref();
             word.is_some_and(|word| word["ok"] == true && word["container_id"] == live.id)
         };
-        let promoted =
-            |live: &Container| by_heir(live) || handed_on.is_some_and(|id| is_made_from(live, id));
+        let begun = self.killed.candidate_id.as_deref();
+        let promoted = |live: &Container| {
+            let mut ids = handed_on.into_iter().chain(begun);
+            by_heir(live) || ids.any(|id| is_made_from(live, id))
+        };
         let told = self
+            .killed
             .heir
             .as_ref()
             .and_then(|word| word["error"]["message"].as_str());
@@ -163,8 +178,12 @@ impl Promotion<'_> {
             "promote: {} was promoted already and is removed",
             self.names.candidate
         ));
+        if bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)? {
+            let publish = Recipe::of(candidate).unwrap_or_default().publish;
+            drain(candidate, &publish, self.args.drain);
+        }
         self.engine.remove_with_volumes(&[&candidate.id])?;
-        bridge::remove_stray(self.live);
+        bridge::remove_stray(&self.engine, self.live);
         self.report(done_before(live), true)
     }
 
@@ -185,6 +204,7 @@ impl Promotion<'_> {
             .or(candidate.as_ref())
             .and_then(Recipe::of)
             .unwrap_or_default();
+        let old_was = next.as_ref().map(condition_of_old).unwrap_or_default();
         let next_up = next.filter(|next| {
             let up = next.state.up();
             if !up {
@@ -195,9 +215,10 @@ impl Promotion<'_> {
         });
         let bridge = serve_again(self, candidate.as_ref(), &carried);
         if bridge.is_err() {
-            bridge::remove_stray(self.live);
+            bridge::remove_stray(&self.engine, self.live);
         }
         let mut swapping = Swapping::new(self, carried, old, candidate, String::new()).with(bridge);
+        swapping.old_was = old_was;
         let outcome = match next_up {
             Some(next) => {
                 swapping.next = next.id;
@@ -221,10 +242,13 @@ impl Promotion<'_> {
             ..
         } = situation;
         let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
+        let old_was = live.as_ref().map(condition_of_old).unwrap_or_default();
         let next = live.map(|live| live.id).unwrap_or_default();
-        bridge::close_stray(self.live);
-        let outcome = Swapping::new(self, recipe, old, candidate, next).at_the_port()?;
-        bridge::remove_stray(self.live);
+        let bridged = bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)?;
+        let mut swapping = Swapping::new(self, recipe, old, candidate, next);
+        (swapping.old_was, swapping.bridged) = (old_was, bridged);
+        let outcome = swapping.at_the_port()?;
+        bridge::remove_stray(&self.engine, self.live);
         self.report(outcome, true)
     }
 }
@@ -232,6 +256,11 @@ impl Promotion<'_> {
 /// Whether this candidate is what runs under the live name, which only a proven container has.
 fn is_made_from(live: &Container, candidate_id: &str) -> bool {
     live.label(CANDIDATE_LABEL) == Some(candidate_id) && live.state.up()
+}
+
+/// How the container was that this one is to replace, or has replaced.
+fn condition_of_old(container: &Container) -> Condition {
+    Previous::of(container).map_or(Condition::default(), |previous| previous.condition)
 }
 
 /// The outcome of a swap that an earlier promotion made.

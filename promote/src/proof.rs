@@ -105,7 +105,7 @@ impl Swapping<'_> {
     /// Healthy on its own address is not yet healthy for clients.
     pub(crate) fn prove_port(&self) -> Result<(), Trouble> {
         if let Some(bridge) = &self.bridge {
-            bridge.close();
+            bridge.close().map_err(Trouble::not_started)?;
         }
         let args = self.promotion.args;
         let looking = args.looking(Some(&self.recipe));

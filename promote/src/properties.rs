@@ -34,12 +34,10 @@ fn rule(port: u16, packets: u64) -> Value {
 
 proptest! {
     #[test]
-    fn rules_that_counted_are_found_among_any_others(others in prop::collection::vec(junk(), 0..6), packets in 0..3_u64, cut in any::<prop::sample::Index>()) {
+    fn rules_that_counted_are_found_among_any_others(others in prop::collection::vec(junk(), 0..6), packets in 0..3_u64) {
         let list = others.into_iter().chain([rule(80, packets)]).collect::<Vec<_>>();
-        let text = json!({"nftables": list}).to_string();
-        prop_assert!(counted(&text, 80) >= usize::from(packets > 0));
-        let cut = text.get(..cut.index(text.len())).unwrap_or_default();
-        prop_assert_eq!(counted(cut, 80), 0);
+        let rules = json!({"nftables": list});
+        prop_assert!(counted(&rules, 80) >= usize::from(packets > 0));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Making the candidate ready to serve in the live container's place.
 
-use step::{Container, Recipe, both, interrupted, progress, warn};
+use step::{Condition, Container, Recipe, both, interrupted, progress, warn};
 
 use crate::alias;
 use crate::args::BridgeMode;
@@ -23,12 +23,13 @@ impl Promotion<'_> {
         candidate: Container,
         recipe: &Recipe,
         live: Option<&Container>,
+        old_was: Condition,
     ) -> Result<(Ready, String), Failure> {
         let (before, beside) = (candidate.clone(), self.clone());
         let verified = &before;
         let (ready, next) = both(
             || make_ready(self, candidate, recipe, live),
-            move || replacement::verified(&beside, recipe, verified, live),
+            move || replacement::verified(&beside, recipe, verified, live, old_was),
         );
         let wanted = ready.and_then(|ready| self.still_wanted().map(|()| ready));
         match (wanted, next) {
@@ -74,7 +75,7 @@ fn make_ready(
 ) -> Result<Ready, Failure> {
     let mode = promotion.args.bridge;
     let without = |candidate, why: &str| {
-        bridge::remove_stray(promotion.live);
+        bridge::remove_stray(&promotion.engine, promotion.live);
         let bridge = Err(why.to_owned());
         Ok(Ready { candidate, bridge })
     };
@@ -87,7 +88,7 @@ fn make_ready(
     let candidate = preflight::share_name(promotion, candidate, live)?;
     let bridge = build(promotion, &candidate, recipe);
     if bridge.is_err() {
-        bridge::remove_stray(promotion.live);
+        bridge::remove_stray(&promotion.engine, promotion.live);
     }
     match (&bridge, mode) {
         (Err(why), BridgeMode::Require) => return Err(Failure::NoBridge(why.clone())),

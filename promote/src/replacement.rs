@@ -1,6 +1,8 @@
 //! The final container: created in advance from the candidate's recipe, so that only its start is left.
 
-use step::{CANDIDATE_LABEL, Container, PREVIOUS_LABEL, Previous, Recipe, printable, redact};
+use step::{
+    CANDIDATE_LABEL, Condition, Container, PREVIOUS_LABEL, Previous, Recipe, printable, redact,
+};
 
 use crate::failure::{Evidence, Failure};
 use crate::preflight;
@@ -15,8 +17,9 @@ pub(crate) fn verified(
     recipe: &Recipe,
     candidate: &Container,
     old: Option<&Container>,
+    condition: Condition,
 ) -> Result<String, Failure> {
-    let next = create(promotion, recipe, candidate, old)?;
+    let next = create(promotion, recipe, candidate, old, condition)?;
     let same = preflight::same(promotion, candidate, &next);
     if same.is_err() {
         promotion.engine.remove_with_volumes(&[&next])?;
@@ -31,9 +34,13 @@ fn create(
     recipe: &Recipe,
     candidate: &Container,
     old: Option<&Container>,
+    condition: Condition,
 ) -> Result<String, Failure> {
     let made_from = format!("--label={CANDIDATE_LABEL}={}", candidate.id);
-    let replaced = previous(recipe, old);
+    let replaced = previous(recipe, old).map(|previous| Previous {
+        condition,
+        ..previous
+    });
     let replaced =
         replaced.map(|previous| format!("--label={PREVIOUS_LABEL}={}", previous.label()));
     let ports = recipe
@@ -42,7 +49,8 @@ fn create(
         .map(|publish| format!("--publish={publish}"));
     let own = [made_from].into_iter().chain(replaced).chain(ports);
     let words = recipe.words(&promotion.names.next, promotion.app, own.collect());
-    let reply = promotion.engine.create(&words, &recipe.folder)?;
+    let reply = promotion.engine.create(&words, &recipe.folder);
+    let reply = reply.inspect_err(|_| remove_unknown(promotion))?;
     if reply.engine_is_away() {
         return Err(reply.failure().into());
     }
@@ -55,13 +63,15 @@ fn create(
             evidence: Box::<Evidence>::default(),
         });
     }
-    Ok(reply
-        .stdout
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .trim()
-        .to_owned())
+    Ok(reply.id().inspect_err(|_| remove_unknown(promotion))?)
+}
+
+/// What a call whose answer is lost may have created all the same.
+fn remove_unknown(promotion: &Promotion<'_>) {
+    // That call is what the caller must hear of; what stays is found by the next promotion.
+    let _ = promotion
+        .engine
+        .remove_with_volumes(&[&promotion.names.next]);
 }
 
 /// What a rollback goes to. The same release deployed again replaces nothing: then it stays

@@ -90,7 +90,7 @@ impl Promotion<'_> {
                 image_id: previous.image_id,
             }),
             swap,
-            heir: self.heir.clone(),
+            heir: self.killed.heir.clone(),
             left_over,
             baton: Baton {
                 app: Some(self.app.clone()),

@@ -1,6 +1,6 @@
 //! Undoing a swap: the old container gets its ports and its name back.
 
-use step::{EngineError, Nft, printable, progress};
+use step::{Condition, EngineError, Nft, printable, progress};
 
 use crate::bridge::Bridge;
 use crate::failure::Failure;
@@ -17,7 +17,11 @@ impl Swapping<'_> {
             bridge.reopen();
         }
         let bridged = self.bridge.is_some();
-        let undone = self.undo();
+        // Nothing comes after it, so what the engine did not do is asked for once more.
+        let restored = self.restore().or_else(|_| self.restore());
+        let undone = restored
+            .and_then(|()| self.prove_restored())
+            .and_then(|()| self.close_bridge());
         self.end_bridge(undone.is_ok());
         trouble.evidence.swap = self.measured();
         match undone {
@@ -40,9 +44,9 @@ impl Swapping<'_> {
         }
     }
 
-    /// The new one goes, the old one is started, named and proven, in the order that has the
-    /// port answer soonest.
-    fn undo(&self) -> Result<(), String> {
+    /// The new one goes, the old one is started and named, in the order that has the port answer
+    /// soonest; what is done already is left as it is.
+    fn restore(&self) -> Result<(), String> {
         let Promotion { engine, names, .. } = self.promotion;
         let said = |error: EngineError| error.to_string();
         if !self.next.is_empty() {
@@ -54,7 +58,7 @@ impl Swapping<'_> {
         let now = engine.container(&old.id).map_err(said)?;
         let now = now.ok_or_else(|| format!("{} does not exist any more", names.old))?;
         // One that was down before the promotion stays down.
-        let was_up = old.state.running || self.old_was_healthy;
+        let was_up = old.state.running || self.old_was != Condition::Down;
         if was_up && !now.state.running {
             let reply = engine.start(&old.id).map_err(said)?;
             if reply.code != Some(0) {
@@ -68,11 +72,19 @@ impl Swapping<'_> {
         if now.name() != names.live {
             engine.rename(&old.id, &names.live).map_err(said)?;
         }
-        if self.old_was_healthy {
-            self.prove_old(&old.id)
-        } else {
-            Ok(())
-        }
+        Ok(())
+    }
+
+    fn prove_restored(&self) -> Result<(), String> {
+        let proven = self
+            .old
+            .as_ref()
+            .filter(|_| self.old_was == Condition::Healthy);
+        proven.map_or(Ok(()), |old| self.prove_old(&old.id))
+    }
+
+    fn close_bridge(&self) -> Result<(), String> {
+        self.bridge.as_ref().map_or(Ok(()), Bridge::close)
     }
 
     /// What the candidate has begun to answer it finishes; without an old container it goes on serving.
@@ -81,10 +93,9 @@ impl Swapping<'_> {
             self.bridge.take().into_iter().for_each(Bridge::leave);
             return;
         }
-        let Some(bridge) = &self.bridge else {
+        if self.bridge.is_none() {
             return;
-        };
-        bridge.close();
+        }
         let staying = self.old.as_ref().map(|old| old.id.clone());
         self.drain_candidate(&staying.unwrap_or_default());
         self.bridge = None;

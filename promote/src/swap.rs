@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use step::{
-    Container, Looking, Previous, Publish, Recipe, Reply, Target, printable, progress, redact,
+    Condition, Container, Looking, Previous, Publish, Recipe, Reply, Target, printable, progress,
+    redact,
 };
 
 use crate::bridge::Bridge;
@@ -34,11 +35,11 @@ pub(crate) struct Swapping<'a> {
     pub(crate) candidate: Option<Container>,
     /// The full id of the final container; empty until there is one.
     pub(crate) next: String,
-    /// Whether a rollback may ask the old container to be healthy.
-    pub(crate) old_was_healthy: bool,
+    /// What a rollback may ask of the old container.
+    pub(crate) old_was: Condition,
     pub(crate) bridge: Option<Bridge>,
     /// Whether there was one, even if it is gone by now.
-    bridged: bool,
+    pub(crate) bridged: bool,
     /// Why there is no bridge.
     pub(crate) bridge_off_because: Option<String>,
     watcher: Watcher,
@@ -71,7 +72,7 @@ impl<'a> Swapping<'a> {
             old,
             candidate,
             next,
-            old_was_healthy: true,
+            old_was: Condition::default(),
             watcher,
             bridge: None,
             bridged: false,
@@ -132,7 +133,7 @@ impl<'a> Swapping<'a> {
             ..
         } = self.promotion;
         let renamed = engine.rename(&old.id, &names.old);
-        if renamed.is_ok() || self.old_was_healthy {
+        if renamed.is_ok() || self.old_was == Condition::Healthy {
             return Ok(renamed?);
         }
         // The engine cannot rename a container between two of its restarts.
@@ -152,7 +153,8 @@ impl<'a> Swapping<'a> {
                 promotion.names.candidate
             ))
         })?;
-        let made = replacement::verified(promotion, &self.recipe, candidate, self.old.as_ref());
+        let old = self.old.as_ref();
+        let made = replacement::verified(promotion, &self.recipe, candidate, old, self.old_was);
         self.next = made.map_err(|failure| Trouble::not_started(failure.to_string()))?;
         Ok(())
     }
@@ -173,7 +175,9 @@ impl<'a> Swapping<'a> {
                 )));
             }
             progress(&format!("promote: stopping {}", names.old));
-            engine.stop(&old.id, args.stop_timeout)?;
+            // An engine that gave no answer may stop it later, under whatever was begun instead.
+            let stop = || engine.stop(&old.id, args.stop_timeout);
+            stop().or_else(|_| stop())?;
         }
         progress(&format!("promote: starting {}", names.next));
         let reply = engine.start(&self.next)?;
@@ -222,7 +226,7 @@ impl<'a> Swapping<'a> {
         if let Err(trouble) = done {
             return Err(self.roll_back(trouble));
         }
-        if self.bridge.is_some() {
+        if self.bridged {
             let staying = self.next.clone();
             self.drain_candidate(&staying);
         }

@@ -4,7 +4,7 @@ use step::{Engine, EngineError, Name, Names, Nft, progress, warn};
 
 /// Removes the app's rules, unless they may be what leads clients to the one container that serves.
 pub(crate) fn remove_stray(engine: &Engine, live: &Name, names: &Names) -> Result<(), EngineError> {
-    let Ok(nft) = Nft::find() else {
+    let Ok(nft) = Nft::find(engine) else {
         return Ok(());
     };
     if nft.read(live).is_none() {

@@ -117,19 +117,15 @@ fn create(engine: &Engine, app: &Name, names: &Names, plan: &Plan) -> Result<Str
     let ports = plan.loopback.iter();
     let ports = ports.map(|port| format!("--publish=127.0.0.1::{port}"));
     let words = recipe.words(&names.candidate, app, ports.collect());
-    let reply = engine.create(&words, &recipe.folder);
-    if matches!(reply, Err(EngineError::TimedOut { .. })) {
-        remove_unstarted(engine, names, plan);
-    }
-    let reply = reply?;
+    let lost = |_: &EngineError| remove_unstarted(engine, names, plan);
+    let reply = engine.create(&words, &recipe.folder).inspect_err(lost)?;
     if reply.code == Some(0) {
-        let id = reply.stdout.lines().last().unwrap_or_default().trim();
-        return Ok(id.to_owned());
+        return Ok(reply.id().inspect_err(lost)?);
     }
     Err(not_created(engine, names, &recipe.options, &reply)?)
 }
 
-/// What a call that was given up may have created all the same.
+/// What a call whose answer is lost may have created all the same.
 fn remove_unstarted(engine: &Engine, names: &Names, plan: &Plan) {
     if let Ok(Some(found)) = engine.container(&names.candidate)
         && found.label(RECIPE_LABEL) == Some(&plan.recipe.label())

@@ -129,6 +129,14 @@ impl Engine {
         self
     }
 
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) fn held(&self) -> Option<Arc<File>> {
+        self.held.clone()
+    }
+
     /// The address of an engine on another machine, or `None` for one on this machine.
     pub fn elsewhere(&self) -> Option<String> {
         let host = std::env::var("DOCKER_HOST").ok().filter(|h| !h.is_empty());

@@ -3,6 +3,7 @@
 mod address;
 mod baton;
 mod both;
+mod child;
 mod cli;
 mod codes;
 mod docker;
@@ -46,11 +47,13 @@ pub use nft::Nft;
 pub use probe::{Probe, StatusRange};
 pub use probe_args::{ProbeArgs, host, path, url};
 pub use publish::Publish;
-pub use recipe::{APP_LABEL, CANDIDATE_LABEL, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe};
+pub use recipe::{
+    APP_LABEL, CANDIDATE_LABEL, Condition, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe,
+};
 pub use reference::{ImageRef, repository};
 pub use report::{Crash, NoEvidence};
 pub use signals::{catch_signals, interrupted, no_way_back};
 pub use streams::{progress, terminal_stderr, warn};
 pub use target::{By, Looking, Target};
 pub use text::{printable, redact, secrets_of_options, tail};
-pub use time::{ago_unix, duration, millis};
+pub use time::{duration, millis};

@@ -75,6 +75,24 @@ impl Lock {
         self.note(&format!("{AT_WORK}{}", std::process::id()))
     }
 
+    /// Adds to it what the work is on, for whoever finds out that it was never said to be done.
+    ///
+    /// # Errors
+    /// As [`Lock::note`].
+    pub fn note_work_on(&self, id: &str) -> io::Result<()> {
+        match self.noted() {
+            note if note.starts_with(AT_WORK) => self.note(&format!("{note} {id}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the last holder worked on, if it ended without a word.
+    pub fn unfinished(&self) -> Option<String> {
+        let note = self.noted();
+        let (_, id) = note.strip_prefix(AT_WORK)?.split_once(' ')?;
+        Some(id.to_owned())
+    }
+
     /// Leaves a note for whoever takes the lock next, in place of the one before.
     ///
     /// # Errors
@@ -92,6 +110,7 @@ impl Lock {
 /// Whether the lock is kept by an heir, or only by the last order of a promotion that is no more.
 fn will_end(note: &str) -> bool {
     let worker = note.strip_prefix(AT_WORK);
+    let worker = worker.and_then(|work| work.split(' ').next());
     note == HEIR || worker.is_some_and(|id| !Path::new("/proc").join(id).exists())
 }
 
@@ -147,6 +166,20 @@ mod tests {
         assert!(Lock::take(&name, Duration::ZERO).unwrap().is_none());
         drop(first);
         assert!(Lock::take(&name, Duration::ZERO).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_note_of_work_says_on_what_until_the_next() {
+        let name: Name = format!("work-test-{}", std::process::id()).parse().unwrap();
+        let lock = Lock::take(&name, Duration::ZERO).unwrap().unwrap();
+        lock.note_at_work().unwrap();
+        assert_eq!(lock.unfinished(), None);
+        lock.note_work_on("abc").unwrap();
+        assert_eq!(lock.unfinished().as_deref(), Some("abc"));
+        assert!(!will_end(&lock.noted()));
+        lock.note("").unwrap();
+        lock.note_work_on("abc").unwrap();
+        assert_eq!(lock.unfinished(), None);
     }
 
     #[test]

@@ -1,24 +1,53 @@
 //! The kernel's packet rules of an app, through the `nft` program: one table per app.
 
-use std::io::{self, Write};
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use crate::{Name, printable};
+use serde_json::Value;
+
+use crate::child::{self, How, Lost};
+use crate::{Engine, Name, printable};
+
+/// Far longer than the kernel takes for a table.
+const LONGEST: Duration = Duration::from_secs(10);
+/// More than it says of any ruleset.
+const LONGEST_ANSWER: u64 = 64 << 20;
+/// The kernel may be busy with somebody else's rules.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The right and the means to change packet rules.
 #[derive(Clone, Debug)]
 pub struct Nft {
     /// `nft`, or `sudo -n nft`.
     words: Vec<PathBuf>,
+    timeout: Duration,
+    /// The lock that a change keeps until it is made, whatever becomes of this process.
+    held: Option<Arc<File>>,
 }
 
 impl Nft {
-    /// Finds `nft` and a way to use it: as this user, else by `sudo -n`.
+    /// Finds `nft` and a way to use it: as this user, else by `sudo -n`. It is given no more
+    /// time than the engine for a call, and keeps the same lock.
     ///
     /// # Errors
     /// Why there is none, as a sentence.
-    pub fn find() -> Result<Self, String> {
+    pub fn find(engine: &Engine) -> Result<Self, String> {
+        Self::find_within(engine.timeout().min(LONGEST), engine.held())
+    }
+
+    /// As [`Nft::find`], for a process that has no engine to talk to.
+    ///
+    /// # Errors
+    /// As [`Nft::find`].
+    pub fn without_engine() -> Result<Self, String> {
+        Self::find_within(LONGEST, None)
+    }
+
+    fn find_within(timeout: Duration, held: Option<Arc<File>>) -> Result<Self, String> {
         // sbin is not on every user's path.
         let folders = std::env::var_os("PATH").unwrap_or_default();
         let folders = [folders, "/usr/sbin:/sbin".into()].join(":".as_ref());
@@ -26,15 +55,18 @@ impl Nft {
             .map_err(|_| "nft is not installed".to_owned())?;
         let own = Self {
             words: vec![nft.clone()],
+            timeout,
+            held,
         };
-        let Err(why) = own.run(&["list", "tables"], "") else {
+        let Err(why) = own.run(&["list", "tables"]) else {
             return Ok(own);
         };
         let sudo = which::which("sudo").map_err(|_| format!("this user may not use nft: {why}"))?;
         let by_sudo = Self {
             words: vec![sudo, "-n".into(), nft],
+            ..own
         };
-        match by_sudo.run(&["list", "tables"], "") {
+        match by_sudo.run(&["list", "tables"]) {
             Ok(_) => Ok(by_sudo),
             Err(_) => Err(format!(
                 "this user may use nft neither itself nor by sudo -n: {why}"
@@ -52,16 +84,18 @@ impl Nft {
     /// # Errors
     /// What nft said.
     pub fn apply(&self, script: &str) -> Result<(), String> {
-        self.run(&["-f", "-"], script).map(drop)
+        self.run(&[script]).map(drop)
     }
 
     /// The container's table as nft's JSON, or `None` where there is none.
-    pub fn read(&self, container: &Name) -> Option<String> {
-        self.run(
-            &["-j", "list", "table", "inet", &Self::table(container)],
-            "",
-        )
-        .ok()
+    pub fn read(&self, container: &Name) -> Option<Value> {
+        let table = Self::table(container);
+        let ask = || {
+            let said = self.run(&["-j", "list", "table", "inet", &table]).ok()?;
+            Some(serde_json::from_str(&said))
+        };
+        // An answer may be cut short; one that says no has been asked for twice already.
+        ask()?.or_else(|_| ask().unwrap_or(Ok(Value::Null))).ok()
     }
 
     /// Removes the container's tables; none is no error.
@@ -77,27 +111,35 @@ impl Nft {
         both.or_else(|_| self.apply(&gone("inet")))
     }
 
-    fn run(&self, args: &[&str], input: &str) -> Result<String, String> {
-        let said = |error: io::Error| format!("nft could not be run: {error}");
+    /// Once more where it fails: every script here does the same when it is applied again, and
+    /// without the rules clients would be refused.
+    fn run(&self, args: &[&str]) -> Result<String, String> {
+        self.run_once(args).or_else(|_| {
+            thread::sleep(PAUSE);
+            self.run_once(args)
+        })
+    }
+
+    fn run_once(&self, args: &[&str]) -> Result<String, String> {
         let [program, prefix @ ..] = &self.words[..] else {
             return Err("nft is not installed".to_owned());
         };
-        let mut child = Command::new(program)
-            .args(prefix)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(said)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // What nft did not read it will complain about itself.
-            let _ = stdin.write_all(input.as_bytes());
+        let mut command = Command::new(program);
+        command.args(prefix).args(args);
+        // Scripts are arguments, so that its stdin may be the file that keeps the lock.
+        let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
+        let how = How {
+            timeout: self.timeout,
+            interruptible: false,
+            longest: LONGEST_ANSWER,
+            stdout_to_stderr: false,
+        };
+        match child::run(command, held.map_or_else(Stdio::null, Stdio::from), &how) {
+            Ok(ended) if ended.status.success() => Ok(ended.stdout),
+            Ok(ended) => Err(printable(&ended.stderr, 300)),
+            Err(Lost::Deadline) => Err(format!("nft took longer than {:?}", self.timeout)),
+            Err(Lost::Interrupt) => Err("nft was interrupted".to_owned()),
+            Err(Lost::NotRun(error)) => Err(format!("nft could not be run: {error}")),
         }
-        let output = child.wait_with_output().map_err(said)?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(printable(&String::from_utf8_lossy(&output.stderr), 300))
     }
 }

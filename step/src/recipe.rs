@@ -93,6 +93,28 @@ pub struct Previous {
     /// Its recipe, where the steps had made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<Recipe>,
+    /// How it was before it was replaced: what a rollback may expect of it.
+    #[serde(default, skip_serializing_if = "Condition::is_healthy")]
+    pub condition: Condition,
+}
+
+/// How a container was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// It answered its probe.
+    #[default]
+    Healthy,
+    /// It ran, and did not.
+    Sick,
+    /// It did not run.
+    Down,
+}
+
+impl Condition {
+    fn is_healthy(&self) -> bool {
+        *self == Self::Healthy
+    }
 }
 
 impl Previous {
@@ -104,6 +126,7 @@ impl Previous {
     /// `container` as the previous release of whatever replaces it.
     pub fn from(container: &Container) -> Self {
         Self {
+            condition: Condition::default(),
             image: container.config.image.clone(),
             image_id: container.image.clone(),
             recipe: Recipe::of(container),

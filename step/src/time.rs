@@ -30,13 +30,15 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The moment `ago` before now, as `SECONDS.NANOS` since 1970, the way the engine takes `--since`.
-pub fn ago_unix(ago: Duration) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let then = now.saturating_sub(ago);
-    format!("{}.{:09}", then.as_secs(), then.subsec_nanos())
+/// How long it is since 1970.
+pub(crate) fn now_unix() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
+}
+
+/// A moment since 1970 as `SECONDS.NANOS`, the way the engine takes `--since`.
+pub(crate) fn stamp(moment: Duration) -> String {
+    format!("{}.{:09}", moment.as_secs(), moment.subsec_nanos())
 }
 
 #[cfg(test)]

@@ -1,16 +1,10 @@
-//! One call of the engine's CLI: in a process group of its own, with a deadline, its failure classified.
+//! One call of the engine's CLI, with a deadline, its failure classified.
 
-use std::io::Read;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
-use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal, kill_process_group};
+use std::process::{Command, Stdio};
 
 use super::{Engine, EngineError};
-use crate::{interrupted, printable};
+use crate::child::{self, How, Lost};
+use crate::printable;
 
 /// More than any answer the steps ask for.
 pub(super) const LONGEST_ANSWER: u64 = 64 << 20;
@@ -39,6 +33,21 @@ impl Reply {
         } else {
             Err(self.failure())
         }
+    }
+
+    /// The full id that a successful call ended with.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] when its answer is not whole.
+    pub fn id(&self) -> Result<String, EngineError> {
+        let last = self.stdout.lines().last().unwrap_or_default().trim();
+        if last.len() == 64 && last.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(last.to_owned());
+        }
+        Err(EngineError::Failed {
+            call: self.call.clone(),
+            message: format!("its answer is no full id: {}", printable(last, 100)),
+        })
     }
 
     /// The call's failure, classified.
@@ -70,17 +79,6 @@ impl Reply {
     }
 }
 
-/// How one call is run.
-pub(super) struct How {
-    pub(super) timeout: Duration,
-    /// Give the call up when SIGINT or SIGTERM arrives.
-    pub(super) interruptible: bool,
-    /// How much of each stream is kept; the rest of a runaway stream is thrown away.
-    pub(super) longest: u64,
-    /// Let the CLI draw on our stderr instead of capturing its stdout.
-    pub(super) stdout_to_stderr: bool,
-}
-
 impl Engine {
     /// Runs a call with the usual deadline; any exit code is a reply.
     pub(super) fn call(&self, command: Command) -> Result<Reply, EngineError> {
@@ -93,106 +91,32 @@ impl Engine {
         self.call_as(command, &how)
     }
 
-    pub(super) fn call_as(&self, mut command: Command, how: &How) -> Result<Reply, EngineError> {
+    pub(super) fn call_as(&self, command: Command, how: &How) -> Result<Reply, EngineError> {
         let call = words(&command);
-        command
-            .process_group(0)
-            .stdin(self.quiet_stdin())
-            .stderr(Stdio::piped());
-        command.stdout(if how.stdout_to_stderr {
-            std::io::stderr().into()
-        } else {
-            Stdio::piped()
-        });
-        let mut child = command
-            .spawn()
-            .map_err(|error| EngineError::NoCli(format!("{}: {error}", self.cli.display())))?;
-        let ended = await_streams(&mut child, how);
-        let (stdout, stderr) = match ended {
-            Ok(streams) => streams,
-            Err(End::Deadline) => {
-                end_group(&mut child);
-                return Err(EngineError::TimedOut {
-                    call,
-                    after: how.timeout,
-                });
-            }
-            Err(End::Interrupt) => {
-                end_group(&mut child);
-                return Err(EngineError::Interrupted { call });
-            }
-        };
-        let status = child.wait().map_err(|error| EngineError::Failed {
-            call: call.clone(),
-            message: error.to_string(),
-        })?;
-        Ok(Reply {
-            call,
-            code: status.code(),
-            stdout,
-            stderr,
-        })
+        match child::run(command, self.quiet_stdin(), how) {
+            Ok(ended) => Ok(Reply {
+                call,
+                code: ended.status.code(),
+                stdout: ended.stdout,
+                stderr: ended.stderr,
+            }),
+            Err(Lost::NotRun(error)) => Err(EngineError::NoCli(format!(
+                "{}: {error}",
+                self.cli.display()
+            ))),
+            Err(Lost::Deadline) => Err(EngineError::TimedOut {
+                call,
+                after: how.timeout,
+            }),
+            Err(Lost::Interrupt) => Err(EngineError::Interrupted { call }),
+        }
     }
-}
 
-impl Engine {
     /// No call reads its stdin, so it may as well be the file that keeps the lock.
     fn quiet_stdin(&self) -> Stdio {
         let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
         held.map_or_else(Stdio::null, Stdio::from)
     }
-}
-
-enum End {
-    Deadline,
-    Interrupt,
-}
-
-/// Reads both streams to their ends: a child blocked on a full pipe would never finish.
-fn await_streams(child: &mut Child, how: &How) -> Result<(String, String), End> {
-    let deadline = Instant::now() + how.timeout;
-    let stdout = drain(child.stdout.take(), how.longest);
-    let stderr = drain(child.stderr.take(), how.longest);
-    Ok((
-        receive(&stdout, deadline, how)?,
-        receive(&stderr, deadline, how)?,
-    ))
-}
-
-fn drain(stream: Option<impl Read + Send + 'static>, longest: u64) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            let _ = stream.by_ref().take(longest).read_to_end(&mut bytes);
-            let _ = std::io::copy(&mut stream, &mut std::io::sink());
-        }
-        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receiver
-}
-
-fn receive(stream: &Receiver<String>, deadline: Instant, how: &How) -> Result<String, End> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match stream.recv_timeout(left.min(Duration::from_millis(50))) {
-            Ok(text) => return Ok(text),
-            Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
-            Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(End::Deadline),
-            Err(RecvTimeoutError::Timeout) if how.interruptible && interrupted() => {
-                return Err(End::Interrupt);
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-    }
-}
-
-/// Ends the CLI and whatever it started, which may hold the pipes open.
-pub(super) fn end_group(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    let _ = child.wait();
 }
 
 /// The subcommand's words only: what follows may be a secret.

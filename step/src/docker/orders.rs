@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use xshell::cmd;
 
-use super::call::{How, LONGEST_ANSWER};
+use super::call::LONGEST_ANSWER;
 use super::{Engine, EngineError, Reply};
+use crate::child::How;
 use crate::printable;
 
 impl Engine {

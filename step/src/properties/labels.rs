@@ -81,7 +81,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(recipe in recipes()) {
         prop_assert_eq!(serde_json::from_str::<Recipe>(&recipe.label()).unwrap(), recipe.clone());
-        let previous = Previous { image: "web".into(), image_id: "web".into(), recipe: Some(recipe) };
+        let previous = Previous { image: "web".into(), image_id: "web".into(), recipe: Some(recipe), condition: crate::Condition::Sick };
         prop_assert_eq!(serde_json::from_str::<Previous>(&previous.label()).unwrap(), previous);
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tests::load::Load;
 use tests::steps::run;
 
-use crate::resume::{ENOUGH, KILLED, assert_released};
+use crate::resume::{KILLED, assert_released};
 use crate::support::{App, Fault, eventually, failed, ok, text};
 
 /// A promotion with a fault, and with heirs.
@@ -38,44 +38,6 @@ fn first(times: u32, count: &Path, script: &str) -> String {
 
 fn wait_for_heirs(app: &App) {
     eventually("the heir is done", || at_work(app).is_empty());
-}
-
-#[test]
-fn killed_at_any_of_its_calls_a_promotion_is_finished_by_its_heir_and_no_request_fails() {
-    let app = App::new("heir-each");
-    let images = [app.build("v1"), app.build("v2")];
-    app.deploy(&images[1], &[]);
-    let load = Load::start(app.addr(), "/", 50);
-    for k in 1..ENOUGH {
-        let (new, old) = (&images[(k + 1) % 2], &images[k % 2]);
-        let candidate = app.start(new, &["-e", "COLOR=blue"]);
-        app.prove_candidate();
-        let folder = tempfile::tempdir().unwrap();
-        let calls = folder.path().join("calls");
-        let at = k.to_string();
-        let mut command = mortal(&app, Fault::Before(&at, "kill -KILL $CALLER; exit 1"), &[]);
-        command.env("FAULT_CALLS", &calls);
-        let code = run(command, None).unwrap().code;
-        let calls = fs::read_to_string(&calls).unwrap_or_default();
-        wait_for_heirs(&app);
-        if code == 0 {
-            assert!(k > 5, "{calls}");
-            assert_released(&app, new, old, &candidate);
-            let seen = load.stop();
-            assert_eq!(seen.failed(), 0, "{:?}", seen.kinds());
-            return;
-        }
-        assert_eq!(code, KILLED, "call {k}: {calls}");
-        // Its first call asks where things stand: before that there is nothing to inherit.
-        if k > 1 {
-            assert_released(&app, new, old, &candidate);
-        }
-        let report = ok(&app.promote(&[]));
-        assert_eq!(report["changed"], k == 1, "{report}");
-        assert_eq!(report["heir"]["ok"] == true, k > 1, "{report}");
-        assert_released(&app, new, old, &candidate);
-    }
-    panic!("a promotion of {ENOUGH} calls");
 }
 
 #[test]

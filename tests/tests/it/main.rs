@@ -6,6 +6,7 @@ mod contract;
 mod engines;
 mod heir;
 mod hostile;
+mod matrix;
 mod newest;
 mod page;
 mod pipeline;

@@ -6,22 +6,11 @@ use serde_json::Value;
 use tests::image::Built;
 use tests::steps::run;
 
-use crate::support::{App, Fault, failed, ok, text};
+use crate::support::{App, Fault, eventually, failed, get, ok, text};
 
 pub(crate) const KILLED: i32 = 128 + 9;
 /// More calls than any promotion makes.
 pub(crate) const ENOUGH: usize = 60;
-
-#[test]
-fn killed_before_any_of_its_calls_the_same_command_finishes_it() {
-    let kill = "kill -KILL $CALLER; exit 1";
-    killed_at_each_call("killed-before", |at| Fault::Before(at, kill));
-}
-
-#[test]
-fn killed_after_any_of_its_calls_the_same_command_finishes_it() {
-    killed_at_each_call("killed-after", |at| Fault::After(at, "kill -KILL $CALLER"));
-}
 
 #[test]
 fn a_first_deployment_killed_at_any_of_its_calls_ends_like_any_other() {
@@ -91,36 +80,6 @@ fn killed_before_the_old_one_was_removed_and_the_new_one_ended_the_old_one_comes
     assert_eq!(app.present(), ["", "-new"]);
 }
 
-/// Deploys two releases by turns, and is killed one call later each time, until no call is left.
-fn killed_at_each_call<'a>(prefix: &str, fault: impl Fn(&'a str) -> Fault<'a>) {
-    let app = App::new(prefix);
-    let images = [app.build("v1"), app.build("v2")];
-    app.deploy(&images[1], &[]);
-    for k in 1..ENOUGH {
-        let (new, old) = (&images[(k + 1) % 2], &images[k % 2]);
-        let candidate = app.start(new, &["-e", "COLOR=blue"]);
-        app.prove_candidate();
-        let (code, calls) = promote_killed_at(&app, &fault, k);
-        let at = format!("call {k} of {calls:?}");
-        if code == 0 {
-            assert!(k > 5, "only {at}");
-            assert!(calls.len() < k, "{at}");
-            assert_released(&app, new, old, &candidate);
-            return;
-        }
-        assert_eq!(code, KILLED, "{at}");
-        let again = app.promote(&[]);
-        if again.code == 40 {
-            // All had been done, only the report was lost.
-            failed(&again, 40, "no_candidate");
-        } else {
-            assert_eq!(ok(&again)["replaced"]["image_id"], old.id.as_str(), "{at}");
-        }
-        assert_released(&app, new, old, &candidate);
-    }
-    panic!("a promotion of {ENOUGH} calls");
-}
-
 fn promote_killed_at<'a>(
     app: &App,
     fault: impl Fn(&'a str) -> Fault<'a>,
@@ -182,6 +141,27 @@ fn killed_at_the_worst_moment_and_the_candidate_gone_the_old_one_serves_again() 
     assert_eq!(report["rolled_back_to"], app.name());
     app.assert_untouched(&live, &v1);
     assert_eq!(app.present(), [""]);
+}
+
+#[test]
+fn killed_while_a_sick_container_is_replaced_the_same_command_can_still_go_back_to_it() {
+    let app = App::new("sick-orphan");
+    let v1 = app.tagged(&app.image("v1").env("SICK_AFTER_MS", "6000"), "v1");
+    let v2 = app.build("v2");
+    app.deploy(&v1, &[]);
+    let live = app.id("");
+    app.candidate(&v2, &[]);
+    eventually("v1 is sick", || get(app.addr(), "/health").is_err());
+    let kill = "kill -KILL $CALLER; exit 1";
+    assert_eq!(
+        app.promote_with(Fault::Before("stop", kill), &[]).code,
+        KILLED
+    );
+    tests::docker::docker(["rm", "-f", &app.scope.candidate()]).unwrap();
+    eventually("v1 is sick", || get(app.addr(), "/health").is_err());
+    let report = failed(&app.promote(&[]), 42, "rolled_back_not_started");
+    assert_eq!(report["rolled_back_to"], app.name());
+    app.assert_untouched(&live, &v1);
 }
 
 #[test]

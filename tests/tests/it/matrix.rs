@@ -1,0 +1,74 @@
+//! The kill matrix: every step, at each of its calls of the engine and of nft, meets every fault, under load.
+//!
+//! Named on the command line (`-- matrix`) it is the whole matrix, else every third case of it.
+
+mod case;
+mod fault;
+mod lane;
+mod processes;
+mod state;
+mod steps;
+
+use fault::Fault;
+use lane::run;
+use steps::Step;
+
+#[test]
+fn promote_killed_before_any_call_is_finished_by_its_heir() {
+    run(Step::Promote, &[Fault::KillBefore], true);
+}
+
+#[test]
+fn promote_killed_after_any_call_is_finished_by_its_heir() {
+    run(Step::Promote, &[Fault::KillAfter], true);
+}
+
+#[test]
+fn promote_killed_before_any_call_without_an_heir_is_finished_by_the_same_command() {
+    run(Step::Promote, &[Fault::KillBefore], false);
+}
+
+#[test]
+fn promote_killed_after_any_call_without_an_heir_is_finished_by_the_same_command() {
+    run(Step::Promote, &[Fault::KillAfter], false);
+}
+
+#[test]
+fn promote_survives_the_failure_of_any_call() {
+    run(Step::Promote, &[Fault::Fail], true);
+}
+
+#[test]
+fn promote_survives_a_hang_of_any_call() {
+    run(Step::Promote, &[Fault::Hang], true);
+}
+
+#[test]
+fn promote_survives_a_hang_of_any_call_that_was_carried_out() {
+    run(Step::Promote, &[Fault::Late], true);
+}
+
+#[test]
+fn promote_survives_the_loss_of_half_of_any_answer() {
+    run(Step::Promote, &[Fault::Cut], true);
+}
+
+#[test]
+fn pull_image_survives_every_fault_at_any_call() {
+    run(Step::Pull, &Fault::ALL, false);
+}
+
+#[test]
+fn start_candidate_survives_every_fault_at_any_call() {
+    run(Step::Start, &Fault::ALL, false);
+}
+
+#[test]
+fn probe_health_survives_every_fault_at_any_call() {
+    run(Step::Probe, &Fault::ALL, false);
+}
+
+#[test]
+fn prune_app_survives_every_fault_at_any_call() {
+    run(Step::Prune, &Fault::ALL, false);
+}

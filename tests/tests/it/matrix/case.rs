@@ -1,0 +1,134 @@
+//! One case: the step meets the fault at its call number `k`, and what becomes of it is judged.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+use tempfile::TempDir;
+use tests::cargo;
+use tests::image::Built;
+use tests::process::Run;
+use tests::steps::run;
+
+use super::fault::Fault;
+use super::processes::{self, MARK};
+use super::state::{Roles, State};
+use super::steps::Step;
+use crate::resume::KILLED;
+use crate::support::{App, get, text};
+
+pub(super) struct Case<'a> {
+    pub(super) step: Step,
+    pub(super) app: &'a App,
+    pub(super) new: &'a Built,
+    pub(super) old: &'a Built,
+    /// Where nft is the shim.
+    pub(super) path: &'a str,
+    pub(super) heir: bool,
+    pub(super) roles: Roles,
+    /// Where the calls are written down, by an heir as well.
+    pub(super) folder: TempDir,
+}
+
+impl Case<'_> {
+    fn command(&self, flags: &[&str]) -> Command {
+        let own = self.step.flags(self.app, self.new);
+        let mut command = self.app.command(self.step.name(), flags);
+        command.args(own).env("PATH", self.path);
+        command.env(MARK, self.app.name());
+        if !self.heir {
+            command.env("DEPLOY_STEPS_HEIR", "2");
+        }
+        command
+    }
+
+    /// The step with the fault at call `k` (none at 0), and the words of all its calls.
+    pub(super) fn meet(&self, fault: Fault, k: usize) -> anyhow::Result<(Run, Vec<String>)> {
+        let calls = self.folder.path().join("calls");
+        let mut command = self.command(fault.flags());
+        let docker = cargo::steps()?.join("faulty-docker");
+        command.arg("--docker").arg(docker);
+        command
+            .env("FAULT_CALLS", &calls)
+            .env("FAULT", fault.name());
+        command.env("FAULT_AT", k.to_string());
+        let run = run(command, None)?;
+        let calls = fs::read_to_string(&calls).unwrap_or_default();
+        Ok((run, calls.lines().map(str::to_owned).collect()))
+    }
+
+    pub(super) fn state(&self) -> anyhow::Result<State> {
+        State::read(self.app, &self.roles)
+    }
+
+    /// Judges what the fault at call `k` came to, and carries on as its user would.
+    pub(super) fn judge(
+        &self,
+        fault: Fault,
+        k: usize,
+        run: &Run,
+        end: &State,
+        live: &str,
+    ) -> anyhow::Result<()> {
+        if fault.kills() {
+            ensure!(run.code == KILLED, "killed, it ended with {run:?}");
+            if self.heir {
+                processes::wait_for_heirs(self.app.name()).map_err(anyhow::Error::msg)?;
+                // Its first call asks where things stand: before that there is nothing to inherit.
+                let state = self.state()?;
+                ensure!(k == 1 || state == *end, "after its heir: {state:#?}");
+            }
+        } else {
+            self.tells_the_truth(run, end, live)?;
+        }
+        if run.code == 0 {
+            return Ok(());
+        }
+        self.again(end)
+    }
+
+    fn tells_the_truth(&self, run: &Run, end: &State, live: &str) -> anyhow::Result<()> {
+        let report = run.json()?;
+        if run.code == 0 {
+            ensure!(report["ok"] == true, "{run:?}");
+            let state = self.state()?;
+            ensure!(
+                state == *end,
+                "it says that all is done: {run:?} {state:#?}"
+            );
+            return Ok(());
+        }
+        ensure!(
+            report["ok"] == false && report["error"]["code"] == run.code,
+            "{run:?}"
+        );
+        ensure!(!text(&report["error"]["hint"]).is_empty(), "{run:?}");
+        ensure!(run.code != 43, "the rollback failed: {run:?}");
+        let untouched = self.app.container("").is_some_and(|it| it["Id"] == live);
+        ensure!(
+            untouched,
+            "the live container was touched: {run:?} {:#?}",
+            self.state()?
+        );
+        let answer = get(self.app.addr(), "/")?;
+        ensure!(
+            self.old.name.ends_with(&answer),
+            "{answer} answers: {run:?}"
+        );
+        Ok(())
+    }
+
+    /// The same command finishes it, or finds it finished.
+    fn again(&self, end: &State) -> anyhow::Result<()> {
+        let mut again = run(self.command(&[]), None)?;
+        if let Some(flag) = self.step.hinted(again.code) {
+            again = run(self.command(&[flag]), None)?;
+        }
+        ensure!(again.code == 0, "again: {again:?}");
+        let state = self.state().context("afterwards")?;
+        if state != *end {
+            bail!("again: {again:?}, which leaves {state:#?} and not {end:#?}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! The steps of the matrix: how each is prepared for, called, and called again.
+
+use tests::docker::docker;
+use tests::image::Built;
+use tests::registry;
+
+use super::state::Roles;
+use crate::support::{App, text};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Pull,
+    Start,
+    Probe,
+    Promote,
+    Prune,
+}
+
+impl Step {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Step::Pull => "pull-image",
+            Step::Start => "start-candidate",
+            Step::Probe => "probe-health",
+            Step::Promote => "promote",
+            Step::Prune => "prune-app",
+        }
+    }
+
+    /// The release that the step has to do with; what is to be pulled comes from a registry.
+    pub(super) fn release(self, app: &App, version: &str) -> Built {
+        if self != Step::Pull {
+            return app.build(version);
+        }
+        let host = registry::shared().unwrap().host();
+        let name = format!("{host}/{}:{version}", app.name());
+        let built = app.image(version).build(&name).unwrap();
+        built.push().unwrap();
+        built
+    }
+
+    /// Has the engine have the image, which an earlier case may have taken away.
+    pub(super) fn provide(self, release: &Built) {
+        if self == Step::Pull {
+            docker(["pull", &release.name]).unwrap();
+        }
+    }
+
+    /// Brings about what the step finds when all is well, with `old` live.
+    pub(super) fn prepare(self, app: &App, new: &Built, old: &Built) -> Roles {
+        let mut roles = vec![
+            (new.id.clone(), "NEW-ID"),
+            (old.id.clone(), "OLD-ID"),
+            (new.name.clone(), "NEW"),
+            (old.name.clone(), "OLD"),
+        ];
+        match self {
+            Step::Pull => {
+                let _ = docker(["image", "rm", "-f", &new.name]);
+            }
+            Step::Start => drop_candidate(app),
+            Step::Probe => {
+                drop_candidate(app);
+                app.start(new, &[]);
+            }
+            Step::Promote => {
+                let started = app.start(new, &["-e", "COLOR=blue"]);
+                roles.push((text(&started["candidate_id"]).to_owned(), "CANDIDATE-ID"));
+                app.prove_candidate();
+            }
+            Step::Prune => {
+                app.start(new, &[]);
+                app.build("stale");
+            }
+        }
+        roles
+    }
+
+    /// The step's own flags.
+    pub(super) fn flags(self, app: &App, new: &Built) -> Vec<String> {
+        let publish = format!("{}:8080", app.port);
+        let words = match self {
+            Step::Pull => vec!["--attempts", "1", &new.name],
+            Step::Start => vec!["--image", &new.name, "--publish", &publish],
+            Step::Probe => vec![],
+            Step::Promote => vec!["--stop-timeout", "2s"],
+            Step::Prune => vec!["--candidate", "--keep", "0"],
+        };
+        words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// What the hint of a failure adds to the same command.
+    pub(super) fn hinted(self, code: i32) -> Option<&'static str> {
+        (self == Step::Start && code == 21).then_some("--replace")
+    }
+}
+
+fn drop_candidate(app: &App) {
+    let _ = docker(["rm", "-f", "-v", &app.scope.candidate()]);
+}
