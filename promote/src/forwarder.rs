@@ -1,8 +1,7 @@
 //! Carries connections that the kernel cannot translate (IPv6, and containers on other networks)
 //! to the candidate, as the engine's own proxy does: a process of its own that outlives promote.
 
-use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;

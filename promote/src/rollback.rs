@@ -1,5 +1,8 @@
 //! Undoing a swap: the old container gets its ports and its name back.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use step::{Condition, EngineError, Nft, printable, progress};
 
 use crate::bridge::Bridge;
@@ -7,6 +10,9 @@ use crate::failure::Failure;
 use crate::promote::Promotion;
 use crate::swap::Swapping;
 use crate::trouble::Trouble;
+
+/// Between two looks whether a container is gone.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Swapping<'_> {
     /// Undoes the swap and tells how that went.
@@ -50,7 +56,7 @@ impl Swapping<'_> {
         let Promotion { engine, names, .. } = self.promotion;
         let said = |error: EngineError| error.to_string();
         if !self.next.is_empty() {
-            engine.remove_with_volumes(&[&self.next]).map_err(said)?;
+            self.remove_next().map_err(said)?;
         }
         let Some(old) = &self.old else {
             return Ok(());
@@ -71,6 +77,20 @@ impl Swapping<'_> {
         }
         if now.name() != names.live {
             engine.rename(&old.id, &names.live).map_err(said)?;
+        }
+        Ok(())
+    }
+
+    /// An engine that was given up removes it all the same, and says so when it is asked again.
+    fn remove_next(&self) -> Result<(), EngineError> {
+        let Promotion { engine, args, .. } = self.promotion;
+        let end = Instant::now() + args.stop_timeout;
+        let removed = engine.remove_with_volumes(&[&self.next]);
+        while removed.is_err() && engine.container(&self.next)?.is_some() {
+            if Instant::now() > end {
+                return removed;
+            }
+            thread::sleep(PAUSE);
         }
         Ok(())
     }

@@ -1,16 +1,17 @@
 //! The kill matrix: every step, at each of its calls of the engine and of nft, meets every fault, under load.
 //!
-//! Named on the command line (`-- matrix`) it is the whole matrix, else every third case of it.
+//! Named on the command line (`-- matrix`) it is the whole matrix, else every fourth case of it.
 
 mod case;
 mod fault;
 mod lane;
 mod processes;
+mod rows;
 mod state;
 mod steps;
 
 use fault::Fault;
-use lane::run;
+use rows::run;
 use steps::Step;
 
 #[test]

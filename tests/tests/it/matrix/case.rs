@@ -87,6 +87,19 @@ impl Case<'_> {
         self.again(end)
     }
 
+    /// Without such a call nothing went wrong.
+    pub(super) fn is_done(&self, run: &Run) -> anyhow::Result<()> {
+        ensure!(run.code == 0, "without the fault: {run:?}");
+        Ok(())
+    }
+
+    /// The new release is what clients get.
+    pub(super) fn answers(&self) -> anyhow::Result<()> {
+        let answer = get(self.app.addr(), "/")?;
+        ensure!(self.new.name.ends_with(&answer), "{answer} answers");
+        Ok(())
+    }
+
     fn tells_the_truth(&self, run: &Run, end: &State, live: &str) -> anyhow::Result<()> {
         let report = run.json()?;
         if run.code == 0 {

@@ -45,7 +45,7 @@ impl Fault {
     /// A deadline of its own only where one is to be met: a busy machine is no fault.
     pub(super) fn flags(self) -> &'static [&'static str] {
         match self {
-            Fault::Hang | Fault::Late => &["--engine-timeout", "3s"],
+            Fault::Hang | Fault::Late => &["--engine-timeout", "5s"],
             _ => &[],
         }
     }

@@ -1,0 +1,103 @@
+//! One step and some faults: as many cases as the step has calls, and the table of what came of them.
+
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use tests::load::Load;
+
+use super::fault::Fault;
+use super::lane::Lane;
+use super::processes;
+use super::state::State;
+use super::steps::Step;
+
+/// More calls than any step makes.
+const ENOUGH: usize = 80;
+/// Unless the matrix is asked for by name, one case of so many is run.
+const STRIDE: usize = 4;
+const REQUESTS_PER_S: u32 = 50;
+
+#[derive(Default)]
+struct Row {
+    cases: usize,
+    sent: usize,
+    lost: usize,
+    failures: Vec<String>,
+}
+
+/// Runs the cases and prints their table; panics where one failed.
+pub(super) fn run(step: Step, faults: &[Fault], heir: bool) {
+    let mut lane = Lane::new(step, heir);
+    let (end, calls) = lane.undisturbed();
+    let mut failures = Vec::new();
+    let mut table = String::new();
+    for &fault in faults {
+        let row = row(&mut lane, fault, &end);
+        let ending = match (step, fault.kills(), heir) {
+            (Step::Promote, true, true) => "its heir finishes it",
+            (Step::Promote, true, false) => "run again",
+            _ => "",
+        };
+        let _ = writeln!(
+            table,
+            "matrix | {:15} | {:11} | {ending:20} | {:3} calls | {:3} cases | {:3} passed | {:6} requests | {:3} failed",
+            step.name(),
+            fault.name(),
+            calls.len(),
+            row.cases,
+            row.cases - row.failures.len(),
+            row.sent,
+            row.lost
+        );
+        failures.extend(row.failures);
+    }
+    failures.extend(processes::wait_for_all(lane.app.name()).err());
+    for failure in &failures {
+        let _ = writeln!(table, "  {failure}");
+    }
+    // Seen whether or not the test passes.
+    let _ = io::stderr().write_all(table.as_bytes());
+    assert!(
+        failures.is_empty(),
+        "{} failures, see above",
+        failures.len()
+    );
+}
+
+/// Every call under one fault, until a run has no such call.
+fn row(lane: &mut Lane, fault: Fault, end: &State) -> Row {
+    let mut row = Row::default();
+    let whole = env::args().any(|arg| arg.contains("matrix"));
+    let (first, stride) = if whole {
+        (1, 1)
+    } else {
+        (
+            1 + (fault as usize + usize::from(lane.heir)) % STRIDE,
+            STRIDE,
+        )
+    };
+    for k in (first..ENOUGH).step_by(stride) {
+        let load = Load::start(lane.app.addr(), "/", REQUESTS_PER_S);
+        let one = lane.one(fault, k, end);
+        let seen = load.stop();
+        if !one.reached {
+            break;
+        }
+        row.cases += 1;
+        row.sent += seen.sent();
+        row.lost += seen.failed();
+        let lost = (seen.failed() > 0)
+            .then(|| format!("{} requests failed: {:?}", seen.failed(), seen.kinds()));
+        let wrong: Vec<String> = one.wrong.into_iter().chain(lost).collect();
+        if !wrong.is_empty() {
+            let (step, fault) = (lane.step.name(), fault.name());
+            let failure = format!("{step} k={k} {fault} [{}]: {}", one.words, wrong.join("; "));
+            // At once, as the next case may not come to its end.
+            let _ = writeln!(io::stderr(), "matrix: {failure}");
+            row.failures.push(failure);
+            lane.renew();
+        }
+    }
+    row
+}
