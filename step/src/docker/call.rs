@@ -1,6 +1,6 @@
 //! One call of the engine's CLI: in a process group of its own, with a deadline, its failure classified.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::stdin::EmptyLine;
 use super::{Engine, EngineError};
 use crate::{interrupted, printable};
 
 /// More than any answer the steps ask for.
-pub(super) const LONGEST_ANSWER: u64 = 64 << 20;
+const LONGEST_ANSWER: u64 = 64 << 20;
 
 /// What a call ended with.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Reply {
     pub stdout: String,
     /// All it wrote to stderr.
     pub stderr: String,
+    /// Whether it asked for a login.
+    pub wants_login: bool,
 }
 
 impl Reply {
@@ -79,73 +82,93 @@ pub(super) struct How {
     pub(super) longest: u64,
     /// Let the CLI draw on our stderr instead of capturing its stdout.
     pub(super) stdout_to_stderr: bool,
+    /// The CLI may ask for a login.
+    pub(super) may_ask: bool,
+}
+
+impl How {
+    pub(super) fn within(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            interruptible: false,
+            longest: LONGEST_ANSWER,
+            stdout_to_stderr: false,
+            may_ask: false,
+        }
+    }
 }
 
 impl Engine {
     /// Runs a call with the usual deadline; any exit code is a reply.
     pub(super) fn call(&self, command: Command) -> Result<Reply, EngineError> {
-        let how = How {
-            timeout: self.timeout,
-            interruptible: false,
-            longest: LONGEST_ANSWER,
-            stdout_to_stderr: false,
-        };
-        self.call_as(command, &how)
+        self.call_as(command, &How::within(self.timeout))
     }
 
     pub(super) fn call_as(&self, mut command: Command, how: &How) -> Result<Reply, EngineError> {
         let call = words(&command);
+        let line = how.may_ask.then(EmptyLine::new).transpose();
+        let line = line.map_err(|error| failed(&call, &error))?;
+        let stdin = self.stdin(line.as_ref());
         command
             .process_group(0)
-            .stdin(self.quiet_stdin())
+            .stdin(stdin.map_err(|error| failed(&call, &error))?)
             .stderr(Stdio::piped());
         command.stdout(if how.stdout_to_stderr {
-            std::io::stderr().into()
+            io::stderr().into()
         } else {
             Stdio::piped()
         });
         let mut child = command
             .spawn()
             .map_err(|error| EngineError::NoCli(format!("{}: {error}", self.cli.display())))?;
-        let ended = await_streams(&mut child, how);
-        let (stdout, stderr) = match ended {
-            Ok(streams) => streams,
-            Err(End::Deadline) => {
-                end_group(&mut child);
-                return Err(EngineError::TimedOut {
-                    call,
-                    after: how.timeout,
-                });
-            }
-            Err(End::Interrupt) => {
-                end_group(&mut child);
-                return Err(EngineError::Interrupted { call });
-            }
-        };
-        let status = child.wait().map_err(|error| EngineError::Failed {
-            call: call.clone(),
-            message: error.to_string(),
+        let (stdout, stderr) = await_streams(&mut child, how).map_err(|end| {
+            end_group(&mut child);
+            end.during(&call, how)
         })?;
+        let status = child.wait().map_err(|error| failed(&call, &error))?;
         Ok(Reply {
+            wants_login: line.is_some_and(EmptyLine::was_read),
             call,
             code: status.code(),
             stdout,
             stderr,
         })
     }
+
+    /// Only a call that may ask reads its stdin; for others it may as well be the file that
+    /// keeps the lock.
+    fn stdin(&self, line: Option<&EmptyLine>) -> io::Result<Stdio> {
+        if let Some(line) = line {
+            return line.stdin();
+        }
+        let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
+        Ok(held.map_or_else(Stdio::null, Stdio::from))
+    }
 }
 
-impl Engine {
-    /// No call reads its stdin, so it may as well be the file that keeps the lock.
-    fn quiet_stdin(&self) -> Stdio {
-        let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
-        held.map_or_else(Stdio::null, Stdio::from)
+fn failed(call: &str, error: &io::Error) -> EngineError {
+    EngineError::Failed {
+        call: call.to_owned(),
+        message: error.to_string(),
     }
 }
 
 enum End {
     Deadline,
     Interrupt,
+}
+
+impl End {
+    fn during(&self, call: &str, how: &How) -> EngineError {
+        let call = call.to_owned();
+        match self {
+            Self::Deadline => EngineError::TimedOut {
+                call,
+                after: how.timeout,
+            },
+            Self::Interrupt => EngineError::Interrupted { call },
+        }
+    }
 }
 
 /// Reads both streams to their ends: a child blocked on a full pipe would never finish.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use xshell::cmd;
 
-use super::call::{How, LONGEST_ANSWER};
+use super::call::How;
 use super::{Engine, EngineError, Reply};
 use crate::printable;
 
@@ -28,10 +28,10 @@ impl Engine {
         self.call_as(
             command.into(),
             &How {
-                timeout,
                 interruptible: true,
-                longest: LONGEST_ANSWER,
                 stdout_to_stderr: draw,
+                may_ask: true,
+                ..How::within(timeout)
             },
         )
     }
@@ -79,12 +79,7 @@ impl Engine {
             sh, cli, timeout, ..
         } = self;
         let seconds = grace.as_secs().to_string();
-        let how = How {
-            timeout: *timeout + grace,
-            interruptible: false,
-            longest: LONGEST_ANSWER,
-            stdout_to_stderr: false,
-        };
+        let how = How::within(*timeout + grace);
         // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
         self.call_as(cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how)?
             .success()?;
@@ -169,11 +164,10 @@ impl Engine {
     ) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
         let how = How {
-            timeout,
             interruptible: true,
             // Only the exit code counts, and a complaint of the engine's.
             longest: 64 << 10,
-            stdout_to_stderr: false,
+            ..How::within(timeout)
         };
         self.call_as(cmd!(sh, "{cli} exec {id} {words...}").into(), &how)
     }
