@@ -1,5 +1,6 @@
 //! Removing by list, one by one, after deciding what must stay.
 
+use std::thread;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -13,6 +14,10 @@ use crate::args::Args;
 use crate::bridge;
 use crate::failure::Failure;
 use crate::inventory::{Kept, inventory};
+
+/// How often an image is tried to be removed, and the pause between two tries.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What was removed and what was not.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -154,25 +159,48 @@ fn remove_image(
         report.removed.push(Entry::of(image));
         return Ok(());
     }
-    let references = references(image, args.repo.as_ref());
-    let references: Vec<&str> = references.iter().map(String::as_str).collect();
-    let reply = engine.remove_images(&references)?;
-    // Another prune may have been faster: what counts is that it is gone.
-    if reply.code == Some(0) || engine.image(&image.id)?.is_none() {
+    let refusal = removed_at_last(engine, args, image)?;
+    if let Some(refusal) = refusal {
+        report.not_removed.push(Left {
+            what: image.id.clone(),
+            why: step::printable(&refusal, 300),
+        });
+    } else {
         progress(&format!(
             "prune-app: removed {} {}",
             image.id,
             image.repo_tags.join(" ")
         ));
         report.removed.push(Entry::of(image));
-    } else {
-        let why = step::printable(&reply.stderr, 300);
-        report.not_removed.push(Left {
-            what: image.id.clone(),
-            why,
-        });
     }
     Ok(())
+}
+
+/// Removes the image and returns what the engine says if it stays. Another prune may be at it, and
+/// has taken its names and not yet the image itself: what counts is that it is gone.
+fn removed_at_last(engine: &Engine, args: &Args, image: &Image) -> Result<Option<String>, Failure> {
+    let mut image = image.clone();
+    let mut tries = 1;
+    loop {
+        let references = references(&image, args.repo.as_ref());
+        let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        if references.is_empty() {
+            return Ok(None);
+        }
+        let reply = engine.remove_images(&references)?;
+        if reply.code == Some(0) {
+            return Ok(None);
+        }
+        let Some(left) = engine.image(&image.id)? else {
+            return Ok(None);
+        };
+        if tries == TRIES {
+            return Ok(Some(reply.stderr));
+        }
+        image = left;
+        tries += 1;
+        thread::sleep(PAUSE);
+    }
 }
 
 /// What to remove so that the image goes. The engine removes it by its id, and then refuses if

@@ -136,8 +136,9 @@ fn sleep(pause: Duration, image: &ImageRef) -> Result<(), Failure> {
 /// registry's own error codes (distribution, errcode) and Go's network errors.
 fn classify(image: &ImageRef, reply: &Reply) -> Failure {
     const DISK: [&str; 1] = ["no space left on device"];
-    const DENIED: [&str; 7] = [
+    const DENIED: [&str; 8] = [
         "denied",
+        "interactive login",
         "http 401",
         "http 403",
         "no basic auth credentials",
@@ -175,6 +176,9 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
     let message = step::printable(&reply.stderr, 500);
     if reply.engine_is_away() {
         reply.failure().into()
+    } else if reply.wants_login {
+        // What the CLI says then is about the missing answer.
+        Failure::Denied(image.clone(), "it wants a login, or another one".to_owned())
     } else if any(&DISK) {
         Failure::DiskFull(image.clone(), message)
     } else if any(&DENIED) {

@@ -11,6 +11,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::interrupted;
 
+/// More than any answer the steps ask for.
+const LONGEST_ANSWER: u64 = 64 << 20;
+
 /// How one program is run.
 pub(crate) struct How {
     pub(crate) timeout: Duration,
@@ -20,6 +23,18 @@ pub(crate) struct How {
     pub(crate) longest: u64,
     /// Let it draw on our stderr instead of capturing its stdout.
     pub(crate) stdout_to_stderr: bool,
+}
+
+impl How {
+    /// Within this time, and not interruptible.
+    pub(crate) fn within(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            interruptible: false,
+            longest: LONGEST_ANSWER,
+            stdout_to_stderr: false,
+        }
+    }
 }
 
 /// What it left.

@@ -7,6 +7,7 @@ mod image;
 mod network;
 mod orders;
 mod questions;
+mod stdin;
 
 use std::fs::File;
 use std::path::PathBuf;

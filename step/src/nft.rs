@@ -14,8 +14,6 @@ use crate::{Engine, Name, printable};
 
 /// Far longer than the kernel takes for a table.
 const LONGEST: Duration = Duration::from_secs(10);
-/// More than it says of any ruleset.
-const LONGEST_ANSWER: u64 = 64 << 20;
 /// The kernel may be busy with somebody else's rules.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -128,12 +126,7 @@ impl Nft {
         command.args(prefix).args(args);
         // Scripts are arguments, so that its stdin may be the file that keeps the lock.
         let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
-        let how = How {
-            timeout: self.timeout,
-            interruptible: false,
-            longest: LONGEST_ANSWER,
-            stdout_to_stderr: false,
-        };
+        let how = How::within(self.timeout);
         match child::run(command, held.map_or_else(Stdio::null, Stdio::from), &how) {
             Ok(ended) if ended.status.success() => Ok(ended.stdout),
             Ok(ended) => Err(printable(&ended.stderr, 300)),

@@ -1,13 +1,12 @@
 //! One call of the engine's CLI, with a deadline, its failure classified.
 
+use std::io;
 use std::process::{Command, Stdio};
 
+use super::stdin::EmptyLine;
 use super::{Engine, EngineError};
 use crate::child::{self, How, Lost};
 use crate::printable;
-
-/// More than any answer the steps ask for.
-pub(super) const LONGEST_ANSWER: u64 = 64 << 20;
 
 /// What a call ended with.
 #[derive(Debug)]
@@ -20,6 +19,8 @@ pub struct Reply {
     pub stdout: String,
     /// All it wrote to stderr.
     pub stderr: String,
+    /// Whether it asked for a login.
+    pub wants_login: bool,
 }
 
 impl Reply {
@@ -82,19 +83,35 @@ impl Reply {
 impl Engine {
     /// Runs a call with the usual deadline; any exit code is a reply.
     pub(super) fn call(&self, command: Command) -> Result<Reply, EngineError> {
-        let how = How {
-            timeout: self.timeout,
-            interruptible: false,
-            longest: LONGEST_ANSWER,
-            stdout_to_stderr: false,
-        };
-        self.call_as(command, &how)
+        self.call_as(command, &How::within(self.timeout))
     }
 
     pub(super) fn call_as(&self, command: Command, how: &How) -> Result<Reply, EngineError> {
+        self.reply(command, how, self.quiet_stdin())
+    }
+
+    /// A call of a CLI that may ask for a login.
+    pub(super) fn call_that_may_ask(
+        &self,
+        command: Command,
+        how: &How,
+    ) -> Result<Reply, EngineError> {
+        let failed = |error: io::Error| EngineError::Failed {
+            call: words(&command),
+            message: error.to_string(),
+        };
+        let line = EmptyLine::new().map_err(failed)?;
+        let stdin = line.stdin().map_err(failed)?;
+        let mut reply = self.reply(command, how, stdin)?;
+        reply.wants_login = line.was_read();
+        Ok(reply)
+    }
+
+    fn reply(&self, command: Command, how: &How, stdin: Stdio) -> Result<Reply, EngineError> {
         let call = words(&command);
-        match child::run(command, self.quiet_stdin(), how) {
+        match child::run(command, stdin, how) {
             Ok(ended) => Ok(Reply {
+                wants_login: false,
                 call,
                 code: ended.status.code(),
                 stdout: ended.stdout,
@@ -112,7 +129,7 @@ impl Engine {
         }
     }
 
-    /// No call reads its stdin, so it may as well be the file that keeps the lock.
+    /// Other calls do not read their stdin, so it may as well be the file that keeps the lock.
     fn quiet_stdin(&self) -> Stdio {
         let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
         held.map_or_else(Stdio::null, Stdio::from)

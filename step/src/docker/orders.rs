@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use xshell::cmd;
 
-use super::call::LONGEST_ANSWER;
 use super::{Engine, EngineError, Reply};
 use crate::child::How;
 use crate::printable;
@@ -26,13 +25,12 @@ impl Engine {
         let Self { sh, cli, .. } = self;
         let platform = platform.map(|p| format!("--platform={p}"));
         let command = cmd!(sh, "{cli} pull {platform...} {image}");
-        self.call_as(
+        self.call_that_may_ask(
             command.into(),
             &How {
-                timeout,
                 interruptible: true,
-                longest: LONGEST_ANSWER,
                 stdout_to_stderr: draw,
+                ..How::within(timeout)
             },
         )
     }
@@ -80,12 +78,7 @@ impl Engine {
             sh, cli, timeout, ..
         } = self;
         let seconds = grace.as_secs().to_string();
-        let how = How {
-            timeout: *timeout + grace,
-            interruptible: false,
-            longest: LONGEST_ANSWER,
-            stdout_to_stderr: false,
-        };
+        let how = How::within(*timeout + grace);
         // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
         self.call_as(cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how)?
             .success()?;
@@ -170,11 +163,10 @@ impl Engine {
     ) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
         let how = How {
-            timeout,
             interruptible: true,
             // Only the exit code counts, and a complaint of the engine's.
             longest: 64 << 10,
-            stdout_to_stderr: false,
+            ..How::within(timeout)
         };
         self.call_as(cmd!(sh, "{cli} exec {id} {words...}").into(), &how)
     }

@@ -1,5 +1,8 @@
 //! What a registry refuses: it has no such image, or does not let this user see it.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use tests::docker::{Scope, docker};
 use tests::fault::{Fault, Proxy};
 use tests::image::Image;
@@ -78,11 +81,26 @@ fn a_wrong_password_is_11() {
     let config = tempfile::tempdir().unwrap();
     // base64 of `deployer:wrong`
     let auths = serde_json::json!({"auths": {registry.host(): {"auth": "ZGVwbG95ZXI6d3Jvbmc="}}});
-    std::fs::write(config.path().join("config.json"), auths.to_string()).unwrap();
+    fs::write(config.path().join("config.json"), auths.to_string()).unwrap();
     let mut command = steps::step("pull-image").unwrap();
     command
         .arg(format!("{}/web:v1", registry.host()))
         .env("DOCKER_CONFIG", config.path());
+    failed(&finish(command), 11, "access_denied");
+}
+
+#[test]
+fn a_cli_that_asks_for_a_login_does_not_wait_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cli = folder.path().join("docker");
+    let script = "#!/bin/sh\n[ $1 = pull ] || exec docker \"$@\"\n\
+        printf 'Username: '; read answer || exec sleep 60; echo 'an answer is needed' >&2; exit 1\n";
+    fs::write(&cli, script).unwrap();
+    fs::set_permissions(&cli, Permissions::from_mode(0o755)).unwrap();
+    let mut command = steps::step("pull-image").unwrap();
+    command
+        .args(["127.0.0.1:1/web:v1", "--timeout", "20s", "--docker"])
+        .arg(&cli);
     failed(&finish(command), 11, "access_denied");
 }
 
