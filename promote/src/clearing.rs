@@ -6,8 +6,19 @@ use crate::alias;
 use crate::drain::drain;
 use crate::promote::Promotion;
 use crate::swap::Swapping;
+use crate::trouble::Trouble;
 
 impl Swapping<'_> {
+    /// An engine that was restarted meanwhile has started the old container as well, for its
+    /// policy, and it may have the port: then the new one must show once more that it serves.
+    pub(crate) fn give_up_old(&self) -> Result<(), Trouble> {
+        let engine = &self.promotion.engine;
+        match &self.old {
+            Some(old) if engine.remove_ended(&old.id).is_err() => self.prove(),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits for what was led to the candidate, which `staying` takes over; idle connections are
     /// closed by the app's own shutdown.
     pub(crate) fn drain_candidate(&mut self, staying: &str) {

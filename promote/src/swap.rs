@@ -230,6 +230,9 @@ impl<'a> Swapping<'a> {
             let staying = self.next.clone();
             self.drain_candidate(&staying);
         }
+        if let Err(trouble) = self.give_up_old() {
+            return Err(self.roll_back(trouble));
+        }
         let left_over = self.clear_away();
         let swap = self.measured();
         progress(&format!(

@@ -96,6 +96,16 @@ impl Engine {
         Ok(())
     }
 
+    /// Removes a container that does not run, leaving its anonymous volumes.
+    ///
+    /// # Errors
+    /// When it runs, or is not there.
+    pub fn remove_ended(&self, id: &str) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(cmd!(sh, "{cli} rm {id}").into())?.success()?;
+        Ok(())
+    }
+
     /// Removes containers that never were live by force, with their anonymous volumes.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ fn killed_before_the_old_one_was_removed_and_the_new_one_ended_the_old_one_comes
     app.deploy(&v1, &[]);
     let live = app.id("");
     app.candidate(&v2, &[]);
-    let fault = Fault::Before("rm --force", "kill -KILL $CALLER; exit 1");
+    let fault = Fault::Before("rm ", "kill -KILL $CALLER; exit 1");
     assert_eq!(app.promote_with(fault, &[]).code, KILLED);
     assert_eq!(app.present(), ["", "-new", "-old"]);
     tests::docker::docker(["kill", app.name()]).unwrap();
