@@ -131,7 +131,7 @@ impl Bridge {
     /// Leads those who still have the candidate's address to the container that stays.
     pub(crate) fn hand_over(&mut self, moves: &[Move]) {
         // These rules must outlast the candidate, whose name is known for a moment longer.
-        self.watch = None;
+        self.unwatch();
         self.forwarders.clear();
         let script = ruleset::hand_over(&Nft::table(&self.container), moves);
         if let Err(why) = self.nft.apply(&script) {
@@ -139,6 +139,11 @@ impl Bridge {
                 "promote: who has looked the candidate up may be refused: {why}"
             ));
         }
+    }
+
+    /// From here on the candidate may go, and this removes the rest by itself.
+    pub(crate) fn unwatch(&mut self) {
+        self.watch = None;
     }
 
     /// Whether the candidate ended while it was needed.

@@ -138,7 +138,9 @@ impl Swapping<'_> {
             names,
             ..
         } = self.promotion;
-        let old = engine.container(id).map_err(|error| error.to_string())?;
+        // A rollback does not end with one answer that did not come.
+        let old = engine.container(id).or_else(|_| engine.container(id));
+        let old = old.map_err(|error| error.to_string())?;
         let old = old.ok_or_else(|| format!("{} does not exist any more", names.live))?;
         let recipe = step::Recipe::of(&old);
         let looking = args.looking(recipe.as_ref().or(Some(&self.recipe)));

@@ -233,6 +233,7 @@ impl<'a> Swapping<'a> {
         if let Err(trouble) = self.give_up_old() {
             return Err(self.roll_back(trouble));
         }
+        self.bridge.iter_mut().for_each(Bridge::unwatch);
         let left_over = self.clear_away();
         let swap = self.measured();
         progress(&format!(

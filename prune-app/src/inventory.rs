@@ -81,7 +81,10 @@ fn needed(
     going: &[String],
 ) -> Result<BTreeMap<String, &'static str>, Failure> {
     let mut needed = BTreeMap::new();
-    for batch in engine.container_ids()?.chunks(BATCH) {
+    // By name as well: from a list that was cut short the way back would be missing.
+    let own = names.all().map(str::to_owned);
+    let listed = engine.container_ids()?.into_iter().chain(own);
+    for batch in listed.collect::<Vec<_>>().chunks(BATCH) {
         let ids: Vec<&str> = batch.iter().map(String::as_str).collect();
         let found = engine.containers(&ids)?.into_iter();
         for container in found.filter(|it| !going.iter().any(|name| name == it.name())) {

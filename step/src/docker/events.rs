@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::{Engine, EngineError};
@@ -20,6 +20,7 @@ const SLICE: Duration = Duration::from_secs(15);
 pub struct Death {
     /// The CLI that listens now.
     listener: Arc<Mutex<Listener>>,
+    attending: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -60,8 +61,11 @@ impl Engine {
         let wanted = true;
         let listener = Arc::new(Mutex::new(Listener { child, wanted }));
         let shared = Arc::clone(&listener);
-        thread::spawn(move || attend(&shared, until, listen, on_end));
-        Ok(Death { listener })
+        let attending = thread::spawn(move || attend(&shared, until, listen, on_end));
+        Ok(Death {
+            listener,
+            attending: Some(attending),
+        })
     }
 }
 
@@ -100,6 +104,10 @@ impl Drop for Death {
         if let Ok(mut listener) = self.listener.lock() {
             listener.wanted = false;
             end_group(&mut listener.child);
+        }
+        // What an end has set off is not to be left half done.
+        if let Some(attending) = self.attending.take() {
+            let _ = attending.join();
         }
     }
 }
