@@ -88,31 +88,30 @@ fn with_the_sudoers_line_for_nft_the_docker_group_has_the_bridge() {
 }
 
 #[test]
-fn three_capabilities_and_the_docker_group_are_as_good_as_root() {
+fn three_capabilities_are_as_good_as_root_and_each_is_for_what_it_is_said_to_be_for() {
     let (app, vm, v2) = waiting("caps");
-    let swap = promoted(&app, &vm, "-all,+net_admin,+sys_admin,+sys_ptrace", &v2);
-    assert_eq!(swap["bridge"], "on", "{swap}");
-    assert_eq!(swap["drained_by"], "tcp_info", "{swap}");
-}
-
-#[test]
-fn each_capability_is_for_what_it_is_said_to_be_for() {
-    for (caps, bridge, drained_by) in [
-        ("-all,+net_admin", "on", "unknown"),
-        ("-all,+sys_admin", "off", "unknown"),
-        ("-all,+sys_ptrace", "off", "unknown"),
-        ("-all,+sys_admin,+sys_ptrace", "off", "tcp_info"),
-    ] {
-        let (app, vm, v2) = waiting("cap");
-        let swap = promoted(&app, &vm, caps, &v2);
+    let images = [v2, app.build("v3")];
+    for (turn, (caps, bridge, drained_by)) in [
+        ("+net_admin,+sys_admin,+sys_ptrace", "on", "tcp_info"),
+        ("+net_admin", "on", "unknown"),
+        ("+sys_admin", "off", "unknown"),
+        ("+sys_ptrace", "off", "unknown"),
+        ("+sys_admin,+sys_ptrace", "off", "tcp_info"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let swap = promoted(&app, &vm, &format!("-all,{caps}"), &images[turn % 2]);
         assert_eq!(swap["bridge"], bridge, "{caps}: {swap}");
         assert_eq!(swap["drained_by"], drained_by, "{caps}: {swap}");
+        app.candidate(&images[(turn + 1) % 2], &[]);
     }
 }
 
 #[test]
 fn an_account_outside_of_the_docker_group_can_do_nothing() {
-    let (app, vm, _) = waiting("outside");
+    let app = App::new("outside");
+    let vm = Vm::of(&app, "127.0.0.1:1");
     let id = DEPLOY.to_string();
     let user = [
         "setpriv",
@@ -123,11 +122,14 @@ fn an_account_outside_of_the_docker_group_can_do_nothing() {
         "--clear-groups",
         "--",
     ];
-    for step in ["start-candidate", "probe-health", "promote", "prune-app"] {
-        let mut argv = [&user[..], &[step, "--app", app.name()]].concat();
-        if step == "start-candidate" {
-            argv.push("--previous");
-        }
+    for (step, more) in [
+        ("pull-image", "web:v1"),
+        ("start-candidate", "--previous"),
+        ("probe-health", "--live"),
+        ("promote", "--bridge=off"),
+        ("prune-app", "--candidate"),
+    ] {
+        let argv = [&user[..], &[step, "--app", app.name(), more]].concat();
         let asked = run(vm.command(&argv), None).unwrap();
         failed(&asked, 4, "engine_unreachable");
     }

@@ -22,8 +22,14 @@ struct Remote {
 
 impl Remote {
     fn new(prefix: &str) -> Remote {
+        Remote::configured(prefix, "", "")
+    }
+
+    /// With one text of the steps' configuration in place of another.
+    fn configured(prefix: &str, from: &str, to: &str) -> Remote {
         let app = App::new(prefix);
         let vm = Vm::of(&app, registry::shared().unwrap().host());
+        vm.reconfigure(from, to);
         let server = Server::on(&vm);
         Remote { server, vm, app }
     }

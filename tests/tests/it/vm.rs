@@ -56,16 +56,15 @@ impl Vm {
         self.folder.path().join("etc").join(path)
     }
 
-    /// What the app's steps are given; it holds for commands that start later.
-    pub(crate) fn configure(&self, conf: &str) {
+    fn configure(&self, conf: &str) {
         self.write(&self.conf(), 0o644, conf);
     }
 
-    /// The same with one text in place of another.
+    /// Puts one text in place of another in what the steps are given, for commands that start later.
     pub(crate) fn reconfigure(&self, from: &str, to: &str) {
         let conf = fs::read_to_string(self.etc(&self.conf())).unwrap();
         assert!(conf.contains(from), "{conf}");
-        self.configure(&conf.replace(from, to));
+        self.configure(&conf.replacen(from, to, 1));
     }
 
     fn conf(&self) -> String {

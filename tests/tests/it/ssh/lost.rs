@@ -3,8 +3,6 @@
 use std::fs;
 use std::process::{Child, Stdio};
 
-use tests::image::Built;
-
 use super::Remote;
 use crate::support::eventually;
 
@@ -27,23 +25,13 @@ fn at_work(at: &Remote) -> bool {
     lines.any(|line| line.contains("deploy-over-ssh\0") && line.contains(at.app.name()))
 }
 
-fn live(prefix: &str) -> (Remote, Built) {
-    let at = Remote::new(prefix);
-    // It ignores the signal to stop, so that there is a middle to lose the client in.
-    let (v1, _) = at.push(&at.app.image("v1").env("DEAF", "1"), "v1");
-    assert_eq!(at.server.run("deploy v1").code, 0);
-    (at, v1)
-}
-
 #[test]
 fn a_client_that_is_lost_during_the_promotion_leaves_it_finishing() {
-    let (at, _) = live("lost");
-    let conf = at.vm.etc(&format!("deploy-steps/{}.conf", at.app.name()));
-    let more =
-        fs::read_to_string(conf).unwrap() + "promote --stop-timeout=2s\nprune-app --keep=0\n";
-    at.vm.configure(&more);
-    let server = super::Server::on(&at.vm);
-    let at = Remote { server, ..at };
+    let patience = "promote --stop-timeout=2s\nprune-app --keep=0\nprobe-health";
+    let at = Remote::configured("lost", "probe-health", patience);
+    // It ignores the signal to stop, so that there is a middle to lose the client in.
+    at.push(&at.app.image("v1").env("DEAF", "1"), "v1");
+    assert_eq!(at.server.run("deploy v1").code, 0);
     let v2 = at.release("v2");
     lose(&at, "deploy v2", || at.app.present().contains(&"-old"));
     assert!(at_work(&at));
@@ -53,7 +41,9 @@ fn a_client_that_is_lost_during_the_promotion_leaves_it_finishing() {
 
 #[test]
 fn a_client_that_is_lost_before_the_promotion_leaves_the_old_release_and_nothing_else() {
-    let (at, v1) = live("lost-early");
+    let at = Remote::new("lost-early");
+    let v1 = at.release("v1");
+    assert_eq!(at.server.run("deploy v1").code, 0);
     let id = at.app.id("");
     at.push(&at.app.image("v2").env("BOOT_MS", "2500"), "v2");
     lose(&at, "deploy v2", || {

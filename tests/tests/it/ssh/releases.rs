@@ -73,10 +73,8 @@ fn releases_come_and_go_by_ssh_and_no_request_fails() {
 
 #[test]
 fn the_exit_code_of_a_step_that_fails_comes_through_and_the_live_release_stays() {
-    let at = Remote::new("sick-ssh");
-    at.vm.reconfigure("60s", "2s");
-    let server = Server::on(&at.vm);
-    let v1 = at.release("v1");
+    let at = Remote::configured("sick-ssh", "60s", "2s");
+    let (server, v1) = (&at.server, at.release("v1"));
     assert_eq!(server.run("status").code, 31);
     assert_eq!(server.run("deploy v1").code, 0);
     let live = at.app.id("");
