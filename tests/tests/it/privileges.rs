@@ -94,7 +94,6 @@ fn three_capabilities_are_as_good_as_root_and_each_is_for_what_it_is_said_to_be_
     for (turn, (caps, bridge, drained_by)) in [
         ("+net_admin,+sys_admin,+sys_ptrace", "on", "tcp_info"),
         ("+net_admin", "on", "unknown"),
-        ("+sys_admin", "off", "unknown"),
         ("+sys_ptrace", "off", "unknown"),
         ("+sys_admin,+sys_ptrace", "off", "tcp_info"),
     ]

@@ -4,6 +4,7 @@ mod lost;
 mod refused;
 mod releases;
 mod server;
+mod ways;
 
 use tests::image::{Built, Image};
 use tests::registry;

@@ -73,14 +73,20 @@ impl Vm {
 
     /// The box of this kind in the README of `xtask/vm`, with this app and repository.
     pub(crate) fn shown(&self, kind: &str) -> String {
-        let readme = fs::read_to_string(vm_folder().join("README.md")).unwrap();
-        let (_, rest) = readme.split_once(&format!("\n```{kind}\n")).expect(kind);
-        let (text, _) = rest.split_once("```\n").unwrap();
+        let text = Vm::raw(kind);
         // In sudoers a colon ends a word.
         let colon = if kind == "sudoers" { "\\:" } else { ":" };
         text.replace("ghcr.io/acme/web", "REPOSITORY")
             .replace("web", &self.app)
             .replace("REPOSITORY", &self.repository.replace(':', colon))
+    }
+
+    /// The same as it stands there.
+    pub(crate) fn raw(kind: &str) -> String {
+        let readme = fs::read_to_string(vm_folder().join("README.md")).unwrap();
+        let (_, rest) = readme.split_once(&format!("\n```{kind}\n")).expect(kind);
+        let (text, _) = rest.split_once("```\n").unwrap();
+        text.to_owned()
     }
 
     /// A command on the VM.

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command};
 
+use tests::cargo;
 use tests::process::scrub;
 use tests::stage;
 use tests::steps::{Run, run};
@@ -48,6 +49,7 @@ impl Server {
     /// Starts one for this account, by this line.
     pub(crate) fn with_line(vm: &Vm, user: &'static str, line: &str) -> Server {
         let (client, port) = (tempfile::tempdir().unwrap(), free_port());
+        fs::create_dir(client.path().join("work")).unwrap();
         let log = client.path().join("sshd.log");
         let public = keygen(&client.path().join("key"));
         vm.write("ssh/sshd_config", 0o644, &format!("Port {port}\n{CONFIG}"));
@@ -89,6 +91,26 @@ impl Server {
             ssh.arg(request);
         }
         ssh
+    }
+
+    /// What the README has a workflow run, for this tag and number.
+    pub(crate) fn workflow(&self, tag: &str, number: &str) -> Command {
+        let file = |name| fs::read_to_string(self.client.path().join(name)).unwrap();
+        let readme = fs::read_to_string(cargo::workspace().join("README.md")).unwrap();
+        let (_, script) = readme.split_once("\n      run: |\n").unwrap();
+        let (script, _) = script.split_once("```").unwrap();
+        assert!(readme.contains(&Vm::raw("authorized_keys")));
+        let here = format!("-p {} {}@127.0.0.1", self.port, self.user);
+        let script = script.replace("deploy@vm.example.com", &here);
+        let mut sh = Command::new("sh");
+        scrub(&mut sh)
+            .args(["-ec", &script])
+            .current_dir(self.client.path().join("work"))
+            .env("SSH_KEY", file("key").trim_end())
+            .env("SSH_HOST_KEY", file("known_hosts").trim_end())
+            .env("GITHUB_SHA", tag)
+            .env("GITHUB_RUN_NUMBER", number);
+        sh
     }
 
     /// Runs it to its end.
