@@ -132,7 +132,6 @@ impl Bridge {
     pub(crate) fn hand_over(&mut self, moves: &[Move]) {
         // These rules must outlast the candidate, whose name is known for a moment longer.
         self.unwatch();
-        self.forwarders.clear();
         let script = ruleset::hand_over(&Nft::table(&self.container), moves);
         if let Err(why) = self.nft.apply(&script) {
             warn(&format!(
@@ -144,6 +143,7 @@ impl Bridge {
     /// From here on the candidate may go, and this removes the rest by itself.
     pub(crate) fn unwatch(&mut self) {
         self.watch = None;
+        self.forwarders.clear();
     }
 
     /// Whether the candidate ended while it was needed.

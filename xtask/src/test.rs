@@ -9,14 +9,20 @@ use xshell::{Shell, cmd};
 
 use crate::{code, flags, show};
 
-/// Pages are looked at in a real browser.
-const BROWSER: Need = ("chromium", "chromium");
+/// Pages are looked at in a real browser, and deployments come over a real ssh.
+const BESIDES: [Need; 5] = [
+    ("chromium", "chromium"),
+    ("sshd", "openssh-server"),
+    ("ssh", "openssh-client"),
+    ("sudo", "sudo"),
+    ("shellcheck", "shellcheck"),
+];
 
 impl flags::Test {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
         // First, as it is the quickest to fail.
         let engine = self.other.engine()?;
-        stage::prepare_with(self.install, &[BROWSER], engine.as_ref())?;
+        stage::prepare_with(self.install, &BESIDES, engine.as_ref())?;
         let builds = [
             cmd!(sh, "cargo build --workspace --bins"),
             cmd!(sh, "cargo test --workspace --no-run"),

@@ -1,0 +1,26 @@
+# Makes this mount namespace look like a VM where the steps are installed, and becomes the command.
+mount -t tmpfs tmpfs "$VM/kept"
+touch "$VM/kept/sock"
+mount --bind "$SOCKET" "$VM/kept/sock"
+mkdir "$VM/kept/etc"
+cp -a /etc/. "$VM/kept/etc"
+cp -a "$VM/etc/." "$VM/kept/etc"
+sed -i '/^deploy:/d' "$VM/kept/etc/passwd" "$VM/kept/etc/shadow"
+echo "deploy:x:$ID:$ID::/:/bin/sh" >>"$VM/kept/etc/passwd"
+echo "deploy:*:19000:0:99999:7:::" >>"$VM/kept/etc/shadow"
+mount --bind "$VM/kept/etc" /etc
+
+mount -t tmpfs tmpfs /usr/local/sbin
+install -m 755 "$SCRIPT" /usr/local/sbin/
+for step in pull-image start-candidate probe-health promote prune-app; do
+    touch "/usr/local/sbin/$step"
+    mount --bind "$STEPS/$step" "/usr/local/sbin/$step"
+done
+
+mount -t tmpfs tmpfs /run
+mkdir /run/sshd
+mkdir -m 1777 /run/lock
+touch /run/docker.sock
+mount --bind "$VM/kept/sock" /run/docker.sock
+unset DOCKER_HOST
+exec "$@"
