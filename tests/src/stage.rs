@@ -26,7 +26,7 @@ pub use needs::{Need, find};
 /// The variable that holds the stage's folder, for everything that runs inside one.
 pub const STAGE: &str = "DEPLOY_STEPS_STAGE";
 
-/// The subcommand by which the program that called [`run`] must reach [`inner`]: `stage-inner DIR -- COMMAND…`.
+/// The subcommand by which the program that called [`run`] must reach [`fn@inner`]: `stage-inner DIR -- COMMAND…`.
 pub const INNER: &str = "stage-inner";
 
 /// Where a command is going to run.
