@@ -1,6 +1,7 @@
 //! Put the proven candidate in the live container's place.
 
 mod alias;
+mod already;
 mod args;
 mod bridge;
 mod clearing;

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use serde_json::Value;
 use step::{
-    Baton, CANDIDATE_LABEL, Condition, Container, Engine, Lock, Name, Names, Previous, Recipe,
-    no_way_back, printable, progress, warn,
+    Baton, Condition, Container, Engine, Lock, Name, Names, Previous, Recipe, no_way_back,
+    progress, warn,
 };
 
+use crate::already::{is_made_from, made_from_of};
 use crate::args::Args;
 use crate::bridge;
-use crate::drain::drain;
 use crate::failure::Failure;
 use crate::heir::{self, Heir};
 use crate::preflight;
 use crate::readiness::{Ready, serve_again};
 use crate::report::Report;
 use crate::situation::{Course, Situation};
-use crate::swap::{Outcome, Swapping};
+use crate::swap::Swapping;
 
 /// One promotion of one app.
 #[derive(Clone)]
@@ -126,67 +126,6 @@ impl Promotion<'_> {
         self.report(outcome, false)
     }
 
-    /// A promotion whose end was not seen is asked for again: that is no failure. Without a
-    /// report to go by, nobody can tell it from a deployment that forgot to start a candidate.
-    fn nothing_to_promote(&self, live: Option<Container>) -> Result<Report, Failure> {
-        let handed_on = self.args.baton.candidate_id.as_deref();
-        let by_heir = |live: &Container| {
-            let word = self.killed.heir.as_ref();
-            word.is_some_and(|word| word["ok"] == true && word["container_id"] == live.id)
-        };
-        let begun = self.killed.candidate_id.as_deref();
-        let promoted = |live: &Container| {
-            let mut ids = handed_on.into_iter().chain(begun);
-            by_heir(live) || ids.any(|id| is_made_from(live, id))
-        };
-        let told = self
-            .killed
-            .heir
-            .as_ref()
-            .and_then(|word| word["error"]["message"].as_str());
-        let told = told.map_or(String::new(), |message| {
-            format!(
-                "; the heir of a killed promotion reported: {}",
-                printable(message, 300)
-            )
-        });
-        match live {
-            Some(live) if promoted(&live) => {
-                progress(&format!(
-                    "promote: {} was promoted already",
-                    self.names.live
-                ));
-                Ok(Report {
-                    changed: false,
-                    ..self.report(done_before(&live), false)?
-                })
-            }
-            Some(live) => Err(Failure::NoCandidate(format!(
-                "there is no container {} to promote; {} runs {}{told}",
-                self.names.candidate, self.names.live, live.config.image
-            ))),
-            None => Err(Failure::NoCandidate(format!(
-                "there is no container {} to promote{told}",
-                self.names.candidate
-            ))),
-        }
-    }
-
-    /// The swap was done, and all that was left to do is this.
-    fn clear_candidate(&self, live: &Container, candidate: &Container) -> Result<Report, Failure> {
-        progress(&format!(
-            "promote: {} was promoted already and is removed",
-            self.names.candidate
-        ));
-        if bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)? {
-            let publish = Recipe::of(candidate).unwrap_or_default().publish;
-            drain(candidate, &publish, self.args.drain);
-        }
-        self.engine.remove_with_volumes(&[&candidate.id])?;
-        bridge::remove_stray(&self.engine, self.live);
-        self.report(done_before(live), true)
-    }
-
     fn carry_on(&self, situation: Situation) -> Result<Report, Failure> {
         progress(&format!(
             "promote: carrying on an unfinished promotion of {}",
@@ -205,6 +144,8 @@ impl Promotion<'_> {
             .and_then(Recipe::of)
             .unwrap_or_default();
         let old_was = next.as_ref().map(condition_of_old).unwrap_or_default();
+        let made_from = candidate.as_ref().map(|candidate| candidate.id.clone());
+        let made_from = made_from.or_else(|| next.as_ref().and_then(made_from_of));
         let next_up = next.filter(|next| {
             let up = next.state.up();
             if !up {
@@ -226,6 +167,7 @@ impl Promotion<'_> {
             }
             None => swapping.at_the_creation()?,
         };
+        self.as_asked(made_from.as_deref())?;
         self.report(outcome, true)
     }
 
@@ -243,33 +185,19 @@ impl Promotion<'_> {
         } = situation;
         let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
         let old_was = live.as_ref().map(condition_of_old).unwrap_or_default();
+        let made_from = live.as_ref().and_then(made_from_of);
         let next = live.map(|live| live.id).unwrap_or_default();
         let bridged = bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)?;
         let mut swapping = Swapping::new(self, recipe, old, candidate, next);
         (swapping.old_was, swapping.bridged) = (old_was, bridged);
         let outcome = swapping.at_the_port()?;
         bridge::remove_stray(&self.engine, self.live);
+        self.as_asked(made_from.as_deref())?;
         self.report(outcome, true)
     }
-}
-
-/// Whether this candidate is what runs under the live name, which only a proven container has.
-fn is_made_from(live: &Container, candidate_id: &str) -> bool {
-    live.label(CANDIDATE_LABEL) == Some(candidate_id) && live.state.up()
 }
 
 /// How the container was that this one is to replace, or has replaced.
 fn condition_of_old(container: &Container) -> Condition {
     Previous::of(container).map_or(Condition::default(), |previous| previous.condition)
-}
-
-/// The outcome of a swap that an earlier promotion made.
-fn done_before(live: &Container) -> Outcome {
-    Outcome {
-        container_id: live.id.clone(),
-        recipe: Recipe::of(live).unwrap_or_default(),
-        previous: Previous::of(live),
-        swap: None,
-        left_over: Vec::new(),
-    }
 }

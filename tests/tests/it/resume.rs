@@ -198,3 +198,25 @@ fn an_unfinished_promotion_keeps_the_other_steps_from_harm() {
     ok(&app.promote(&[]));
     app.assert_live(&v2);
 }
+
+#[test]
+fn another_candidates_unfinished_promotion_is_finished_and_not_taken_for_ones_own() {
+    let app = App::new("foreign");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    app.candidate(&v2, &[]);
+    let fault = Fault::After("stop", "kill -KILL $CALLER");
+    assert_eq!(app.promote_with(fault, &[]).code, KILLED);
+    let own = format!(
+        r#"{{"ok":true,"app":"{}","candidate_id":"{}"}}"#,
+        app.name(),
+        "a".repeat(64)
+    );
+    let asked = run(app.command("promote", &["--from", "-"]), Some(&own)).unwrap();
+    let report = failed(&asked, 40, "no_candidate");
+    assert!(
+        text(&report["error"]["message"]).contains("another candidate"),
+        "{report}"
+    );
+    app.assert_live(&v2);
+}
