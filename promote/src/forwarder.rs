@@ -70,7 +70,11 @@ impl Drop for Forwarder {
 
 /// Forwards, where this process was started to do that.
 pub(crate) fn requested() -> Option<ExitCode> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    // Arguments that are no text are somebody else's, and refused later.
+    let args: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map_while(|arg| arg.into_string().ok())
+        .collect();
     let [flag, candidate, pid, container] = &args[..] else {
         return None;
     };
