@@ -117,9 +117,10 @@ impl Bridge {
             .map_err(|why| format!("the bridge could not be closed: {why}"))
     }
 
-    /// Leads new connections to the candidate again.
+    /// Leads new connections to the candidate again, as long as its end would be noticed.
     pub(crate) fn reopen(&self) {
-        if !self.is_lost()
+        if self.watch.is_some()
+            && !self.is_lost()
             && let Err(why) = self.nft.apply(&self.script)
         {
             warn(&format!(

@@ -38,7 +38,7 @@ impl Heir {
     /// process group when this returns.
     ///
     /// # Errors
-    /// When there is none, not even the need for one.
+    /// When none can be started, or too many had to act already.
     pub(crate) fn leave(baton: &Baton) -> io::Result<Self> {
         if generation() >= LAST_GENERATION {
             return Err(io::Error::other("too many heirs had to act already"));

@@ -63,7 +63,7 @@ impl Swapping<'_> {
     }
 
     /// The new container stays healthy for as long as `--settle` says.
-    pub(crate) fn settle(&self) -> Result<(), Trouble> {
+    fn settle(&self) -> Result<(), Trouble> {
         let Promotion { engine, args, .. } = self.promotion;
         if args.settle.is_zero() {
             return Ok(());
@@ -102,8 +102,13 @@ impl Swapping<'_> {
         )
     }
 
-    /// Healthy on its own address is not yet healthy for clients.
-    pub(crate) fn prove_port(&self) -> Result<(), Trouble> {
+    /// Healthy on its own address is not yet healthy for clients, nor for long.
+    pub(crate) fn prove_for_clients(&self) -> Result<(), Trouble> {
+        self.prove_port()?;
+        self.settle()
+    }
+
+    fn prove_port(&self) -> Result<(), Trouble> {
         if let Some(bridge) = &self.bridge {
             bridge.close().map_err(Trouble::not_started)?;
         }

@@ -27,8 +27,8 @@ pub(crate) fn verified(
     same.map(|()| next)
 }
 
-/// It has no restart policy until it is proven: after a power loss the engine must bring back
-/// the old container, not this one.
+/// Creates it without a restart policy, which it gets when it is proven: after a power loss the
+/// engine must bring back the old container, not this one.
 fn create(
     promotion: &Promotion<'_>,
     recipe: &Recipe,

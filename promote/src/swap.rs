@@ -106,19 +106,13 @@ impl<'a> Swapping<'a> {
 
     /// From a new container that runs already.
     pub(crate) fn at_the_proof(self) -> Result<Outcome, Failure> {
-        let done = self
-            .name_proven()
-            .and_then(|()| self.prove_port())
-            .and_then(|()| self.settle());
+        let done = self.name_proven().and_then(|()| self.prove_for_clients());
         self.conclude(done)
     }
 
     /// From a new container that has its final name already.
     pub(crate) fn at_the_port(self) -> Result<Outcome, Failure> {
-        let done = self
-            .prove()
-            .and_then(|()| self.prove_port())
-            .and_then(|()| self.settle());
+        let done = self.prove().and_then(|()| self.prove_for_clients());
         self.conclude(done)
     }
 
@@ -185,7 +179,7 @@ impl<'a> Swapping<'a> {
             return Err(self.not_started(&reply));
         }
         self.name_proven()?;
-        self.prove_port().and_then(|()| self.settle())
+        self.prove_for_clients()
     }
 
     fn not_started(&self, reply: &Reply) -> Trouble {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use super::{Engine, EngineError};
@@ -20,7 +20,6 @@ const SLICE: Duration = Duration::from_secs(15);
 pub struct Death {
     /// The CLI that listens now.
     listener: Arc<Mutex<Listener>>,
-    attending: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -61,11 +60,8 @@ impl Engine {
         let wanted = true;
         let listener = Arc::new(Mutex::new(Listener { child, wanted }));
         let shared = Arc::clone(&listener);
-        let attending = thread::spawn(move || attend(&shared, until, listen, on_end));
-        Ok(Death {
-            listener,
-            attending: Some(attending),
-        })
+        thread::spawn(move || attend(&shared, until, listen, on_end));
+        Ok(Death { listener })
     }
 }
 
@@ -104,10 +100,6 @@ impl Drop for Death {
         if let Ok(mut listener) = self.listener.lock() {
             listener.wanted = false;
             end_group(&mut listener.child);
-        }
-        // What an end has set off is not to be left half done.
-        if let Some(attending) = self.attending.take() {
-            let _ = attending.join();
         }
     }
 }
