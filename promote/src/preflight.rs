@@ -27,12 +27,8 @@ pub(crate) fn not_overtaken(
     }
 }
 
-/// The candidate is the one that was probed, runs, is healthy now, and its ports can be had.
-pub(crate) fn check(
-    promotion: &Promotion<'_>,
-    candidate: &Container,
-    live: Option<&Container>,
-) -> Result<Recipe, Failure> {
+/// The candidate is the one that was probed, runs, and is healthy now.
+pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<Recipe, Failure> {
     let (args, name) = (promotion.args, candidate.name());
     let no = |why: String| Err(Failure::NoCandidate(why));
     if args
@@ -58,27 +54,31 @@ pub(crate) fn check(
         target.shown
     ));
     match await_health(Some(&promotion.engine), &target, &Patience::of(ONCE_MORE)) {
-        Ok(_) => {}
-        Err(Unhealthy::Engine(error)) => return Err(error.into()),
-        Err(Unhealthy::Interrupted) => {
-            return Err(Failure::Interrupted(promotion.names.live.clone()));
-        }
+        Ok(_) => Ok(recipe),
+        Err(Unhealthy::Engine(error)) => Err(error.into()),
+        Err(Unhealthy::Interrupted) => Err(Failure::Interrupted(promotion.names.live.clone())),
         Err(Unhealthy::Gone | Unhealthy::Crashed(..)) => {
-            return no(format!("{name} does not run any more"));
+            no(format!("{name} does not run any more"))
         }
-        Err(Unhealthy::NotInTime(proof)) => {
-            return no(format!(
-                "{name} is not healthy now, the last look saw: {}",
-                proof.saw()
-            ));
-        }
+        Err(Unhealthy::NotInTime(proof)) => no(format!(
+            "{name} is not healthy now, the last look saw: {}",
+            proof.saw()
+        )),
     }
+}
+
+/// The host ports that the new container wants are free, or the live container's own.
+pub(crate) fn ports_free(
+    promotion: &Promotion<'_>,
+    recipe: &Recipe,
+    live: Option<&Container>,
+) -> Result<(), Failure> {
     match ports::taken(&promotion.engine, &recipe.publish, live)? {
         Some(port) => Err(Failure::PortTaken {
             port,
             evidence: Box::default(),
         }),
-        None => Ok(recipe),
+        None => Ok(()),
     }
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn share_name(
     let again = engine.container(&candidate.id)?;
     let again =
         again.ok_or_else(|| Failure::NoCandidate(format!("{name} does not exist any more")))?;
-    check(promotion, &again, Some(live))?;
+    check(promotion, &again)?;
     Ok(again)
 }
 

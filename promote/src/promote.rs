@@ -113,7 +113,7 @@ impl Promotion<'_> {
             return self.clear_candidate(live, &candidate);
         }
         preflight::not_overtaken(&candidate, live.as_ref())?;
-        let recipe = preflight::check(self, &candidate, live.as_ref())?;
+        let recipe = preflight::check(self, &candidate)?;
         // Asked before there is a bridge, or the candidate would answer for it.
         let old_was = live.as_ref().map(|live| preflight::condition(self, live));
         let old_was = old_was.unwrap_or_default();

@@ -66,13 +66,15 @@ impl Promotion<'_> {
     }
 }
 
-/// Gives the candidate the app's name and builds the bridge to it, as far as `--bridge` wants it.
+/// Sees that the ports can be had, gives the candidate the app's name and builds the bridge to
+/// it, as far as `--bridge` wants it.
 fn make_ready(
     promotion: &Promotion<'_>,
     candidate: Container,
     recipe: &Recipe,
     live: Option<&Container>,
 ) -> Result<Ready, Failure> {
+    preflight::ports_free(promotion, recipe, live)?;
     let mode = promotion.args.bridge;
     let without = |candidate, why: &str| {
         bridge::remove_stray(&promotion.engine, promotion.live);
