@@ -17,9 +17,9 @@ const BATCH: usize = 200;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Kept {
     #[serde(flatten)]
-    image: Entry,
+    pub(crate) image: Entry,
     /// `in_use`, `previous` or `newest`.
-    why: &'static str,
+    pub(crate) why: &'static str,
 }
 
 /// The app's images, parted.
@@ -75,7 +75,7 @@ pub(crate) fn inventory(
 
 /// The images that any container but those `going` was made from, stopped ones included, and
 /// the one to go back to.
-fn needed(
+pub(crate) fn needed(
     engine: &Engine,
     names: &Names,
     going: &[String],

@@ -13,7 +13,7 @@ use step::{
 use crate::args::Args;
 use crate::bridge;
 use crate::failure::Failure;
-use crate::inventory::{Kept, inventory};
+use crate::inventory::{Kept, inventory, needed};
 
 /// How often an image is tried to be removed, and the pause between two tries.
 const TRIES: u32 = 4;
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let images = inventory(&engine, args, app, &names, &report.containers_removed)?;
     report.kept = images.kept;
     for image in &images.unneeded {
-        remove_image(&engine, args, image, &mut report)?;
+        remove_image(&engine, args, &names, image, &mut report)?;
     }
     if report.not_removed.is_empty() {
         return Ok(report);
@@ -152,26 +152,28 @@ fn another(args: &Args, names: &Names, container: &Container) -> Option<&'static
 fn remove_image(
     engine: &Engine,
     args: &Args,
+    names: &Names,
     image: &Image,
     report: &mut Report,
 ) -> Result<(), Failure> {
+    let entry = Entry::of(image);
     if args.dry_run {
-        report.removed.push(Entry::of(image));
+        report.removed.push(entry);
         return Ok(());
     }
-    let refusal = removed_at_last(engine, args, image)?;
-    if let Some(refusal) = refusal {
-        report.not_removed.push(Left {
-            what: image.id.clone(),
+    let Some(refusal) = removed_at_last(engine, args, image)? else {
+        let tags = entry.tags.join(" ");
+        progress(&format!("prune-app: removed {} {tags}", entry.id));
+        report.removed.push(entry);
+        return Ok(());
+    };
+    // A deployment may have begun to use it since it was looked at.
+    match needed(engine, names, &[])?.get(&image.id) {
+        Some(why) => report.kept.push(Kept { image: entry, why }),
+        None => report.not_removed.push(Left {
+            what: entry.id,
             why: step::printable(&refusal, 300),
-        });
-    } else {
-        progress(&format!(
-            "prune-app: removed {} {}",
-            image.id,
-            image.repo_tags.join(" ")
-        ));
-        report.removed.push(Entry::of(image));
+        }),
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ fn create(engine: &Engine, app: &Name, names: &Names, plan: &Plan) -> Result<Str
     if reply.code == Some(0) {
         return Ok(reply.id().inspect_err(lost)?);
     }
-    Err(not_created(engine, names, &recipe.options, &reply)?)
+    Err(not_created(engine, names, recipe, &reply)?)
 }
 
 /// What a call whose answer is lost may have created all the same.
@@ -136,11 +136,12 @@ fn remove_unstarted(engine: &Engine, names: &Names, plan: &Plan) {
     }
 }
 
-/// The CLI's exit code does not tell a taken name from a malformed option; the engine does.
+/// The CLI's exit code does not tell a taken name or an image that is gone from a malformed
+/// option; the engine does.
 fn not_created(
     engine: &Engine,
     names: &Names,
-    options: &[String],
+    recipe: &Recipe,
     reply: &Reply,
 ) -> Result<Failure, Failure> {
     if reply.engine_is_away() {
@@ -156,7 +157,11 @@ fn not_created(
     if taken || !found.is_empty() {
         return Ok(Failure::CandidateExists(names.candidate.clone()));
     }
-    let said = redact(&reply.stderr, &secrets_of_options(options));
+    // Another job may have pruned it since it was looked at.
+    if engine.image(recipe.image_id.as_str())?.is_none() {
+        return Ok(Failure::ImageAbsent(recipe.image.to_string()));
+    }
+    let said = redact(&reply.stderr, &secrets_of_options(&recipe.options));
     let first = said
         .lines()
         .find(|line| !line.trim().is_empty())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::docker::Death;
+use crate::docker::{Death, Heard};
 use crate::look::{NetworkLook, Seen, engines_word, run_inside};
 use crate::{Crash, Engine, EngineError, Target, interrupted, millis};
 
@@ -113,7 +113,7 @@ impl From<EngineError> for Unhealthy {
 
 enum Event {
     Seen(Seen),
-    Ended,
+    Heard(Heard),
 }
 
 /// Looks until the target is healthy. A container is watched besides: its end is noticed
@@ -200,8 +200,8 @@ impl Waiting<'_> {
 
     fn start_watch(&mut self) -> Result<(), Unhealthy> {
         if let (None, Some((engine, id))) = (&self.watch, self.watched) {
-            let ended = self.sender.clone();
-            let tell = move || drop(ended.send(Event::Ended));
+            let sender = self.sender.clone();
+            let tell = move |heard| drop(sender.send(Event::Heard(heard)));
             self.watch = Some(engine.on_death(id, SINCE, tell)?);
         }
         Ok(())
@@ -216,7 +216,7 @@ impl Waiting<'_> {
         loop {
             match self.events.recv_timeout(SLICE) {
                 Ok(Event::Seen(seen)) => return Ok(seen),
-                Ok(Event::Ended) => self.check()?,
+                Ok(Event::Heard(heard)) => self.check(heard)?,
                 Err(_) if interrupted() => return Err(Unhealthy::Interrupted),
                 Err(_) => self.start_watch()?,
             }
@@ -247,7 +247,7 @@ impl Waiting<'_> {
                 return Ok(());
             }
             match self.events.recv_timeout(left.min(SLICE)) {
-                Ok(Event::Ended) => self.check()?,
+                Ok(Event::Heard(heard)) => self.check(heard)?,
                 Ok(Event::Seen(_)) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)
                     if interrupted() =>
@@ -259,11 +259,18 @@ impl Waiting<'_> {
         }
     }
 
-    /// The engine said that the main process ended: whatever it is now, it was not steady.
-    fn check(&self) -> Result<(), Unhealthy> {
+    /// Where the engine said that the main process ended: whatever it is now, it was not steady.
+    fn check(&self, heard: Heard) -> Result<(), Unhealthy> {
         let Some((engine, id)) = self.watched else {
             return Ok(());
         };
+        if heard == Heard::HangUp {
+            // An engine that restarts is asked again later: the app may answer all the while.
+            return match self.check_only_state() {
+                Err(Unhealthy::Engine(_)) => Ok(()),
+                checked => checked,
+            };
+        }
         still_up(engine, id, &self.last)?;
         let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
         Err(Unhealthy::Crashed(

@@ -9,13 +9,14 @@ use xshell::{Shell, cmd};
 
 use crate::{code, flags, show};
 
-/// Pages are looked at in a real browser, and deployments come over a real ssh.
-const BESIDES: [Need; 5] = [
+/// Pages are looked at in a real browser, deployments come over a real ssh, and clocks are set.
+const BESIDES: [Need; 6] = [
     ("chromium", "chromium"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
     ("sudo", "sudo"),
     ("shellcheck", "shellcheck"),
+    ("faketime", "faketime"),
 ];
 
 impl flags::Test {

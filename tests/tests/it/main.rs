@@ -2,7 +2,9 @@
 #![cfg(test)]
 
 mod bridge;
+mod clock;
 mod contract;
+mod crowd;
 mod engines;
 mod heir;
 mod hostile;

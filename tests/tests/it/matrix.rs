@@ -1,10 +1,12 @@
 //! The kill matrix: every step, at each of its calls of the engine and of nft, meets every fault, under load.
 //!
 //! Named on the command line (`-- matrix`) it is the whole matrix, else every fourth case of it.
+//! Beside it, signals at random moments: named (`-- moments`) ten times as many.
 
 mod case;
 mod fault;
 mod lane;
+mod moments;
 mod processes;
 mod rows;
 mod state;
@@ -72,4 +74,16 @@ fn probe_health_survives_every_fault_at_any_call() {
 #[test]
 fn prune_app_survives_every_fault_at_any_call() {
     run(Step::Prune, &Fault::ALL, false);
+}
+
+#[test]
+fn promote_survives_signals_and_losses_at_random_moments() {
+    moments::run(Step::Promote, 6);
+}
+
+#[test]
+fn the_other_steps_survive_signals_and_losses_at_random_moments() {
+    for step in [Step::Pull, Step::Start, Step::Probe, Step::Prune] {
+        moments::run(step, 3);
+    }
 }

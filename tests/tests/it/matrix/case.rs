@@ -31,7 +31,7 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn command(&self, flags: &[&str]) -> Command {
+    pub(super) fn command(&self, flags: &[&str]) -> Command {
         let own = self.step.flags(self.app, self.new);
         let mut command = self.app.command(self.step.name(), flags);
         command.args(own).env("PATH", self.path);
@@ -100,7 +100,8 @@ impl Case<'_> {
         Ok(())
     }
 
-    fn tells_the_truth(&self, run: &Run, end: &State, live: &str) -> anyhow::Result<()> {
+    /// What it says is so: all is done, or nothing of what is live was touched.
+    pub(super) fn tells_the_truth(&self, run: &Run, end: &State, live: &str) -> anyhow::Result<()> {
         let report = run.json()?;
         if run.code == 0 {
             ensure!(report["ok"] == true, "{run:?}");
@@ -132,7 +133,7 @@ impl Case<'_> {
     }
 
     /// The same command finishes it, or finds it finished.
-    fn again(&self, end: &State) -> anyhow::Result<()> {
+    pub(super) fn again(&self, end: &State) -> anyhow::Result<()> {
         let mut again = run(self.command(&[]), None)?;
         if let Some(flag) = self.step.hinted(again.code) {
             again = run(self.command(&[flag]), None)?;

@@ -113,6 +113,13 @@ impl Lane {
         (end, calls)
     }
 
+    /// One run of the step, to which `what` is done.
+    pub(super) fn struck<T>(&mut self, what: impl FnOnce(&Case<'_>) -> T) -> T {
+        let done = what(&self.case());
+        self.turns += 1;
+        done
+    }
+
     /// The step with the fault at call `k`, and what its user does then.
     pub(super) fn one(&mut self, fault: Fault, k: usize, end: &State) -> One {
         let case = self.case();

@@ -13,7 +13,7 @@ use crate::support::{App, text};
 /// Ids and names, and the roles that stand for them.
 pub(super) type Roles = Vec<(String, &'static str)>;
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct State {
     /// By the ends of their names.
     pub(super) containers: BTreeMap<String, Value>,

@@ -104,6 +104,15 @@ fn a_call_that_hangs_is_5_and_what_it_did_is_undone() {
 }
 
 #[test]
+fn an_image_that_is_pruned_before_its_container_is_created_is_20() {
+    let app = App::new("pruned");
+    let remove = format!("docker image rm {}:v1", app.name());
+    let run = finish(faulty(&app, "create", "FAULT_BEFORE", &remove));
+    failed(&run, 20, "image_absent");
+    nothing_left(&app);
+}
+
+#[test]
 fn a_container_that_vanishes_between_two_calls_is_24() {
     let app = App::new("vanish");
     let remove = format!("docker rm -f {}", app.scope.candidate());
