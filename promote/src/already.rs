@@ -68,7 +68,7 @@ impl Promotion<'_> {
         ));
         if bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)? {
             let publish = Recipe::of(candidate).unwrap_or_default().publish;
-            drain(candidate, &publish, self.args.drain);
+            drain(candidate, &publish, &[], self.args.drain);
         }
         self.engine.remove_with_volumes(&[&candidate.id])?;
         bridge::remove_stray(&self.engine, self.live);

@@ -117,6 +117,11 @@ impl Bridge {
             .map_err(|why| format!("the bridge could not be closed: {why}"))
     }
 
+    /// Where its forwarders listen.
+    pub(crate) fn forwarder_ports(&self) -> Vec<u16> {
+        self.forwarders.iter().map(|it| it.port).collect()
+    }
+
     /// Leads new connections to the candidate again, as long as its end would be noticed.
     pub(crate) fn reopen(&self) {
         if self.watch.is_some()

@@ -3,6 +3,7 @@
 use step::{Container, EngineError, Mount, warn};
 
 use crate::alias;
+use crate::bridge::Bridge;
 use crate::drain::drain;
 use crate::promote::Promotion;
 use crate::swap::Swapping;
@@ -38,7 +39,9 @@ impl Swapping<'_> {
                 bridge.hand_over(&alias::moves(candidate, &staying, &names.live));
             }
         }
-        let drained = drain(candidate, &self.recipe.publish, args.drain);
+        let forwarders = self.bridge.as_ref().map(Bridge::forwarder_ports);
+        let forwarders = forwarders.unwrap_or_default();
+        let drained = drain(candidate, &self.recipe.publish, &forwarders, args.drain);
         // Stopped it loses the name, which it must not keep after a rollback.
         if (named || drained.open > 0)
             && let Err(error) = engine.stop(&candidate.id, args.stop_timeout)

@@ -1,11 +1,12 @@
 //! Waiting until a container has no request in flight.
 
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use step::{Container, Publish, progress};
 
-use crate::sockets::{Connections, connections};
+use crate::sockets::{Connections, connections, connections_here};
 
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -19,14 +20,16 @@ pub(crate) struct Drained {
     pub(crate) open: usize,
 }
 
-/// The container's ports.
-pub(crate) fn ports_of(publish: &[Publish]) -> Vec<u16> {
-    publish.iter().map(|publish| publish.container).collect()
-}
-
-/// Waits until no request is in flight on the container's `ports`, at most `limit`.
-pub(crate) fn drain(container: &Container, publish: &[Publish], limit: Duration) -> Drained {
-    let ports = ports_of(publish);
+/// Waits until no request is in flight on the container's ports, at most `limit`, nor on
+/// `carriers`: the ports of this machine whose connections something carries to it, as the
+/// engine's proxy does, and may have taken without having passed a byte on.
+pub(crate) fn drain(
+    container: &Container,
+    publish: &[Publish],
+    carriers: &[u16],
+    limit: Duration,
+) -> Drained {
+    let ports: Vec<u16> = publish.iter().map(|publish| publish.container).collect();
     let began = Instant::now();
     let mut drained = Drained {
         waited: Duration::ZERO,
@@ -35,7 +38,7 @@ pub(crate) fn drain(container: &Container, publish: &[Publish], limit: Duration)
     };
     let mut quiet = 0;
     while container.state.up() && !ports.is_empty() {
-        let seen = match connections(container.state.pid, &ports) {
+        let seen = match seen(container, &ports, carriers) {
             Ok(seen) => seen,
             Err(error) => {
                 progress(&format!(
@@ -61,4 +64,14 @@ pub(crate) fn drain(container: &Container, publish: &[Publish], limit: Duration)
     }
     drained.waited = began.elapsed();
     drained
+}
+
+/// Those that are carried are open in the container, too; those in flight may not be there yet.
+fn seen(container: &Container, ports: &[u16], carriers: &[u16]) -> io::Result<Connections> {
+    let inside = connections(container.state.pid, ports)?;
+    let carried = connections_here(carriers)?;
+    Ok(Connections {
+        in_flight: inside.in_flight + carried.in_flight,
+        ..inside
+    })
 }

@@ -1,4 +1,4 @@
-//! The open connections of a container, read from the kernel in the container's own network.
+//! The open connections of a container and of what carries them to it, read from the kernel.
 
 use std::fs::File;
 use std::io;
@@ -40,17 +40,25 @@ pub(crate) fn connections(pid: i32, ports: &[u16]) -> io::Result<Connections> {
     let thread = thread::spawn(move || {
         let network = File::open(format!("/proc/{pid}/ns/net"))?;
         move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
-        let mut open = of_family(AF_INET)?;
-        open.extend(of_family(AF_INET6)?);
-        open.retain(|connection| ports.contains(&connection.header.socket_id.source_port));
-        Ok(Connections {
-            open: open.len(),
-            in_flight: open.iter().filter(|open| is_in_flight(open)).count(),
-        })
+        connections_here(&ports)
     });
     thread
         .join()
         .unwrap_or_else(|_| Err(io::Error::other("the reading thread ended")))
+}
+
+/// The connections to `ports`, in the network of this process.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub(crate) fn connections_here(ports: &[u16]) -> io::Result<Connections> {
+    let mut open = of_family(AF_INET)?;
+    open.extend(of_family(AF_INET6)?);
+    open.retain(|connection| ports.contains(&connection.header.socket_id.source_port));
+    Ok(Connections {
+        open: open.len(),
+        in_flight: open.iter().filter(|open| is_in_flight(open)).count(),
+    })
 }
 
 /// The client spoke last, or the answer has not left yet.

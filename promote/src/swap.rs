@@ -161,7 +161,9 @@ impl<'a> Swapping<'a> {
             ..
         } = self.promotion;
         if let Some(old) = self.old.as_ref().filter(|old| old.state.running) {
-            self.drained = Some(drain(old, &self.recipe.publish, args.drain));
+            let publish = &self.recipe.publish;
+            let by_proxy: Vec<u16> = publish.iter().map(|publish| publish.host).collect();
+            self.drained = Some(drain(old, publish, &by_proxy, args.drain));
             if self.bridge.as_ref().is_some_and(Bridge::is_lost) {
                 return Err(Trouble::not_started(format!(
                     "{} ended during the swap",

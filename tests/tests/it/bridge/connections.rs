@@ -11,7 +11,7 @@ use super::bridged;
 use crate::support::App;
 
 /// The body of the next answer on a connection; an error when it is closed instead.
-fn answer(reader: &mut impl BufRead) -> std::io::Result<String> {
+pub(super) fn answer(reader: &mut impl BufRead) -> std::io::Result<String> {
     let mut length = 0;
     loop {
         let mut line = String::new();
