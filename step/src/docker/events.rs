@@ -15,9 +15,18 @@ use crate::time::{now_unix, stamp};
 /// for nobody no longer than that.
 const SLICE: Duration = Duration::from_secs(15);
 
+/// What is told of a watched container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Its main process ended.
+    Ended,
+    /// The engine broke off, and nothing more will be told.
+    Lost,
+}
+
 /// Watches one container until dropped.
 #[derive(Debug)]
-pub struct Death {
+pub(crate) struct Death {
     /// The CLI that listens now.
     listener: Arc<Mutex<Listener>>,
 }
@@ -29,17 +38,17 @@ struct Listener {
 }
 
 impl Engine {
-    /// Calls `on_end` once per line of the event stream, that is each time the container's main
-    /// process ends (docker says `die`, podman `died`), from `since` before now on. When the
-    /// stream ends before its time nothing more is called.
+    /// Calls `tell` once per line of the event stream, that is each time the container's main
+    /// process ends (docker says `die`, podman `died`), from `since` before now on, and once more
+    /// when the stream ends before its time.
     ///
     /// # Errors
     /// When the CLI cannot be run.
-    pub fn on_death(
+    pub(crate) fn on_death(
         &self,
         id: &str,
         since: Duration,
-        on_end: impl Fn() + Send + 'static,
+        tell: impl Fn(Word) + Send + 'static,
     ) -> Result<Death, EngineError> {
         let (cli, id) = (self.cli.clone(), id.to_owned());
         let listen = move |since: Duration, until: Duration| {
@@ -60,7 +69,7 @@ impl Engine {
         let wanted = true;
         let listener = Arc::new(Mutex::new(Listener { child, wanted }));
         let shared = Arc::clone(&listener);
-        thread::spawn(move || attend(&shared, until, listen, on_end));
+        thread::spawn(move || attend(&shared, until, listen, tell));
         Ok(Death { listener })
     }
 }
@@ -69,7 +78,7 @@ fn attend(
     listener: &Mutex<Listener>,
     mut until: Duration,
     listen: impl Fn(Duration, Duration) -> Result<Child, EngineError>,
-    on_end: impl Fn(),
+    tell: impl Fn(Word),
 ) {
     loop {
         let stdout = listener
@@ -77,17 +86,20 @@ fn attend(
             .ok()
             .and_then(|mut it| it.child.stdout.take());
         let lines = stdout.into_iter().flat_map(|it| BufReader::new(it).lines());
-        lines.map_while(Result::ok).for_each(|_| on_end());
+        lines.map_while(Result::ok).for_each(|_| tell(Word::Ended));
         let Ok(mut listener) = listener.lock() else {
             return;
         };
         // The engine ends it by its own clock, which is this one's.
-        if !listener.wanted || now_unix() < until {
+        if !listener.wanted {
             return;
+        }
+        if now_unix() < until {
+            return tell(Word::Lost);
         }
         let (since, next) = (until, now_unix() + SLICE);
         let Ok(child) = listen(since, next) else {
-            return;
+            return tell(Word::Lost);
         };
         let mut done = std::mem::replace(&mut listener.child, child);
         let _ = done.wait();
