@@ -20,7 +20,7 @@ use tests::stage::STAGE;
 const IN_MEMORY: &str = r#"ip link set lo up && mount -t tmpfs -o size=48m tmpfs "$0/data" && \
     { [ ! -e /run/containerd ] || mount -t tmpfs tmpfs /run/containerd; } && \
     exec setpriv --pdeathsig KILL dockerd --config-file "$0/none.json" --data-root "$0/data" \
-    --exec-root "$0/exec" --pidfile "$0/pid" --bridge none --iptables=false -H "unix://$0/small.sock" \
+    --exec-root "$0/exec" --pidfile "$0/pid" --iptables=false -H "unix://$0/small.sock" \
     --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$1" \
     --containerd-namespace small --containerd-plugins-namespace small-plugins"#;
 
@@ -77,6 +77,21 @@ impl SmallEngine {
         let mut docker = Command::new("docker");
         let docker = docker.args(["-H", &self.address()]).args(words);
         docker.output().unwrap()
+    }
+
+    /// The same command on this engine, where its containers' ports are.
+    pub(crate) fn inside(&self, command: &Command) -> Command {
+        let mut inside = Command::new("nsenter");
+        inside.arg(format!("--net=/proc/{}/ns/net", self.dockerd.id()));
+        inside.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        inside.env("DOCKER_HOST", self.address());
+        inside
     }
 
     /// A script that fills up its disk to the last byte.
