@@ -29,6 +29,8 @@ pub(crate) enum Failure {
         expected: String,
         found: Option<String>,
     },
+    #[error("what the registry sent for {0} is not what its digest says: {1}")]
+    Damaged(ImageRef, String),
     #[error("only {free} bytes are free in {folder}, {least} are asked for")]
     TooLittleSpace {
         folder: String,
@@ -58,7 +60,7 @@ pub(crate) struct Evidence {
 impl Failure {
     /// Whether the same pull may well work a little later.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::RegistryUnreachable(..))
+        matches!(self, Self::RegistryUnreachable(..) | Self::Damaged(..))
     }
 }
 
@@ -93,6 +95,10 @@ impl step::Failure for Failure {
                 Code::DigestMismatch,
                 "the tag was moved after the build: deploy by digest, or build again",
             ),
+            Self::Damaged(..) => Verdict::new(
+                Code::DigestMismatch,
+                "nothing of it is used; look at the registry, and at caches and proxies before it",
+            ),
             Self::TooLittleSpace { .. } | Self::DiskFull(..) => Verdict::new(
                 Code::DiskFull,
                 "free some space (prune-app removes the app's old images) or lower --min-free",
@@ -115,6 +121,7 @@ impl step::Failure for Failure {
             | Self::RegistryUnreachable(image, _)
             | Self::Stalled(image, _)
             | Self::DiskFull(image, _)
+            | Self::Damaged(image, _)
             | Self::Unlabelled(image, _) => (Some(image), None, None),
         };
         Evidence {

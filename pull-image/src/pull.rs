@@ -136,6 +136,7 @@ fn sleep(pause: Duration, image: &ImageRef) -> Result<(), Failure> {
 /// registry's own error codes (distribution, errcode) and Go's network errors.
 fn classify(image: &ImageRef, reply: &Reply) -> Failure {
     const DISK: [&str; 1] = ["no space left on device"];
+    const DAMAGED: [&str; 2] = ["verification failed for digest", "unexpected commit digest"];
     const DENIED: [&str; 8] = [
         "denied",
         "interactive login",
@@ -181,6 +182,8 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         Failure::Denied(image.clone(), "it wants a login, or another one".to_owned())
     } else if any(&DISK) {
         Failure::DiskFull(image.clone(), message)
+    } else if any(&DAMAGED) {
+        Failure::Damaged(image.clone(), message)
     } else if any(&DENIED) {
         Failure::Denied(image.clone(), message)
     } else if any(&MISSING) {

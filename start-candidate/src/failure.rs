@@ -5,6 +5,9 @@ use serde::Serialize;
 use step::{Code, EngineError, Verdict};
 use thiserror::Error;
 
+/// The kernel's words for a full disk, which the engine hands on.
+pub(crate) const NO_SPACE: &str = "no space left on device";
+
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -92,6 +95,10 @@ impl step::Failure for Failure {
             Self::SharedVolume { .. } => Verdict::new(
                 Code::SharedVolume,
                 "mount it read-only, or give --allow-shared-volumes if the app bears two writers",
+            ),
+            Self::NotStarted { message, .. } if message.contains(NO_SPACE) => Verdict::new(
+                Code::NotStarted,
+                "free some space (prune-app removes the app's old images), then run it again; nothing was left behind",
             ),
             Self::NotStarted { .. } | Self::Vanished(_) => Verdict::new(
                 Code::NotStarted,

@@ -10,7 +10,7 @@ use step::{
 };
 
 use crate::args::Args;
-use crate::failure::Failure;
+use crate::failure::{Failure, NO_SPACE};
 use crate::inspection;
 use crate::plan::{Plan, plan};
 
@@ -166,7 +166,16 @@ fn not_created(
         .lines()
         .find(|line| !line.trim().is_empty())
         .unwrap_or_default();
-    Ok(Failure::OptionRefused(printable(first, 300)))
+    let message = printable(first, 300);
+    if message.contains(NO_SPACE) {
+        return Ok(Failure::NotStarted {
+            candidate: names.candidate.clone(),
+            message,
+            exit_code: None,
+            log: Vec::new(),
+        });
+    }
+    Ok(Failure::OptionRefused(message))
 }
 
 fn look_and_start(

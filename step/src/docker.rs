@@ -22,7 +22,7 @@ use crate::{Code, EngineArgs, Lock, Verdict};
 
 pub use call::Reply;
 pub use container::{Container, Mount, State};
-pub(crate) use events::{Death, Heard};
+pub(crate) use events::{Death, Word};
 pub use image::{Image, familiar};
 pub use network::Attachment;
 

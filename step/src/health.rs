@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::docker::{Death, Heard};
+use crate::docker::{Death, Word};
 use crate::look::{NetworkLook, Seen, engines_word, run_inside};
 use crate::{Crash, Engine, EngineError, Target, interrupted, millis};
 
@@ -113,7 +113,7 @@ impl From<EngineError> for Unhealthy {
 
 enum Event {
     Seen(Seen),
-    Heard(Heard),
+    Told(Word),
 }
 
 /// Looks until the target is healthy. A container is watched besides: its end is noticed
@@ -140,6 +140,7 @@ pub fn await_health(
         events,
         began,
         watch: None,
+        blind: false,
         last: Vec::new(),
         looks: 0,
     }
@@ -166,6 +167,8 @@ struct Waiting<'a> {
     began: Instant,
     /// Started only when the first look was not good at once: an app that is healthy needs no watch.
     watch: Option<Death>,
+    /// The watch was lost, as when the engine is restarted, and the engine has not been asked since.
+    blind: bool,
     last: Vec<Attempt>,
     looks: u32,
 }
@@ -177,13 +180,21 @@ impl Waiting<'_> {
             let began = Instant::now();
             let seen = self.look()?;
             self.looks += 1;
-            good = if seen.is_ok() { good + 1 } else { 0 };
             self.note(began, &seen);
+            self.regain()?;
+            good = if seen.is_ok() && !self.blind {
+                good + 1
+            } else {
+                0
+            };
             if good >= self.patience.successes {
                 return Ok(self.proof());
             }
             let pause = self.patience.pause(self.began.elapsed(), good > 0);
             if self.is_over(pause) {
+                if self.blind {
+                    self.check_only_state()?;
+                }
                 return Err(Unhealthy::NotInTime(self.proof()));
             }
             self.start_watch()?;
@@ -201,7 +212,7 @@ impl Waiting<'_> {
     fn start_watch(&mut self) -> Result<(), Unhealthy> {
         if let (None, Some((engine, id))) = (&self.watch, self.watched) {
             let sender = self.sender.clone();
-            let tell = move |heard| drop(sender.send(Event::Heard(heard)));
+            let tell = move |word| drop(sender.send(Event::Told(word)));
             self.watch = Some(engine.on_death(id, SINCE, tell)?);
         }
         Ok(())
@@ -216,7 +227,7 @@ impl Waiting<'_> {
         loop {
             match self.events.recv_timeout(SLICE) {
                 Ok(Event::Seen(seen)) => return Ok(seen),
-                Ok(Event::Heard(heard)) => self.check(heard)?,
+                Ok(Event::Told(word)) => self.heard(word)?,
                 Err(_) if interrupted() => return Err(Unhealthy::Interrupted),
                 Err(_) => self.start_watch()?,
             }
@@ -240,14 +251,14 @@ impl Waiting<'_> {
         Ok(seen)
     }
 
-    fn wait(&self, until: Instant) -> Result<(), Unhealthy> {
+    fn wait(&mut self, until: Instant) -> Result<(), Unhealthy> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
             match self.events.recv_timeout(left.min(SLICE)) {
-                Ok(Event::Heard(heard)) => self.check(heard)?,
+                Ok(Event::Told(word)) => self.heard(word)?,
                 Ok(Event::Seen(_)) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)
                     if interrupted() =>
@@ -259,18 +270,36 @@ impl Waiting<'_> {
         }
     }
 
-    /// Where the engine said that the main process ended: whatever it is now, it was not steady.
-    fn check(&self, heard: Heard) -> Result<(), Unhealthy> {
+    fn heard(&mut self, word: Word) -> Result<(), Unhealthy> {
+        self.blind |= word == Word::Lost;
+        match word {
+            Word::Ended => self.check(),
+            Word::Lost => Ok(()),
+        }
+    }
+
+    /// Unwatched, the container may have ended and its address be another's by now: no look
+    /// counts until the engine has said that it is up, and it is watched again.
+    fn regain(&mut self) -> Result<(), Unhealthy> {
+        if !self.blind {
+            return Ok(());
+        }
+        match self.check_only_state() {
+            Err(Unhealthy::Engine(EngineError::Unreachable(_))) => Ok(()),
+            Err(why) => Err(why),
+            Ok(()) => {
+                self.blind = false;
+                self.watch = None;
+                self.start_watch()
+            }
+        }
+    }
+
+    /// The engine said that the main process ended: whatever it is now, it was not steady.
+    fn check(&self) -> Result<(), Unhealthy> {
         let Some((engine, id)) = self.watched else {
             return Ok(());
         };
-        if heard == Heard::HangUp {
-            // An engine that restarts is asked again later: the app may answer all the while.
-            return match self.check_only_state() {
-                Err(Unhealthy::Engine(_)) => Ok(()),
-                checked => checked,
-            };
-        }
         still_up(engine, id, &self.last)?;
         let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
         Err(Unhealthy::Crashed(

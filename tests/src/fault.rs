@@ -1,5 +1,7 @@
 //! A proxy in front of a real registry that goes wrong in the ways in which networks and registries do.
 
+mod exchange;
+
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,6 +21,23 @@ pub enum Fault {
     Reset,
     /// Each request is answered with this HTTP status and an empty body.
     Status(u16),
+    /// Manifests and configurations are handed on; layers go wrong.
+    Layers(Wrong),
+    /// Whichever manifest is asked for, the repository's one of this tag is sent.
+    Manifest(&'static str),
+}
+
+/// What goes wrong with a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// It is answered with this HTTP status and an empty body.
+    Status(u16),
+    /// The connection is reset after so many bytes of it.
+    ResetAfter(usize),
+    /// After so many bytes nothing more comes, and nothing is closed.
+    StallAfter(usize),
+    /// The byte at this place is another one.
+    ByteAt(usize),
 }
 
 /// A running proxy; it ends when it is dropped.
@@ -33,6 +52,7 @@ struct State {
     upstream: String,
     fault: Mutex<Fault>,
     connections: AtomicUsize,
+    struck: AtomicUsize,
     ended: AtomicBool,
 }
 
@@ -49,6 +69,7 @@ impl Proxy {
             upstream: host.to_owned(),
             fault: Mutex::new(fault),
             connections: AtomicUsize::new(0),
+            struck: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
         let shared = Arc::clone(&state);
@@ -66,6 +87,11 @@ impl Proxy {
         if let Ok(mut current) = self.state.fault.lock() {
             *current = fault;
         }
+    }
+
+    /// How many layers or manifests went wrong so far, those included that have only begun to.
+    pub fn struck(&self) -> usize {
+        self.state.struck.load(Ordering::Relaxed)
     }
 
     /// How many connections came so far.
@@ -101,7 +127,13 @@ fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
         Fault::Silent => io::copy(&mut client, &mut io::sink()).map(drop),
         // Closed with something unread, the kernel resets the connection.
         Fault::Reset => client.peek(&mut [0]).map(drop),
-        Fault::Status(status) => answer(client, status),
+        Fault::Status(status) => {
+            read_head(&mut client)?;
+            refuse(&mut client, status)
+        }
+        Fault::Layers(_) | Fault::Manifest(_) => {
+            exchange::exchange(&mut client, &state.upstream, fault, &state.struck)
+        }
     }
 }
 
@@ -121,18 +153,25 @@ fn forward(mut client: TcpStream, upstream: &str, limit: usize) -> io::Result<()
     Ok(())
 }
 
-fn answer(mut client: TcpStream, status: u16) -> io::Result<()> {
+fn read_head(client: &mut TcpStream) -> io::Result<()> {
     let mut head = Vec::new();
     let mut chunk = [0; 4096];
-    // The engine tries TLS first, and waits ten seconds for a handshake unless it gets plain text.
-    let is_tls = |head: &[u8]| head.first() == Some(&0x16);
     while !is_tls(&head) && !head.windows(4).any(|four| four == b"\r\n\r\n") {
         let n = client.read(&mut chunk)?;
         if n == 0 {
-            return Ok(());
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         head.extend_from_slice(&chunk[..n]);
     }
+    Ok(())
+}
+
+/// The engine tries TLS first, and waits ten seconds for a handshake unless it gets plain text.
+fn is_tls(head: &[u8]) -> bool {
+    head.first() == Some(&0x16)
+}
+
+fn refuse(client: &mut TcpStream, status: u16) -> io::Result<()> {
     let said = format!("HTTP/1.1 {status} Fault\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     client.write_all(said.as_bytes())
 }

@@ -14,22 +14,19 @@ use crate::time::{now_unix, stamp};
 /// The CLI is asked for so much at a time and then again: where this process is killed, it waits
 /// for nobody no longer than that.
 const SLICE: Duration = Duration::from_secs(15);
-/// Before an engine that hung up is asked again.
-const PAUSE: Duration = Duration::from_secs(1);
 
-/// What the event stream tells of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+/// What is told of a watched container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
     /// Its main process ended.
-    End,
-    /// The stream ended before its time, as when the engine restarts or the clock is set: what
-    /// happens to the container meanwhile may not be heard.
-    HangUp,
+    Ended,
+    /// The engine broke off, and nothing more will be told.
+    Lost,
 }
 
 /// Watches one container until dropped.
 #[derive(Debug)]
-pub struct Death {
+pub(crate) struct Death {
     /// The CLI that listens now.
     listener: Arc<Mutex<Listener>>,
 }
@@ -41,17 +38,17 @@ struct Listener {
 }
 
 impl Engine {
-    /// Calls `on_hear` with [`Heard::End`] each time the container's main process ends (docker
-    /// says `die`, podman `died`), from `since` before now on, and with [`Heard::HangUp`] each
-    /// time it could not listen.
+    /// Calls `tell` once per line of the event stream, that is each time the container's main
+    /// process ends (docker says `die`, podman `died`), from `since` before now on, and once more
+    /// when the stream ends before its time.
     ///
     /// # Errors
     /// When the CLI cannot be run.
-    pub fn on_death(
+    pub(crate) fn on_death(
         &self,
         id: &str,
         since: Duration,
-        on_hear: impl Fn(Heard) + Send + 'static,
+        tell: impl Fn(Word) + Send + 'static,
     ) -> Result<Death, EngineError> {
         let (cli, id) = (self.cli.clone(), id.to_owned());
         let listen = move |slice: &Slice| {
@@ -68,13 +65,12 @@ impl Engine {
                 .spawn()
                 .map_err(|error| EngineError::NoCli(format!("{}: {error}", cli.display())))
         };
-        let now = now_unix();
-        let slice = Slice::from(now.saturating_sub(since), now);
+        let slice = Slice::from(now_unix().saturating_sub(since));
         let child = listen(&slice)?;
         let wanted = true;
         let listener = Arc::new(Mutex::new(Listener { child, wanted }));
         let shared = Arc::clone(&listener);
-        thread::spawn(move || attend(&shared, slice, listen, on_hear));
+        thread::spawn(move || attend(&shared, slice, listen, tell));
         Ok(Death { listener })
     }
 }
@@ -83,7 +79,7 @@ fn attend(
     listener: &Mutex<Listener>,
     mut slice: Slice,
     listen: impl Fn(&Slice) -> Result<Child, EngineError>,
-    on_hear: impl Fn(Heard),
+    tell: impl Fn(Word),
 ) {
     loop {
         let stdout = listener
@@ -91,22 +87,19 @@ fn attend(
             .ok()
             .and_then(|mut it| it.child.stdout.take());
         let lines = stdout.into_iter().flat_map(|it| BufReader::new(it).lines());
-        let heard = lines.map_while(Result::ok);
-        heard.for_each(|_| on_hear(Heard::End));
-        let whole = slice.is_over(slice.began.elapsed());
-        if !whole {
-            on_hear(Heard::HangUp);
-            thread::sleep(PAUSE);
-        }
-        slice = slice.next(whole, now_unix());
+        lines.map_while(Result::ok).for_each(|_| tell(Word::Ended));
         let Ok(mut listener) = listener.lock() else {
             return;
         };
         if !listener.wanted {
             return;
         }
+        if !slice.is_over(slice.began.elapsed()) {
+            return tell(Word::Lost);
+        }
+        slice = slice.next(now_unix());
         let Ok(child) = listen(&slice) else {
-            return;
+            return tell(Word::Lost);
         };
         let mut done = std::mem::replace(&mut listener.child, child);
         let _ = done.wait();
@@ -122,11 +115,11 @@ struct Slice {
 }
 
 impl Slice {
-    fn from(since: Duration, now: Duration) -> Self {
+    fn from(since: Duration) -> Self {
         Self {
             began: Instant::now(),
             since,
-            until: now + SLICE,
+            until: now_unix() + SLICE,
         }
     }
 
@@ -134,9 +127,8 @@ impl Slice {
         listened + Duration::from_secs(1) >= SLICE
     }
 
-    fn next(&self, whole: bool, now: Duration) -> Self {
-        let heard = if whole { self.until } else { self.since };
-        Self::from(heard.min(now), now)
+    fn next(&self, now: Duration) -> Self {
+        Self::from(self.until.min(now))
     }
 }
 
@@ -153,29 +145,24 @@ impl Drop for Death {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
-
     #[test]
     fn nothing_is_missed_between_two_slices() {
-        let slice = Slice::from(HOUR, 2 * HOUR);
+        let slice = Slice::from(Duration::ZERO);
         let later = slice.until + Duration::from_millis(40);
-        let next = slice.next(slice.is_over(SLICE), later);
-        assert_eq!((next.since, next.until), (slice.until, later + SLICE));
+        assert!(slice.is_over(SLICE));
+        assert_eq!(slice.next(later).since, slice.until);
     }
 
     #[test]
     fn a_clock_that_was_set_back_is_listened_to_from_now_on() {
-        let slice = Slice::from(2 * HOUR, 2 * HOUR);
-        for whole in [true, false] {
-            let next = slice.next(whole, HOUR);
-            assert_eq!((next.since, next.until), (HOUR, HOUR + SLICE));
-        }
+        let slice = Slice::from(Duration::ZERO);
+        let now = slice.until.saturating_sub(Duration::from_secs(3600));
+        assert_eq!(slice.next(now).since, now);
     }
 
     #[test]
-    fn what_an_engine_that_hung_up_has_not_told_is_asked_for_again() {
-        let slice = Slice::from(HOUR, 2 * HOUR);
+    fn an_engine_that_breaks_off_is_told_from_one_whose_time_is_over() {
+        let slice = Slice::from(Duration::ZERO);
         assert!(!slice.is_over(Duration::from_secs(3)));
-        assert_eq!(slice.next(false, 2 * HOUR).since, HOUR);
     }
 }

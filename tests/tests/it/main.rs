@@ -20,6 +20,7 @@ mod prune;
 mod pull;
 mod resume;
 mod runs;
+mod small_engine;
 mod ssh;
 mod stage;
 mod start;

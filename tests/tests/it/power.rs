@@ -1,9 +1,10 @@
-//! The power fails, or the engine does, in the middle of a promotion.
+//! The power fails, or the engine does, in the middle of a promotion or of another step.
+
+mod ground;
+mod held;
+mod steps;
 
 use std::env;
-use std::fs;
-use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,9 +13,10 @@ use tests::power::Engine;
 use tests::process::run_within;
 use tests::steps::step;
 
+use self::held::Held;
 use crate::bridge::has_rules;
 use crate::resume::{ENOUGH, assert_released};
-use crate::support::{App, Fault, eventually, ok};
+use crate::support::{App, eventually, ok};
 
 /// Runs one of the ignored tests of this file with an engine of its own.
 fn on_a_machine_of_its_own(name: &str) {
@@ -68,48 +70,20 @@ fn at_each_call(accident: impl Fn(&Engine)) {
         let (new, old) = (&images[k % 2], &images[(k + 1) % 2]);
         let candidate = app.start(new, &["-e", "COLOR=blue"]);
         app.prove_candidate();
-        let folder = tempfile::tempdir().unwrap();
-        let Some(mut promote) = held_at(&app, k, folder.path()) else {
+        let Some(promote) = Held::before(k, |fault| app.faulty_promote(fault, &[])) else {
             assert!(k > 5, "only {k} calls");
             return;
         };
         accident(&engine);
         engine.start().unwrap();
-        let at = || fs::read_to_string(folder.path().join("calls")).unwrap_or_default();
         eventually("an app answers", || ["v1", "v2"].contains(&&*app.answer()));
         eventually("the other app answers on its own port", || {
             other.answer() == "other"
         });
-        fs::write(folder.path().join("go"), "").unwrap();
-        let _ = promote.wait();
-        converges(&app, new, old, &candidate, &at());
+        let (_, calls) = promote.go_on();
+        converges(&app, new, old, &candidate, &calls);
     }
     panic!("a promotion of {ENOUGH} calls");
-}
-
-/// A promotion that waits before its call `k`, until the file `go` is in the folder; `None` if it ended before.
-fn held_at(app: &App, k: usize, folder: &Path) -> Option<Child> {
-    let at = folder.display();
-    let wait = format!("touch {at}/there; until [ -e {at}/go ]; do sleep 0.05; done");
-    let k = k.to_string();
-    let mut command = app.faulty_promote(Fault::Before(&k, &wait), &[]);
-    command
-        .env_remove("DEPLOY_STEPS_HEIR")
-        .env("FAULT_CALLS", folder.join("calls"));
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    loop {
-        if folder.join("there").exists() {
-            return Some(child);
-        }
-        if child.try_wait().unwrap().is_some() {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// What the job's next run does ends as if nothing had happened.

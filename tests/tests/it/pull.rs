@@ -2,6 +2,8 @@
 
 mod checks;
 mod full_disk;
+mod halfway;
+mod lies;
 mod outages;
 mod refusals;
 

@@ -1,6 +1,7 @@
 //! start-candidate beside whatever is live.
 
 mod broken;
+mod full_disk;
 mod ports;
 mod previous;
 mod races;

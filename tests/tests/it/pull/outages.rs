@@ -18,26 +18,26 @@ use crate::runs::has_image;
 use crate::support::{failed, free_port, ok};
 
 /// An image of 2 MiB in the shared registry, and a proxy in front of it that works so far.
-fn behind_proxy(scope: &Scope) -> (Proxy, Pushed) {
+pub(super) fn behind_proxy(scope: &Scope) -> (Proxy, Pushed) {
     let proxy = Proxy::in_front_of(registry::shared().unwrap().host(), Fault::None).unwrap();
     let name = format!("{}/{}:v1", proxy.host(), scope.app());
     let pushed = push(&Image::of(scope.app()).padding_mb(2), &name);
     (proxy, pushed)
 }
 
-fn retries(run: &Run) -> usize {
+pub(super) fn retries(run: &Run) -> usize {
     run.stderr.matches("trying again in").count()
 }
 
 /// A step under way, whose stderr is read line by line.
-struct Running {
+pub(super) struct Running {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
     said: String,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(super) fn start(mut command: Command) -> Self {
         let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.stdin(Stdio::null()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -55,7 +55,7 @@ impl Running {
         }
     }
 
-    fn end(mut self) -> Run {
+    pub(super) fn end(mut self) -> Run {
         let mut stdout = String::new();
         self.stderr.read_to_string(&mut self.said).unwrap();
         let mut pipe = self.child.stdout.take().unwrap();
