@@ -26,6 +26,7 @@ mod streams;
 mod target;
 mod text;
 mod time;
+mod waiting;
 
 // The fuzzer's oracle, which the property tests share, knows it by its name.
 #[cfg(test)]

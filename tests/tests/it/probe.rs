@@ -108,8 +108,8 @@ impl UnderWay {
         while !said.contains("waiting for") {
             assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
         }
-        // Long enough for looks to be made.
-        thread::sleep(Duration::from_millis(500));
+        // Long enough for looks to be made, on a busy machine as well.
+        thread::sleep(Duration::from_millis(1500));
         let stderr = thread::spawn(move || {
             stderr.read_to_string(&mut said).unwrap();
             said

@@ -80,6 +80,41 @@ fn a_new_container_that_is_not_healthy_is_rolled_back() {
     stage.app.assert_live(&stage.v2);
 }
 
+/// What a firewall does that is closed to this port, until dropped.
+struct Closed(String);
+
+impl Closed {
+    /// The script that closes it.
+    fn script(&self, port: u16) -> String {
+        let Closed(table) = self;
+        let chain = "{ type filter hook output priority -300; }";
+        format!(
+            "nft 'add table inet {table}; add chain inet {table} output {chain}; \
+             add rule inet {table} output tcp dport {port} reject with tcp reset'"
+        )
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        let mut nft = std::process::Command::new("nft");
+        let _ = nft.args(["delete", "table", "inet", &self.0]).status();
+    }
+}
+
+#[test]
+fn a_new_container_that_is_healthy_but_not_through_its_port_is_rolled_back() {
+    let stage = Stage::new("shut", "SICK_FILE");
+    let closed = Closed(format!("closed-{}", stage.app.name()));
+    let close = closed.script(stage.app.port);
+    let run = stage.app.promote_with(Fault::After("update", &close), &[]);
+    drop(closed);
+    let report = failed(&run, 41, "rolled_back_unhealthy");
+    let message = text(&report["error"]["message"]);
+    assert!(message.contains("not through the host port"), "{message}");
+    stage.assert_rolled_back(&report);
+}
+
 #[test]
 fn a_new_container_that_crashes_is_rolled_back() {
     let stage = Stage::new("crashes", "CRASH_FILE");
