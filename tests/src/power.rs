@@ -56,12 +56,7 @@ impl Engine {
             }
         }
         for lock in fs::read_dir("/run/lock")?.flatten() {
-            let name = lock.file_name().to_string_lossy().into_owned();
-            if name.starts_with("deploy-steps-")
-                && name.contains(&format!("-{}-", getpid().as_raw_nonzero()))
-            {
-                let _ = fs::remove_file(lock.path());
-            }
+            fs::remove_file(lock.path())?;
         }
         self.forget()
     }

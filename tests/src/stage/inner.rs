@@ -12,6 +12,9 @@ use anyhow::{Context, bail, ensure};
 use super::{STAGE, command};
 use crate::process::{code_of, run_within, scrub};
 
+/// Where promotions of the same app lock each other out.
+const LOCKS: &str = "/run/lock";
+
 // All that would lead the CLI to another engine than the stage's own.
 const ELSEWHERE: [&str; 5] = [
     "DOCKER_CONTEXT",
@@ -29,6 +32,10 @@ pub fn inner(dir: &Path, flags: &[String], argv: &[OsString]) -> anyhow::Result<
     // An engine that sees the system's containerd would run its containers there, outside of the stage.
     if Path::new("/run/containerd").exists() {
         must("mount", &["-t", "tmpfs", "tmpfs", "/run/containerd"])?;
+    }
+    // Process ids begin anew here, and names of apps are made of them: another stage's have the same.
+    if Path::new(LOCKS).exists() {
+        must("mount", &["-t", "tmpfs", "-o", "mode=1777", "tmpfs", LOCKS])?;
     }
     see_own_network()?;
     let host = format!("unix://{}/docker.sock", dir.display());

@@ -76,7 +76,8 @@ fn at_each_call(accident: impl Fn(&Engine)) {
         };
         accident(&engine);
         engine.start().unwrap();
-        eventually("an app answers", || ["v1", "v2"].contains(&&*app.answer()));
+        let answers = format!("an app answers after call {k}");
+        eventually(&answers, || ["v1", "v2"].contains(&&*app.answer()));
         eventually("the other app answers on its own port", || {
             other.answer() == "other"
         });

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::cargo;
-use tests::docker::{Scope, inspect};
+use tests::docker::{Scope, docker, inspect};
 use tests::image::{Built, Image};
 use tests::process::Run;
 use tests::steps::{run, step};
@@ -215,9 +215,21 @@ pub(crate) fn get(addr: SocketAddr, path: &str) -> anyhow::Result<String> {
 pub(crate) fn eventually(what: &str, is: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !is() {
-        assert!(Instant::now() < end, "in a minute not: {what}");
+        assert!(
+            Instant::now() < end,
+            "in a minute not: {what}; the engine has\n{}",
+            everything()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// All containers, and why the engine could not start them.
+fn everything() -> String {
+    let ids = docker(["ps", "-aq"]).unwrap_or_default();
+    let shown = "{{.Name}} {{.State.Status}} {{.State.Error}} {{.HostConfig.RestartPolicy.Name}}";
+    let words = ["inspect", "-f", shown].into_iter().chain(ids.lines());
+    docker(words).unwrap_or_else(|error| error.to_string())
 }
 
 /// A port of the host that nobody has. Below the range from which the kernel and the engine
