@@ -9,7 +9,7 @@ use tests::clients::RemoteLoad;
 use tests::docker::docker;
 use tests::image::Image;
 
-use super::{RULES, say};
+use super::{RULES, has_proxy, say};
 use crate::support::{App, ok};
 
 /// Replaces an app that a container on its network calls by name.
@@ -81,5 +81,7 @@ fn a_container_that_calls_the_app_by_its_name_keeps_its_answers_where_bridges_ar
     let image = |version| app.image(version).env("SLOW_MS", "300");
     let _unfiltered = Unfiltered::new();
     swap_under_callers(&app, &image("v1"), &image("v2"));
-    assert_eq!(fs::read_to_string(FILTERED).unwrap().trim(), "0");
+    // Without its proxy an engine may have them filtered for its own sake, as 28 does.
+    let unfiltered = fs::read_to_string(FILTERED).unwrap().trim() == "0";
+    assert!(unfiltered || !has_proxy());
 }
