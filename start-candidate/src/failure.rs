@@ -100,7 +100,11 @@ impl step::Failure for Failure {
                 Code::NotStarted,
                 "free some space (prune-app removes the app's old images), then run it again; nothing was left behind",
             ),
-            Self::NotStarted { .. } | Self::Vanished(_) => Verdict::new(
+            Self::Vanished(_) => Verdict::new(
+                Code::NotStarted,
+                "another deployment's --replace or a person removed it; if none is on its way, run this again",
+            ),
+            Self::NotStarted { .. } => Verdict::new(
                 Code::NotStarted,
                 "check the image's program, the run options and the log lines; nothing was left behind",
             ),

@@ -217,11 +217,11 @@ fn not_started(
     secrets: &[String],
     reply: &Reply,
 ) -> Failure {
-    let state = engine
-        .container(id)
-        .ok()
-        .flatten()
-        .map(|container| container.state);
+    let state = match engine.container(id) {
+        // Another job's --replace came between its creation and its start.
+        Ok(None) => return Failure::Vanished(names.candidate.clone()),
+        found => found.ok().flatten().map(|container| container.state),
+    };
     let said = state
         .as_ref()
         .map(|state| state.error.as_str())
