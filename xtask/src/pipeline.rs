@@ -36,6 +36,8 @@ pub(crate) struct Report {
     /// The report of the step that cleared away after a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fallback: Option<Value>,
+    /// When it began, in UTC.
+    pub(crate) at: String,
     pub(crate) took_ms: u64,
     /// When each step ran, for pictures.
     #[serde(skip)]
@@ -69,6 +71,7 @@ impl Runner<'_> {
             failed_step: None,
             steps: Vec::new(),
             fallback: None,
+            at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             took_ms: 0,
             spans: Vec::new(),
         };

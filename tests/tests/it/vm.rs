@@ -1,4 +1,4 @@
-//! A VM as its administrator has set it up: /etc, /run and /usr/local/sbin of its own, in a mount namespace.
+//! A VM as its administrator has set it up: /etc, /run, /var/log and /usr/local/sbin of its own, in a mount namespace.
 
 use std::env;
 use std::fs;
@@ -28,7 +28,7 @@ impl Vm {
     /// A VM for one app, set up as the README in `xtask/vm` says.
     pub(crate) fn of(app: &App, registry: &str) -> Vm {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["etc", "kept"] {
+        for name in ["etc", "kept", "lock", "log"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
         let vm = Vm {
@@ -54,6 +54,11 @@ impl Vm {
     /// A file of the VM's /etc, as it is seen from outside.
     pub(crate) fn etc(&self, path: &str) -> PathBuf {
         self.folder.path().join("etc").join(path)
+    }
+
+    /// What stands in a file of the VM's /var/log.
+    pub(crate) fn log(&self, path: &str) -> String {
+        fs::read_to_string(self.folder.path().join("log").join(path)).unwrap()
     }
 
     fn configure(&self, conf: &str) {
@@ -99,7 +104,7 @@ impl Vm {
             .args(argv)
             .env("VM", self.folder.path())
             .env("SOCKET", socket.unwrap_or("/var/run/docker.sock"))
-            .env("SCRIPT", vm_folder().join("deploy-over-ssh"))
+            .env("SCRIPTS", vm_folder())
             .env("STEPS", cargo::steps().unwrap())
             .env("ID", DEPLOY.to_string());
         command

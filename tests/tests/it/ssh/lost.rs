@@ -22,7 +22,7 @@ fn lose(at: &Remote, request: &str, is: impl Fn() -> bool) {
 fn at_work(at: &Remote) -> bool {
     let all = fs::read_dir("/proc").unwrap().flatten();
     let mut lines = all.filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok());
-    lines.any(|line| line.contains("deploy-over-ssh\0") && line.contains(at.app.name()))
+    lines.any(|line| line.contains("deploy.sh\0") && line.contains(at.app.name()))
 }
 
 #[test]

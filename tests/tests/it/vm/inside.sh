@@ -11,15 +11,18 @@ echo "deploy:*:19000:0:99999:7:::" >>"$VM/kept/etc/shadow"
 mount --bind "$VM/kept/etc" /etc
 
 mount -t tmpfs tmpfs /usr/local/sbin
-install -m 755 "$SCRIPT" /usr/local/sbin/
+install -m 755 "$SCRIPTS/deploy-over-ssh" "$SCRIPTS/deploy.sh" /usr/local/sbin/
 for step in pull-image start-candidate probe-health promote prune-app; do
     touch "/usr/local/sbin/$step"
     mount --bind "$STEPS/$step" "/usr/local/sbin/$step"
 done
 
+mount --bind "$VM/log" /var/log
 mount -t tmpfs tmpfs /run
 mkdir /run/sshd
-mkdir -m 1777 /run/lock
+mkdir /run/lock
+mount --bind "$VM/lock" /run/lock
+chmod 1777 /run/lock
 touch /run/docker.sock
 mount --bind "$VM/kept/sock" /run/docker.sock
 unset DOCKER_HOST

@@ -1,0 +1,129 @@
+#!/bin/sh
+# The whole pipeline on a VM, with a lock, the fallback and a line of history.
+#     deploy.sh [--lines] APP deploy IMAGE [NUMBER]
+#     deploy.sh [--lines] APP rollback
+#     deploy.sh APP status
+# What the steps are given besides comes from /etc/deploy-steps/APP.conf, one line for each argument: STEP ARGUMENT.
+# Prints one JSON line of the whole, with --lines each step's own report instead, as soon as it is there; ends with
+# the exit code of the step that failed. A second one for the same app waits for the first.
+set -eu
+
+usage() {
+    sed -n '3,5s/^#     /usage: /p' "$0" >&2
+    exit 2
+}
+
+# Runs a step with the last report and with the lines of the configuration that begin with $1.
+step() {
+    whose=$1 name=$2
+    shift
+    while IFS=' ' read -r word argument || [ -n "$word" ]; do
+        [ "$word" != "$whose" ] || set -- "$@" "$argument"
+    done <"$conf"
+    code=0
+    # The step answers a signal by itself, and what it says then is wanted. The lock is this shell's alone.
+    report=$(trap : INT TERM && printf '%s\n' "$report" | "$@" 9<&-) || code=$?
+    # Where nobody reads the reports any more that is a failure, and what is not live yet is undone.
+    [ -z "$lines" ] || [ -z "$report" ] || printf '%s\n' "$report" || [ $code -ne 0 ] || code=1
+    case $name in
+    promote | prune-app) ;;
+    *) [ -z "$stopped" ] || [ $code -ne 0 ] || code=7 ;;
+    esac
+    return $code
+}
+
+# The same as a part of the pipeline, whose report has a place for each.
+next() {
+    step "$@" || failed=$2
+    reports=$reports${reports:+,}${report:-null}
+    id=$(printf '%s\n' "$report" | sed -n 's/.*"candidate_id":"\([0-9a-f]*\)".*/\1/p')
+    candidate=${id:-$candidate}
+    [ -z "$failed" ]
+}
+
+pipeline() {
+    if [ "$task" = deploy ]; then
+        next pull-image pull-image --app "$app" "$image" &&
+            next start-candidate start-candidate --from - --replace
+    else
+        next rollback start-candidate --app "$app" --previous --replace
+    fi &&
+        next probe-health probe-health --from - &&
+        next promote promote --from - &&
+        next prune-app prune-app --from -
+}
+
+# Only the very candidate that was started here: another deployment's stays.
+fall_back() {
+    was=$code
+    [ -z "$candidate" ] || step prune-app prune-app --app "$app" --candidate --candidate-id "$candidate" || :
+    [ -z "$candidate" ] || fallback=${report:-null}
+    code=$was
+}
+
+lock() {
+    folder=/run/lock
+    [ -w $folder ] || folder=${TMPDIR:-/tmp}
+    file=$folder/deploy-steps-$app.pipeline
+    [ -e "$file" ] || (umask 0 && : >>"$file")
+    exec 9<"$file"
+    flock -n 9 && return
+    echo "deploy.sh: waiting for another deployment of $app" >&2
+    flock -w 900 9 && [ -z "$stopped" ] || code=45
+    [ -z "$stopped" ] || code=7
+    [ $code -eq 0 ] || echo "deploy.sh: the other deployment of $app has not ended; nothing was done" >&2
+}
+
+# Since the machine started, which no clock that is set can change.
+milliseconds() {
+    IFS='. ' read -r seconds hundredths _ </proc/uptime
+    echo "$seconds${hundredths}0"
+}
+
+# The report of the whole, which is the line of history, too.
+whole() {
+    [ $code -eq 0 ] && ok=true || ok=false
+    printf '{"pipeline":"%s","ok":%s,"app":"%s","exit_code":%d' "$task" "$ok" "$app" $code
+    printf '%s' "${failed:+,\"failed_step\":\"$failed\"}"
+    printf ',"steps":[%s]%s' "$reports" "${fallback:+,\"fallback\":$fallback}"
+    printf ',"at":"%s","took_ms":%d}\n' "$at" $(($(milliseconds) - began))
+}
+
+remember() {
+    folder=/var/log/deploy-steps
+    (umask 027 && mkdir -p $folder && printf '%s\n' "$1" >>"$folder/$app.jsonl") 2>/dev/null ||
+        echo "deploy.sh: $folder/$app.jsonl cannot be written: no line of history" >&2
+}
+
+lines='' stopped='' code=0 report='' reports='' candidate='' failed='' fallback=''
+[ "${1-}" != --lines ] || { lines=1 && shift; }
+case ${2-}$# in deploy3 | deploy4 | rollback2 | status2) ;; *) usage ;; esac
+app=$1 task=$2 image=${3-} conf=/etc/deploy-steps/$1.conf
+case $app in '' | [!A-Za-z0-9]* | *[!A-Za-z0-9_.-]*) usage ;; esac
+case $image in -*) usage ;; esac
+[ $# -lt 4 ] || export DEPLOY_STEPS_DEPLOY_ID="$4"
+if ! [ -r "$conf" ]; then
+    echo "deploy.sh: $conf cannot be read: it says what the steps are given" >&2
+    exit 1
+fi
+
+# A client that has gone must not end this in the middle.
+trap '' PIPE HUP
+trap 'stopped=1' INT TERM
+if [ "$task" = status ]; then
+    lines=1
+    step probe-health probe-health --app "$app" --live || :
+    exit $code
+fi
+at=$(date -u +%Y-%m-%dT%H:%M:%SZ) began=$(milliseconds)
+lock
+[ $code -ne 0 ] || pipeline || :
+if [ "$failed" = prune-app ] && [ $code -eq 50 ]; then
+    echo "deploy.sh: something could not be removed; the release is live" >&2
+    code=0 failed=''
+fi
+[ -z "$failed" ] || fall_back
+report=$(whole)
+remember "$report"
+[ -n "$lines" ] || printf '%s\n' "$report" || [ $code -ne 0 ] || code=1
+exit $code
