@@ -83,11 +83,7 @@ fn the_help_of_each_step_ends_with_its_own_codes_and_no_others() {
 #[test]
 fn the_readme_has_every_code_with_its_meaning_and_its_step() {
     let readme = workspace_file("README.md");
-    let rows: Vec<Vec<&str>> = readme
-        .lines()
-        .filter(|line| line.starts_with('|'))
-        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
+    let rows = rows(&readme);
     for code in table() {
         let number = code.number.to_string();
         let row = rows.iter().find(|row| row[0] == number);
@@ -100,4 +96,29 @@ fn the_readme_has_every_code_with_its_meaning_and_its_step() {
             assert!(row.iter().any(|cell| cell.contains(step)), "{row:?}");
         }
     }
+}
+
+#[test]
+fn the_troubleshooting_page_has_every_code_once_with_its_kind_and_says_what_to_do() {
+    let page = workspace_file("xtask/docs/troubleshooting.md");
+    let rows = rows(&page);
+    let coded = rows.iter().filter(|row| row[0].parse::<u8>().is_ok());
+    assert_eq!(coded.count(), table().len());
+    for code in table() {
+        let number = code.number.to_string();
+        let row = rows.iter().find(|row| row[0] == number);
+        let row = row.unwrap_or_else(|| panic!("the page lacks {number}"));
+        assert_eq!(row[1], format!("`{}`", code.kind), "{number}");
+        assert!(
+            row.len() == 5 && !row[3].is_empty() && !row[4].is_empty(),
+            "{row:?}"
+        );
+    }
+}
+
+/// The cells of all tables.
+fn rows(page: &str) -> Vec<Vec<&str>> {
+    let rows = page.lines().filter(|line| line.starts_with('|'));
+    rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
 }

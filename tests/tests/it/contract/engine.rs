@@ -127,7 +127,9 @@ fn an_engine_that_never_answers_is_5_in_time_and_leaves_no_child() {
         let report = failed(&run, 5, "engine_timeout");
         assert!(started.elapsed() < Duration::from_secs(30), "{name}");
         assert!(report["took_ms"].as_u64().unwrap() >= 1000, "{run:?}");
-        eventually(&format!("nothing is left of {name}"), || left_over(&mark) == 0);
+        eventually(&format!("nothing is left of {name}"), || {
+            left_over(&mark) == 0
+        });
     }
 }
 
