@@ -24,6 +24,7 @@ pub(crate) enum Task {
     Bench(Bench),
     Lint(Lint),
     Test(Test),
+    Doctor(Doctor),
     Stage(Stage),
     #[command(hide = true)]
     StageInner(StageInner),
@@ -284,6 +285,27 @@ pub(crate) struct Test {
     /// Passed on to `cargo test`, such as `-p step` or the name of a test.
     #[arg(last = true)]
     pub(crate) args: Vec<OsString>,
+}
+
+/// Look whether this machine has what the steps need; changes nothing.
+///
+/// Runs xtask/vm/doctor.sh, which is for machines without cargo. One line for each check, or one JSON line;
+/// ends with 1 if a step would fail.
+/// Example: cargo xtask doctor --image ghcr.io/acme/web:v2 --port 80
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// One JSON line instead.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The engine's command line tool [default: docker].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) docker: Option<String>,
+    /// Ask this image's registry for it, with this user's login.
+    #[arg(long)]
+    pub(crate) image: Option<String>,
+    /// Look who has this host port.
+    #[arg(long)]
+    pub(crate) port: Option<String>,
 }
 
 /// Run any command where an engine answers: yours, else a private one (as root) that ends with the command.

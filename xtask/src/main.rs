@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod deploy;
+mod doctor;
 mod flags;
 mod interrupt;
 mod lint;
@@ -42,6 +43,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Task::Bench(task) => task.run(&sh),
         Task::Lint(task) => task.run(&sh),
         Task::Test(task) => task.run(&sh),
+        Task::Doctor(task) => task.run(&sh),
         Task::Stage(task) => task.run(),
         Task::StageInner(task) => task.run(),
     }

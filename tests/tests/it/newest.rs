@@ -155,7 +155,10 @@ fn of_two_jobs_the_newest_is_live_at_the_end_whatever_the_order() {
             };
             assert_eq!(newer.code, 0, "{order:?} {pause}: {newer:?} {older:?}");
             // Refused, its candidate taken over before or after its start, or live for a moment before the newer one.
-            assert!([0, 24, 26, 31, 32, 40, 49].contains(&older.code), "{older:?}");
+            assert!(
+                [0, 24, 26, 31, 32, 40, 49].contains(&older.code),
+                "{older:?}"
+            );
             app.assert_live(&images[1]);
         }
     }

@@ -1,5 +1,7 @@
 //! A VM as its administrator has set it up: /etc, /run, /var/log and /usr/local/sbin of its own, in a mount namespace.
 
+mod doctor;
+
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -156,7 +156,9 @@ fn the_script_for_the_vm_reports_and_ends_as_xtask_deploy_does() {
     let wrong = wrong.json().unwrap();
     assert_eq!(wrong["steps"][2], Value::Null, "{wrong}");
     both.script.assert_live(&v1[0]);
-    let history = both.vm.log(&format!("deploy-steps/{}.jsonl", both.script.name()));
+    let history = both
+        .vm
+        .log(&format!("deploy-steps/{}.jsonl", both.script.name()));
     let lines: Vec<Value> = history
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

@@ -1,7 +1,6 @@
 //! What the key is for: releases under load, sick ones, back again, by tag and by digest, as two accounts.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::Value;
 use tests::load::Load;
@@ -10,7 +9,7 @@ use tests::steps::{Run, run};
 use super::Remote;
 use super::server::{Server, keygen};
 use crate::support::{App, failed, ok, text};
-use crate::vm::{Vm, vm_folder};
+use crate::vm::Vm;
 
 const STEPS: [&str; 5] = [
     "pull-image",
@@ -121,14 +120,4 @@ fn a_server_with_another_host_key_is_asked_for_nothing() {
     assert_eq!(run.code, 255, "{run:?}");
     assert!(run.stderr.contains("REMOTE HOST IDENTIFICATION"), "{run:?}");
     assert!(!at.server.log().contains("Accepted"), "{}", at.server.log());
-}
-
-#[test]
-fn the_script_is_short_and_clean_to_shellcheck() {
-    let script = vm_folder().join("deploy-over-ssh");
-    assert!(fs::read_to_string(&script).unwrap().lines().count() < 80);
-    let mut check = Command::new("shellcheck");
-    check.arg(script);
-    let said = run(check, None).unwrap();
-    assert_eq!((said.code, &*said.stdout), (0, ""), "{said:?}");
 }

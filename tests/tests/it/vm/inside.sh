@@ -11,7 +11,7 @@ echo "deploy:*:19000:0:99999:7:::" >>"$VM/kept/etc/shadow"
 mount --bind "$VM/kept/etc" /etc
 
 mount -t tmpfs tmpfs /usr/local/sbin
-install -m 755 "$SCRIPTS/deploy-over-ssh" "$SCRIPTS/deploy.sh" /usr/local/sbin/
+install -m 755 "$SCRIPTS/deploy-over-ssh" "$SCRIPTS/deploy.sh" "$SCRIPTS/doctor.sh" /usr/local/sbin/
 for step in pull-image start-candidate probe-health promote prune-app; do
     touch "/usr/local/sbin/$step"
     mount --bind "$STEPS/$step" "/usr/local/sbin/$step"

@@ -1,0 +1,126 @@
+//! What the doctor finds on machines that have all it takes, and on those that do not.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use serde_json::Value;
+use tests::docker::docker;
+use tests::registry;
+use tests::steps::{Run, run};
+
+use super::{DEPLOY, Vm, vm_folder};
+use crate::support::{App, free_port};
+
+struct Patient {
+    app: App,
+    vm: Vm,
+}
+
+impl Patient {
+    fn new(prefix: &str) -> Patient {
+        let app = App::new(prefix);
+        let vm = Vm::of(&app, registry::shared().unwrap().host());
+        Patient { app, vm }
+    }
+
+    fn look(&self, before: &[&str], flags: &[&str]) -> Run {
+        let argv = [before, &["doctor.sh"], flags].concat();
+        run(self.vm.command(&argv), None).unwrap()
+    }
+
+    /// What it found for this check, with the code it ended with.
+    fn found(&self, before: &[&str], flags: &[&str], check: &str) -> (i32, String) {
+        let run = self.look(before, flags);
+        let line = run.stdout.lines().find(|line| line[6..].starts_with(check));
+        let line = line.unwrap_or_else(|| panic!("{run:?}"));
+        (run.code, line.to_owned())
+    }
+}
+
+#[test]
+fn a_machine_with_all_it_takes_is_well() {
+    let patient = Patient::new("well");
+    let image = format!("{}:v1", patient.vm.repository);
+    let built = patient.app.image("v1").build(&image).unwrap();
+    built.push().unwrap();
+    let port = free_port().to_string();
+    let flags = ["--image", &image, "--port", &port];
+    let lines = patient.look(&[], &flags);
+    assert_eq!(lines.code, 0, "{lines:?}");
+    let names: Vec<&str> = lines
+        .stdout
+        .lines()
+        .map(|line| line[6..].split(' ').next().unwrap())
+        .collect();
+    let all = [
+        "steps", "engine", "disk", "bridge", "clock", "locks", "registry", "port",
+    ];
+    assert_eq!(names, all);
+    assert!(!lines.stdout.contains("fail"), "{lines:?}");
+    let json = patient.look(&[], &[&["--json"], &flags[..]].concat());
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["ok"], true);
+    for (check, name) in json["checks"].as_array().unwrap().iter().zip(all) {
+        assert_eq!(check["name"], name);
+    }
+}
+
+#[test]
+fn who_has_a_port_is_said() {
+    let patient = Patient::new("ports");
+    let image = patient.app.build("v1");
+    let publish = format!("127.0.0.1:{}:8080", patient.app.port);
+    let name = patient.app.name();
+    docker(["run", "-d", "--name", name, "-p", &publish, &image.name]).unwrap();
+    let port = patient.app.port.to_string();
+    let (code, line) = patient.found(&[], &["--port", &port], "port");
+    assert!(
+        code == 0 && line.ends_with(&format!("container {name}")),
+        "{line}"
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (code, line) = patient.found(&[], &["--port", &port], "port");
+    assert!(code == 1 && line.starts_with("fail"), "{line}");
+}
+
+#[test]
+fn an_engine_that_is_away_or_an_image_that_is_not_there_is_a_failure() {
+    let patient = Patient::new("ill");
+    let away = ["env", "DOCKER_HOST=unix:///nowhere.sock"];
+    let (code, line) = patient.found(&away, &[], "engine");
+    assert!(code == 1 && line.contains("/nowhere.sock"), "{line}");
+    let cli = ["--docker", "/nowhere/docker"];
+    let (code, line) = patient.found(&[], &cli, "engine");
+    assert!(code == 1 && line.contains("is not on the PATH"), "{line}");
+    let image = format!("{}:nowhere", patient.vm.repository);
+    let (code, line) = patient.found(&[], &["--image", &image], "registry");
+    assert!(code == 1 && line.starts_with("fail"), "{line}");
+}
+
+#[test]
+fn an_account_without_rights_is_told_what_it_may_not_do() {
+    let patient = Patient::new("rights");
+    let id = DEPLOY.to_string();
+    let account = ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"];
+    let (code, line) = patient.found(&account, &[], "engine");
+    assert!(code == 1 && line.contains("may deploy use it"), "{line}");
+    let (_, line) = patient.found(&account, &[], "bridge");
+    assert!(line.starts_with("warn"), "{line}");
+}
+
+#[test]
+fn unknown_words_are_answered_with_the_usage_and_the_scripts_are_clean_to_shellcheck() {
+    let patient = Patient::new("words");
+    for words in [&["--port"][..], &["--port", "http"], &["now"]] {
+        let said = patient.look(&[], words);
+        assert_eq!((said.code, &*said.stdout), (2, ""), "{said:?}");
+        assert!(said.stderr.starts_with("usage: doctor.sh"), "{said:?}");
+    }
+    let mut check = Command::new("shellcheck");
+    for script in ["deploy-over-ssh", "deploy.sh", "doctor.sh"] {
+        check.arg(vm_folder().join(script));
+    }
+    let said = run(check, None).unwrap();
+    assert_eq!((said.code, &*said.stdout), (0, ""), "{said:?}");
+}

@@ -1,0 +1,139 @@
+#!/bin/sh
+# Looks whether a machine has what the steps need; changes nothing.
+#     doctor.sh [--json] [--docker PATH] [--image IMAGE] [--port PORT]
+# One line for each check: ok, warn (it works, but not as well) or fail (a step would fail). Ends with 1 if one fails.
+# --image asks its registry with this user's login; --port looks who has a host port.
+set -u
+
+usage() {
+    sed -n '3s/^#     /usage: /p' "$0" >&2
+    exit 2
+}
+
+# One check's outcome: ok, warn or fail; its name; a sentence.
+say() {
+    line=$(printf '%s' "$3" | tr -d '"\134' | tr '[:cntrl:]' ' ')
+    [ "$1" != fail ] || failed=1
+    if [ -n "$json" ]; then
+        checks="$checks${checks:+,}{\"name\":\"$2\",\"result\":\"$1\",\"says\":\"$line\"}"
+    else
+        printf '%-4s  %-9s  %s\n' "$1" "$2" "$line"
+    fi
+}
+
+# Whatever hangs is a finding, too.
+ask() {
+    timeout 20 "$@" 2>&1
+}
+
+steps() {
+    missing=''
+    for step in pull-image start-candidate probe-health promote prune-app; do
+        command -v "$step" >/dev/null || missing="$missing $step"
+    done
+    if [ -z "$missing" ]; then
+        say ok steps "$(promote --version) in $(dirname "$(command -v promote)")"
+    else
+        say fail steps "not on the PATH of $(id -un):$missing"
+    fi
+}
+
+engine() {
+    if ! command -v "$docker" >/dev/null; then
+        say fail engine "$docker is not on the PATH of $(id -un): install docker.io, or name it with --docker"
+    elif version=$(ask "$docker" version --format '{{.Server.Version}}'); then
+        say ok engine "$docker, engine $version"
+        disk
+    else
+        say fail engine "$(printf '%s' "$version" | tail -n 1) Does the engine run, and may $(id -un) use it?"
+    fi
+}
+
+disk() {
+    root=$(ask "$docker" info --format '{{.DockerRootDir}}')
+    if ! free=$(df -Pk "$root" 2>/dev/null | awk 'END { print int($4 / 1024) }'); then
+        say warn disk "$root cannot be looked at by $(id -un)"
+    elif [ "$free" -lt 1024 ]; then
+        say fail disk "$free MiB free at $root: pull-image wants 1024, see --min-free; prune-app removes old images"
+    else
+        say ok disk "$free MiB free at $root"
+    fi
+}
+
+bridge() {
+    path=$PATH:/usr/sbin:/sbin
+    if ! PATH=$path command -v nft >/dev/null; then
+        say warn bridge "nft is missing, so a swap has a short gap: install nftables"
+    elif PATH=$path ask nft list tables >/dev/null || PATH=$path ask sudo -n nft list tables >/dev/null; then
+        say ok bridge "$(id -un) may change packet rules"
+    else
+        say warn bridge "$(id -un) may not change packet rules, so a swap has a short gap: run promote as root, or allow sudo -n nft"
+    fi
+}
+
+clock() {
+    case $(ask timedatectl show --property=NTPSynchronized --value) in
+    yes) say ok clock "synchronized, $(date -u +%Y-%m-%dT%H:%M:%SZ)" ;;
+    *) say warn clock "not known to be synchronized, $(date -u +%Y-%m-%dT%H:%M:%SZ): registries refuse logins when it is far off" ;;
+    esac
+}
+
+locks() {
+    if [ -w /run/lock ]; then
+        say ok locks "/run/lock can be written"
+    elif [ -w "${TMPDIR:-/tmp}" ]; then
+        say warn locks "only ${TMPDIR:-/tmp} can be written: all who deploy must have the same temporary folder"
+    else
+        say fail locks "neither /run/lock nor ${TMPDIR:-/tmp} can be written by $(id -un)"
+    fi
+}
+
+registry() {
+    if said=$(ask "$docker" manifest inspect --insecure "$image"); then
+        say ok registry "$image is there, and $(id -un) may read it"
+    else
+        say fail registry "$image: $(printf '%s' "$said" | tail -n 1)"
+    fi
+}
+
+port() {
+    if ! command -v ss >/dev/null; then
+        say warn port "ss is missing, so nobody knows who has $port: install iproute2"
+        return
+    fi
+    if owner=$(ask "$docker" ps --filter "publish=$port" --format '{{.Names}}') && [ -n "$owner" ]; then
+        say ok port "$port belongs to the container $owner"
+    elif [ -n "$(ss -Hltn "sport = :$port")" ]; then
+        say fail port "$port is taken by a program that is no container: ss -ltnp says which"
+    else
+        say ok port "$port is free"
+    fi
+}
+
+json='' docker=docker image='' port='' checks='' failed=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    --json) json=1 ;;
+    --docker | --image | --port)
+        [ $# -gt 1 ] || usage
+        [ "$1" != --docker ] || docker=$2
+        [ "$1" != --image ] || image=$2
+        [ "$1" != --port ] || port=$2
+        shift
+        ;;
+    *) usage ;;
+    esac
+    shift
+done
+case $image in -*) usage ;; esac
+case $port in *[!0-9]*) usage ;; esac
+
+steps
+engine
+bridge
+clock
+locks
+[ -z "$image" ] || registry
+[ -z "$port" ] || port
+[ -z "$json" ] || printf '{"ok":%s,"checks":[%s]}\n' "$([ -z "$failed" ] && echo true || echo false)" "$checks"
+[ -z "$failed" ]
