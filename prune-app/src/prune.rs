@@ -161,21 +161,28 @@ fn remove_image(
         report.removed.push(entry);
         return Ok(());
     }
-    let Some(refusal) = removed_at_last(engine, args, image)? else {
-        let tags = entry.tags.join(" ");
-        progress(&format!("prune-app: removed {} {tags}", entry.id));
-        report.removed.push(entry);
+    let mut tries = 1;
+    loop {
+        let Some(refusal) = removed_at_last(engine, args, image)? else {
+            let tags = entry.tags.join(" ");
+            progress(&format!("prune-app: removed {} {tags}", entry.id));
+            report.removed.push(entry);
+            return Ok(());
+        };
+        // A deployment may have begun to use it since it was looked at, and have given it up again since it was refused.
+        match needed(engine, names, &[])?.get(&image.id) {
+            Some(why) => report.kept.push(Kept { image: entry, why }),
+            None if tries < TRIES => {
+                tries += 1;
+                continue;
+            }
+            None => report.not_removed.push(Left {
+                what: entry.id,
+                why: step::printable(&refusal, 300),
+            }),
+        }
         return Ok(());
-    };
-    // A deployment may have begun to use it since it was looked at.
-    match needed(engine, names, &[])?.get(&image.id) {
-        Some(why) => report.kept.push(Kept { image: entry, why }),
-        None => report.not_removed.push(Left {
-            what: entry.id,
-            why: step::printable(&refusal, 300),
-        }),
     }
-    Ok(())
 }
 
 /// Removes the image and returns what the engine says if it stays. Another prune may be at it, and

@@ -79,9 +79,23 @@ impl Engine {
 
     /// Starts it again and waits until it answers.
     ///
+    /// On a busy machine an engine of 28 may start its containers before its own containerd can, and gives them
+    /// up then, whatever their restart policy; it is no engine that came back, and is started once more.
+    ///
     /// # Errors
     /// When it does not within a minute.
     pub fn start(&self) -> anyhow::Result<()> {
+        for _ in 0..3 {
+            self.start_once()?;
+            if !gave_up()? {
+                return Ok(());
+            }
+            self.crash()?;
+        }
+        self.start_once()
+    }
+
+    fn start_once(&self) -> anyhow::Result<()> {
         let log = fs::File::options()
             .append(true)
             .open(self.dir.join("log"))?;
@@ -114,6 +128,14 @@ impl Engine {
         let _ = fs::remove_file(self.dir.join("pid"));
         fs::remove_dir_all(self.dir.join("exec")).context("the engine's run folder stays")
     }
+}
+
+/// Whether the engine could not start a container because containerd had not yet loaded what it takes.
+fn gave_up() -> anyhow::Result<bool> {
+    let ids = docker(["ps", "--all", "--quiet"])?;
+    let words = ["inspect", "--format", "{{.State.Error}}"].into_iter();
+    let errors = docker(words.chain(ids.lines()))?;
+    Ok(errors.contains("task.v2.Task: not implemented"))
 }
 
 fn ancestors() -> anyhow::Result<BTreeSet<i32>> {
