@@ -1,0 +1,178 @@
+//! What GitHub is given to read and to run: checked by actionlint and shellcheck, the examples on the pages as well.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use tests::steps::{Run, run};
+use tests::{actionlint, cargo};
+
+/// Contexts of GitHub's that are newer than this actionlint.
+const UNKNOWN_TO_IT: [&str; 2] = ["workflow_repository", "workflow_sha"];
+
+fn path(name: &str) -> PathBuf {
+    cargo::workspace().join(name)
+}
+
+fn yaml(name: &str) -> Value {
+    serde_saphyr::from_str(&fs::read_to_string(path(name)).unwrap()).unwrap()
+}
+
+fn lint(files: &[PathBuf]) -> Run {
+    let mut node = Command::new("node");
+    node.arg(actionlint::provide().unwrap()).args(files);
+    run(node, None).unwrap()
+}
+
+fn workflows() -> Vec<PathBuf> {
+    let files = fs::read_dir(path(".github/workflows")).unwrap();
+    files.map(|file| file.unwrap().path()).collect()
+}
+
+/// The boxes of YAML on a page.
+fn examples(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(path(page)).unwrap();
+    let boxes = text.split("\n```yaml\n").skip(1);
+    boxes
+        .map(|rest| rest.split_once("\n```").unwrap().0.to_owned())
+        .collect()
+}
+
+#[test]
+fn actionlint_finds_nothing_in_the_workflows_and_in_the_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = workflows();
+    for page in ["README.md", ".github/actions/deploy/README.md"] {
+        let all = examples(page);
+        assert!(!all.is_empty(), "{page}");
+        for (nth, example) in all.iter().enumerate() {
+            let file = folder
+                .path()
+                .join(format!("{nth}-{}", page.replace('/', "-")));
+            fs::write(&file, example).unwrap();
+            files.push(file);
+        }
+    }
+    let found = lint(&files);
+    assert_eq!(found.code, 0, "{found:?}");
+    let known = |line: &&str| {
+        let unknown = |name: &&str| line.contains(&format!("property \"{name}\" is not defined"));
+        line.contains("/deploy.yml:") && UNKNOWN_TO_IT.iter().any(|name| unknown(&name))
+    };
+    let (known, new): (Vec<&str>, Vec<&str>) = found.stdout.lines().partition(known);
+    assert!(new.is_empty(), "{new:#?}");
+    assert_eq!(known.len(), UNKNOWN_TO_IT.len(), "{known:#?}");
+}
+
+#[test]
+fn actionlint_does_find_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.yml");
+    let text = fs::read_to_string(path(".github/workflows/deploy.yml")).unwrap();
+    fs::write(&file, text.replace("inputs.host", "inputs.hots")).unwrap();
+    let found = lint(&[file]).stdout;
+    assert!(
+        found.contains("property \"hots\" is not defined"),
+        "{found}"
+    );
+}
+
+/// A script and the shell that reads it.
+fn scripts() -> Vec<(String, &'static str)> {
+    let mut steps = Vec::new();
+    let action = yaml(".github/actions/deploy/action.yml");
+    steps.extend(action["runs"]["steps"].as_array().unwrap().clone());
+    for file in workflows() {
+        let workflow = yaml(file.to_str().unwrap());
+        for job in workflow["jobs"].as_object().unwrap().values() {
+            steps.extend(job["steps"].as_array().unwrap().clone());
+        }
+    }
+    let of = |step: &Value| {
+        let shell = if step["shell"] == "sh" { "sh" } else { "bash" };
+        Some((step["run"].as_str()?.to_owned(), shell))
+    };
+    steps.iter().filter_map(of).collect()
+}
+
+#[test]
+fn every_script_is_clean_to_shellcheck_and_has_no_expression_in_it() {
+    let file = fs::read_to_string(path(".github/actions/deploy/deploy.sh")).unwrap();
+    assert!(file.lines().count() < 120);
+    let scripts = scripts();
+    assert!(scripts.len() > 4, "{scripts:?}");
+    for (script, shell) in scripts.into_iter().chain([(file, "sh")]) {
+        // GitHub would put the value into the script's text, whatever it is.
+        assert!(!script.contains("${{"), "{script}");
+        let mut check = Command::new("shellcheck");
+        check.args(["--shell", shell, "-"]);
+        let said = run(check, Some(&script)).unwrap();
+        assert_eq!((said.code, &*said.stdout), (0, ""), "{script}: {said:?}");
+    }
+}
+
+#[test]
+fn the_workflow_that_others_call_has_the_least_rights_and_only_pinned_actions() {
+    let text = fs::read_to_string(path(".github/workflows/deploy.yml")).unwrap();
+    for line in text.lines().filter_map(|line| line.split_once("uses: ")) {
+        let (action, version) = line.1.split_once('@').unwrap_or((line.1, ""));
+        let commit = version.split(' ').next().unwrap();
+        let pinned = commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit());
+        assert!(action.starts_with("./") || pinned, "{line:?}");
+    }
+    let workflow = yaml(".github/workflows/deploy.yml");
+    assert_eq!(workflow["permissions"], serde_json::json!({}));
+    let deploy = &workflow["jobs"]["deploy"];
+    assert_eq!(
+        deploy["permissions"],
+        serde_json::json!({ "contents": "read" })
+    );
+    assert_eq!(deploy["concurrency"]["cancel-in-progress"], false);
+}
+
+/// What is handed on under a name that nobody declares is lost without a word.
+#[test]
+fn whoever_calls_gives_what_is_declared_and_all_that_is_required() {
+    let workflow = yaml(".github/workflows/deploy.yml");
+    let call = &workflow["on"]["workflow_call"];
+    let action = yaml(".github/actions/deploy/action.yml");
+    let steps = workflow["jobs"]["deploy"]["steps"].as_array().unwrap();
+    gives(&steps.last().unwrap()["with"], &action["inputs"]);
+    let mut calls = 0;
+    for page in ["README.md", ".github/actions/deploy/README.md"] {
+        for example in examples(page) {
+            let example: Value = serde_saphyr::from_str(&example).unwrap();
+            for job in example["jobs"].as_object().unwrap().values() {
+                if job["uses"].is_string() {
+                    gives(&job["with"], &call["inputs"]);
+                    gives(&job["secrets"], &call["secrets"]);
+                    calls += 1;
+                }
+                for step in job["steps"].as_array().into_iter().flatten() {
+                    if step["uses"].as_str().unwrap().contains("/actions/deploy@") {
+                        gives(&step["with"], &action["inputs"]);
+                        calls += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(calls >= 3, "{calls}");
+}
+
+fn gives(given: &Value, declared: &Value) {
+    let names = |value: &Value| -> BTreeMap<String, Value> {
+        let entries = value.as_object().unwrap();
+        entries.clone().into_iter().collect()
+    };
+    let (given, declared) = (names(given), names(declared));
+    for name in given.keys() {
+        assert!(declared.contains_key(name), "nobody declares {name}");
+    }
+    for (name, what) in declared {
+        let needed = what["required"] == true;
+        assert!(!needed || given.contains_key(&name), "{name} is missing");
+    }
+}
