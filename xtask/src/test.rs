@@ -11,7 +11,7 @@ use crate::{code, flags, show};
 
 /// Pages are looked at in a real browser, deployments come over a real ssh, clocks are set, and what CI runners are
 /// given is run and checked.
-const BESIDES: [Need; 9] = [
+const BESIDES: [Need; 10] = [
     ("chromium", "chromium"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
@@ -19,6 +19,7 @@ const BESIDES: [Need; 9] = [
     ("shellcheck", "shellcheck"),
     ("faketime", "faketime"),
     ("jq", "jq"),
+    ("curl", "curl"),
     ("node", "nodejs"),
     ("npm", "npm"),
 ];

@@ -1,6 +1,7 @@
 //! Whole deployments, as the shell scripts that people write.
 
 mod at_once;
+mod from_a_script;
 mod gaps;
 mod releases;
 
