@@ -7,6 +7,7 @@ mod refused;
 mod releases;
 mod runner;
 mod server;
+mod told;
 mod ways;
 
 use tests::image::{Built, Image};

@@ -5,8 +5,10 @@ use std::fs;
 use tests::cargo;
 
 use super::Remote;
-use super::runner::{Runner, Told, fill, yaml};
+use super::runner::{Runner, fill};
 use super::server::keygen;
+use super::told::Told;
+use crate::workflows::yaml;
 
 #[test]
 fn a_sick_release_fails_the_job_with_the_step_s_code_and_one_annotation() {
@@ -76,7 +78,7 @@ fn what_an_app_logs_is_shown_and_never_carried_out() {
 #[test]
 fn what_the_workflow_builds_and_pushes_goes_live_by_the_digest_of_that_push() {
     let at = Remote::new("workflow");
-    let workflow = yaml("workflows/deploy.yml");
+    let workflow = yaml(".github/workflows/deploy.yml");
     let job = &workflow["jobs"]["image"];
     let runner = Runner::new();
     let work = runner.path("work");

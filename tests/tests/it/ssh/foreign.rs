@@ -9,7 +9,8 @@ use tests::hostile::SAID;
 use tests::process::code_of;
 use tests::steps::run;
 
-use super::runner::{Done, Runner, Told, everything};
+use super::runner::{Done, Runner, everything};
+use super::told::Told;
 use crate::support::eventually;
 
 const KEY: &str =

@@ -1,5 +1,4 @@
-//! A CI runner: carries out the scripts of an action or a job in the environment that GitHub's gives them, and
-//! finds in the log what that one would take for commands.
+//! A CI runner: carries out the scripts of an action or a job in the environment that GitHub's gives them.
 
 use std::env;
 use std::fs;
@@ -10,6 +9,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tests::cargo;
 use tests::steps::{Run, run};
+
+use super::told::{self, Told};
+use crate::workflows::yaml;
 
 /// The number of the run, which the action takes for the deployment's.
 pub(crate) const RUN_NUMBER: &str = "42";
@@ -27,20 +29,6 @@ pub(crate) struct Done {
     /// The reports, from the file that the action leaves.
     pub(crate) reports: Vec<Value>,
     outputs: String,
-}
-
-/// Something that the runner did because a line of the log said so.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Told {
-    pub(crate) name: String,
-    pub(crate) title: String,
-    pub(crate) text: String,
-}
-
-/// A YAML file of `.github`.
-pub(crate) fn yaml(path: &str) -> Value {
-    let path = cargo::workspace().join(".github").join(path);
-    serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// Puts values in the places of the `${{ … }}` in a text.
@@ -108,7 +96,7 @@ impl Runner {
 
     /// The command of the deploy action, with these inputs.
     pub(crate) fn action(&self, inputs: &[(&str, String)]) -> Command {
-        let action = yaml("actions/deploy/action.yml");
+        let action = yaml(".github/actions/deploy/action.yml");
         for (name, _) in inputs {
             assert!(action["inputs"][name].is_object(), "no input {name}");
         }
@@ -177,31 +165,9 @@ impl Done {
     /// Commands that the log gives to the runner, beside those that fold it.
     pub(crate) fn told(&self) -> Vec<Told> {
         let both = format!("{}\n{}", self.run.stdout, self.run.stderr);
-        let told = both.split(['\n', '\r']).filter_map(told);
-        told.filter(|it| !it.name.ends_with("group")).collect()
+        let told = told::told(&both);
+        told.into_iter()
+            .filter(|it| !it.name.ends_with("group"))
+            .collect()
     }
-}
-
-/// As GitHub's runner reads a line: `::name properties::text` at its beginning, `##[name properties]text` anywhere.
-fn told(line: &str) -> Option<Told> {
-    let begun = line.trim_start().strip_prefix("::");
-    let (head, text) = begun
-        .and_then(|rest| rest.split_once("::"))
-        .or_else(|| line.split_once("##[")?.1.split_once(']'))?;
-    let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
-    let title = properties.strip_prefix("title=").unwrap_or(properties);
-    assert!(!title.contains([',', ':']), "{line}");
-    Some(Told {
-        name: name.to_owned(),
-        title: unescaped(title),
-        text: unescaped(text),
-    })
-}
-
-fn unescaped(text: &str) -> String {
-    let pairs = [("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ",")];
-    let text = pairs
-        .iter()
-        .fold(text.to_owned(), |text, it| text.replace(it.0, it.1));
-    text.replace("%25", "%")
 }
