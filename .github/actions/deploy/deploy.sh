@@ -11,6 +11,7 @@ here=$(dirname -- "$0")
 
 refuse() {
     echo "::error title=deploy::$1"
+    echo "exit-code=2" >>"$GITHUB_OUTPUT"
     exit 2
 }
 
@@ -44,7 +45,7 @@ done
 # Line by line, so that progress is seen as it is made. Neither form of a runner's command survives:
 # `::` begins a line, `##[` stands anywhere in it, and to the runner a carriage return ends a line too.
 foreign() {
-    LC_ALL=C sed -u 's/[^ -~]/?/g; s/##\[/## [/g; s/^/vm | /'
+    LC_ALL=C sed -u 's/\r$//; s/[^ -~]/?/g; s/##\[/## [/g; s/^/vm | /'
 }
 
 tell() {
@@ -78,8 +79,8 @@ wait "$ssh" || code=$?
 ssh=''
 wait "$reader" || :
 
-# Only what is a report goes on from here.
-jq -Rc 'fromjson? | objects' "$work/answer" >"$reports"
+# Only what is a report goes on from here; whatever happens to it, the exit code stays.
+jq -Rc 'fromjson? | objects' "$work/answer" >"$reports" || :
 echo "::group::reports"
 foreign <"$work/answer"
 echo "::endgroup::"

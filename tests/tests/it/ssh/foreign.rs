@@ -108,8 +108,15 @@ fn a_vm_that_ends_well_without_having_done_what_was_asked_fails_the_job() {
         let text = "the VM ended with 0, but no report says that it did what was asked";
         assert_eq!(done.told()[0], error("deploy", text));
     }
-    let done = done(&says(&asked), &[]);
-    assert_eq!((done.run.code, done.told()), (0, vec![]), "{done:?}");
+    let live = done(&says(&asked), &[]);
+    assert_eq!((live.run.code, live.told()), (0, vec![]), "{live:?}");
+    let left = r#"{"step":"prune-app","ok":false,"error":{"code":50,"message":"m","hint":"h"}}"#;
+    let untidy = done(&says(&format!("{asked}\n{left}")), &[]);
+    let warning = Told {
+        name: "warning".to_owned(),
+        ..error("prune-app (exit 50)", "m\nh")
+    };
+    assert_eq!((untidy.run.code, untidy.told()), (0, vec![warning]));
 }
 
 #[test]
@@ -165,6 +172,7 @@ fn inputs_that_are_missing_or_that_ssh_would_take_for_options_are_refused_before
         let action = with_ssh(&runner, "touch \"$HOME/ran\"", &[(name, value)]);
         let done = runner.run(action);
         assert_eq!(done.run.code, 2, "{name}={value}: {done:?}");
+        assert_eq!(done.output("exit-code"), Some("2"));
         let told = done.told();
         assert!(told.len() == 1 && told[0].text.contains(name), "{told:?}");
         assert!(!runner.path("home").join("ran").exists());
