@@ -1,5 +1,6 @@
 //! The stage of the end-to-end tests: a real engine, a registry, a demo application and a load meter.
 
+pub mod actionlint;
 pub mod cargo;
 pub mod clients;
 pub mod docker;

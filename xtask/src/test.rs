@@ -3,20 +3,25 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use tests::cargo;
 use tests::stage::{self, Need};
+use tests::{actionlint, cargo};
 use xshell::{Shell, cmd};
 
 use crate::{code, flags, show};
 
-/// Pages are looked at in a real browser, deployments come over a real ssh, and clocks are set.
-const BESIDES: [Need; 6] = [
+/// Pages are looked at in a real browser, deployments come over a real ssh, clocks are set, and what CI runners are
+/// given is run and checked.
+const BESIDES: [Need; 10] = [
     ("chromium", "chromium"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
     ("sudo", "sudo"),
     ("shellcheck", "shellcheck"),
     ("faketime", "faketime"),
+    ("jq", "jq"),
+    ("curl", "curl"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
 ];
 
 impl flags::Test {
@@ -35,6 +40,7 @@ impl flags::Test {
             }
         }
         cargo::demo_app()?;
+        actionlint::provide()?;
         // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
         let manifest = cargo::workspace().join("Cargo.toml");
         let test = ["cargo", "test", "--offline", "--manifest-path"].map(OsString::from);

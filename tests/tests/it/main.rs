@@ -26,3 +26,4 @@ mod stage;
 mod start;
 mod support;
 mod vm;
+mod workflows;

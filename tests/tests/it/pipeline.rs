@@ -2,6 +2,7 @@
 
 mod at_once;
 mod deploy_sh;
+mod from_a_script;
 mod gaps;
 mod releases;
 

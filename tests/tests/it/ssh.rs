@@ -1,9 +1,13 @@
 //! Deployments by a CI's ssh key, whose forced command lets it do nothing else.
 
+mod action;
+mod foreign;
 mod lost;
 mod refused;
 mod releases;
+mod runner;
 mod server;
+mod told;
 mod ways;
 
 use tests::image::{Built, Image};
@@ -11,6 +15,7 @@ use tests::registry;
 
 use crate::support::App;
 use crate::vm::Vm;
+use runner::{Done, Runner};
 use server::Server;
 
 /// An app with a VM that its CI reaches.
@@ -45,5 +50,15 @@ impl Remote {
 
     fn release(&self, version: &str) -> Built {
         self.push(&self.app.image(version), version).0
+    }
+    /// Runs the deploy action with these inputs besides those that say where the VM is.
+    fn action(&self, inputs: &[(&'static str, &str)]) -> Done {
+        let given = inputs.iter().map(|it| (it.0, it.1.to_owned()));
+        let all: Vec<_> = self.server.inputs().into_iter().chain(given).collect();
+        let runner = Runner::new();
+        let done = runner.run(runner.action(&all));
+        let code = done.run.code.to_string();
+        assert_eq!(done.output("exit-code"), Some(&*code), "{done:?}");
+        done
     }
 }

@@ -3,12 +3,13 @@
 use std::fs;
 
 use serde_json::Value;
+use tests::cargo;
 use tests::load::Load;
 use tests::steps::{Run, run};
 
 use super::Remote;
 use super::server::{Server, keygen};
-use crate::support::{App, failed, ok, text};
+use crate::support::{App, failed, text};
 use crate::vm::Vm;
 
 const STEPS: [&str; 5] = [
@@ -33,39 +34,42 @@ fn steps_of(reports: &[Value]) -> Vec<&str> {
     reports.iter().map(|it| text(&it["step"])).collect()
 }
 
-fn released(run: &Run) -> Vec<Value> {
-    assert_eq!(run.code, 0, "{run:?}");
-    let all = reports(run);
-    assert_eq!(steps_of(&all), STEPS);
-    all
+fn released(reports: &[Value]) {
+    assert_eq!(steps_of(reports), STEPS);
+    assert!(reports.iter().all(|it| it["ok"] == true), "{reports:?}");
 }
 
 #[test]
-fn releases_come_and_go_as_the_readme_s_workflow_says_and_no_request_fails() {
+fn releases_come_and_go_by_the_action_and_no_request_fails() {
     let at = Remote::new("by-ssh");
     let (app, v1) = (&at.app, at.release("v1"));
     let (v2, digest) = at.push(&app.image("v2"), "v2");
-    let mut first = run(at.server.workflow("v1", "40"), None).unwrap();
-    first.stdout = fs::read_to_string(at.server.client().join("work/reports.jsonl")).unwrap();
-    released(&first);
+    released(&reports(&at.server.run("deploy v1 40")));
     app.assert_live(&v1);
     let load = Load::start(app.addr(), "/", 100);
-    let second = released(&at.server.run(&format!("deploy {digest} 42")));
-    assert_eq!(second[3]["swap"]["bridge"], "on");
-    assert_eq!(second[3]["swap"]["drained_by"], "tcp_info");
-    assert_eq!(second[3]["deploy_id"], 42);
+    let second = at.action(&[("digest", &digest)]);
+    assert_eq!((second.run.code, second.told()), (0, vec![]), "{second:?}");
+    released(&second.reports);
+    assert_eq!(second.reports[3]["swap"]["bridge"], "on");
+    assert_eq!(second.reports[3]["swap"]["drained_by"], "tcp_info");
+    assert_eq!(second.reports[3]["deploy_id"], 42);
+    let swap = "bridge on, 0 of ";
+    assert!(second.summary.contains(swap), "{}", second.summary);
     app.assert_live(&v2);
     let live = app.container("").unwrap();
     assert!(live["Config"]["Env"].to_string().contains("COLOR=blue"));
     assert_eq!(live["HostConfig"]["Memory"], 512 << 20);
-    let late = at.server.run("deploy v1 41");
-    assert_eq!((late.code, late.stdout.lines().count()), (26, 2));
-    let status = at.server.run("status");
-    assert_eq!(ok(&status)["container"], app.name());
-    let back = at.server.run("rollback");
+    let late = at.action(&[("digest", &digest), ("deploy-id", "41")]);
+    assert_eq!(late.run.code, 26, "{late:?}");
+    assert_eq!(late.told()[0].title, "start-candidate (exit 26)");
+    assert_eq!(steps_of(&late.reports).len(), 2);
+    let status = at.action(&[("request", "status")]);
+    assert_eq!(status.run.code, 0, "{status:?}");
+    assert_eq!(status.reports[0]["container"], app.name());
+    let back = at.action(&[("request", "rollback")]);
     let seen = load.stop();
-    assert_eq!(back.code, 0, "{back:?}");
-    assert_eq!(steps_of(&reports(&back)), STEPS[1..]);
+    assert_eq!(back.run.code, 0, "{back:?}");
+    assert_eq!(steps_of(&back.reports), STEPS[1..]);
     app.assert_live(&v1);
     assert_eq!(seen.failed(), 0, "{:?} of {}", seen.kinds(), seen.sent());
     assert_eq!(seen.versions(), ["v1", "v2"]);
@@ -120,4 +124,10 @@ fn a_server_with_another_host_key_is_asked_for_nothing() {
     assert_eq!(run.code, 255, "{run:?}");
     assert!(run.stderr.contains("REMOTE HOST IDENTIFICATION"), "{run:?}");
     assert!(!at.server.log().contains("Accepted"), "{}", at.server.log());
+}
+
+#[test]
+fn the_readme_shows_the_line_of_the_key_that_the_tests_use() {
+    let readme = fs::read_to_string(cargo::workspace().join("README.md")).unwrap();
+    assert!(readme.contains(&Vm::raw("authorized_keys")));
 }

@@ -5,7 +5,6 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use tests::cargo;
 use tests::process::scrub;
 use tests::stage;
 use tests::steps::{Run, run};
@@ -93,24 +92,16 @@ impl Server {
         ssh
     }
 
-    /// What the README has a workflow run, for this tag and number.
-    pub(crate) fn workflow(&self, tag: &str, number: &str) -> Command {
+    /// The inputs of the deploy action that say where this server is and who comes, by their names.
+    pub(crate) fn inputs(&self) -> Vec<(&'static str, String)> {
         let file = |name| fs::read_to_string(self.client.path().join(name)).unwrap();
-        let readme = fs::read_to_string(cargo::workspace().join("README.md")).unwrap();
-        let (_, script) = readme.split_once("\n      run: |\n").unwrap();
-        let (script, _) = script.split_once("```").unwrap();
-        assert!(readme.contains(&Vm::raw("authorized_keys")));
-        let here = format!("-p {} {}@127.0.0.1", self.port, self.user);
-        let script = script.replace("deploy@vm.example.com", &here);
-        let mut sh = Command::new("sh");
-        scrub(&mut sh)
-            .args(["-ec", &script])
-            .current_dir(self.client.path().join("work"))
-            .env("SSH_KEY", file("key").trim_end())
-            .env("SSH_HOST_KEY", file("known_hosts").trim_end())
-            .env("GITHUB_SHA", tag)
-            .env("GITHUB_RUN_NUMBER", number);
-        sh
+        vec![
+            ("host", "127.0.0.1".to_owned()),
+            ("port", self.port.to_string()),
+            ("user", self.user.to_owned()),
+            ("known-hosts", file("known_hosts")),
+            ("ssh-key", file("key")),
+        ]
     }
 
     /// Runs it to its end.
