@@ -87,6 +87,11 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     {
         bridge::remove_stray(&engine, live, &names)?;
     }
+    let _no_candidate_begins = if args.dry_run {
+        None
+    } else {
+        Lock::of_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?
+    };
     let images = inventory(&engine, args, app, &names, &report.containers_removed)?;
     report.kept = images.kept;
     for image in &images.unneeded {

@@ -33,6 +33,9 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         not_outdated(args, &engine.containers(&names.all())?)?;
     }
     drop(no_promotion_runs(live)?);
+    // Until the container keeps its image there.
+    let images =
+        Lock::of_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?;
     let plan = plan(&engine, args, &names)?;
     inspection::writes_no_id_file(&plan)?;
     if args.replace {
@@ -43,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         names.candidate, plan.recipe.image
     ));
     let id = create(&engine, app, &names, &plan)?;
+    drop(images);
     let started = look_and_start(&engine, args, app, &names, &plan, &id);
     if started.is_err() {
         // The failure itself is what the caller must hear of; a left-over would be found next time.

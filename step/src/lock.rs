@@ -33,7 +33,7 @@ impl Lock {
     /// # Errors
     /// When the lock file can be neither opened nor made.
     pub fn take(container: &Name, patience: Duration) -> io::Result<Option<Self>> {
-        let file = open(container)?;
+        let file = open(&of_promotions(container))?;
         let mut deadline = Instant::now() + patience;
         let mut waits = false;
         loop {
@@ -58,12 +58,35 @@ impl Lock {
         }
     }
 
+    /// Takes the lock of the app's images, which is held while one is removed and while a container is made from one:
+    /// the engine itself may remove an image from under a container that is just being created. After `patience`
+    /// it is `None`, and one goes on without it.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn of_images(app: &Name, patience: Duration) -> io::Result<Option<Self>> {
+        let file = open(&format!("deploy-steps-{app}.images"))?;
+        let deadline = Instant::now() + patience;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        let file = Arc::new(file);
+        Ok(Some(Self { file }))
+    }
+
     /// As [`Lock::take`], for the heir of a promotion that was killed.
     ///
     /// # Errors
     /// As [`Lock::take`].
     pub fn inherit(container: &Name, patience: Duration) -> io::Result<Option<Self>> {
-        write(&open(container)?, HEIR)?;
+        write(&open(&of_promotions(container))?, HEIR)?;
         Self::take(container, patience)
     }
 
@@ -130,10 +153,13 @@ fn noted(mut file: &File) -> String {
 
 /// `/run/lock`, which root and members of the docker group share; where it is root's alone
 /// (Red Hat), the temporary folder.
-fn open(container: &Name) -> io::Result<File> {
-    let name = format!("deploy-steps-{container}.lock");
-    let shared = open_file(&Path::new("/run/lock").join(&name));
-    shared.or_else(|_| open_file(&std::env::temp_dir().join(&name)))
+fn open(name: &str) -> io::Result<File> {
+    let shared = open_file(&Path::new("/run/lock").join(name));
+    shared.or_else(|_| open_file(&std::env::temp_dir().join(name)))
+}
+
+fn of_promotions(container: &Name) -> String {
+    format!("deploy-steps-{container}.lock")
 }
 
 /// An existing file is opened without O_CREAT: the kernel refuses O_CREAT on another user's

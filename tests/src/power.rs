@@ -18,7 +18,7 @@ use crate::stage::STAGE;
 #[derive(Debug)]
 pub struct Engine {
     dir: PathBuf,
-    /// Its program and arguments.
+    /// Its arguments.
     words: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ impl Engine {
         let dir = PathBuf::from(std::env::var_os(STAGE).context("this is no private stage")?);
         let pid = fs::read_to_string(dir.join("pid")).context("the engine's id is unknown")?;
         let words = fs::read_to_string(format!("/proc/{}/cmdline", pid.trim()))?;
-        let words = words.trim_end_matches('\0').split('\0');
+        let words = words.trim_end_matches('\0').split('\0').skip(1);
         Ok(Engine {
             words: words.map(str::to_owned).collect(),
             dir,
@@ -79,28 +79,15 @@ impl Engine {
 
     /// Starts it again and waits until it answers.
     ///
-    /// On a busy machine an engine of 28 may start its containers before its own containerd can, and gives them
-    /// up then, whatever their restart policy; it is no engine that came back, and is started once more.
-    ///
     /// # Errors
     /// When it does not within a minute.
     pub fn start(&self) -> anyhow::Result<()> {
-        for _ in 0..3 {
-            self.start_once()?;
-            if !gave_up()? {
-                return Ok(());
-            }
-            self.crash()?;
-        }
-        self.start_once()
-    }
-
-    fn start_once(&self) -> anyhow::Result<()> {
         let log = fs::File::options()
             .append(true)
             .open(self.dir.join("log"))?;
-        Command::new(&self.words[0])
-            .args(&self.words[1..])
+        // By its name: what an engine of another release is started by comes first on the path.
+        Command::new("dockerd")
+            .args(&self.words)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -128,14 +115,6 @@ impl Engine {
         let _ = fs::remove_file(self.dir.join("pid"));
         fs::remove_dir_all(self.dir.join("exec")).context("the engine's run folder stays")
     }
-}
-
-/// Whether the engine could not start a container because containerd had not yet loaded what it takes.
-fn gave_up() -> anyhow::Result<bool> {
-    let ids = docker(["ps", "--all", "--quiet"])?;
-    let words = ["inspect", "--format", "{{.State.Error}}"].into_iter();
-    let errors = docker(words.chain(ids.lines()))?;
-    Ok(errors.contains("task.v2.Task: not implemented"))
 }
 
 fn ancestors() -> anyhow::Result<BTreeSet<i32>> {

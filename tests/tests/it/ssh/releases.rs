@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use tests::cargo;
 use tests::load::Load;
-use tests::steps::{Run, run};
+use tests::steps::Run;
 
 use super::Remote;
 use super::server::{Server, keygen};

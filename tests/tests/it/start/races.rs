@@ -1,11 +1,12 @@
 //! Several at once, and a promotion under way.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use super::nothing_left;
-use crate::runs::finish;
+use crate::runs::{finish, has_image};
 use crate::support::{App, failed, ok};
 
 #[test]
@@ -38,17 +39,46 @@ fn the_one_who_comes_second_does_not_remove_the_firsts_candidate() {
     assert_eq!(app.id("-new"), first);
 }
 
-#[test]
-fn while_a_promotion_holds_the_lock_it_is_25() {
-    let app = App::new("locked");
-    let image = app.build("v1");
+fn lock_file(app: &App, end: &str) -> PathBuf {
     let shared = Path::new("/run/lock");
     let folder = if shared.is_dir() {
         shared.to_owned()
     } else {
         std::env::temp_dir()
     };
-    let path = folder.join(format!("deploy-steps-{}.lock", app.name()));
+    folder.join(format!("deploy-steps-{}.{end}", app.name()))
+}
+
+#[test]
+fn no_container_is_made_from_an_image_while_images_are_removed_nor_the_other_way_round() {
+    let app = App::new("images");
+    let image = app.build("v1");
+    let path = lock_file(&app, "images");
+    let lock = File::create(&path).unwrap();
+    lock.lock().unwrap();
+    let [started, pruned] = thread::scope(|scope| {
+        let start = scope.spawn(|| app.step("start-candidate", &["--image", &image.name]));
+        let prune = scope.spawn(|| app.step("prune-app", &["--keep", "0"]));
+        thread::sleep(Duration::from_secs(1));
+        assert!(app.present().is_empty() && has_image(&image.name));
+        lock.unlock().unwrap();
+        [start, prune].map(|run| run.join().unwrap())
+    });
+    // Whichever came first, and nothing in between.
+    ok(&pruned);
+    if has_image(&image.name) {
+        ok(&started);
+    } else {
+        failed(&started, 20, "image_absent");
+    }
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn while_a_promotion_holds_the_lock_it_is_25() {
+    let app = App::new("locked");
+    let image = app.build("v1");
+    let path = lock_file(&app, "lock");
     let lock = File::create(&path).unwrap();
     lock.lock().unwrap();
     for flags in [
