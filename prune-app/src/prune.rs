@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let _no_candidate_begins = if args.dry_run {
         None
     } else {
-        Lock::of_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?
+        Lock::remove_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?
     };
     let images = inventory(&engine, args, app, &names, &report.containers_removed)?;
     report.kept = images.kept;

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     drop(no_promotion_runs(live)?);
     // Until the container keeps its image there.
     let images =
-        Lock::of_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?;
+        Lock::use_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?;
     let plan = plan(&engine, args, &names)?;
     inspection::writes_no_id_file(&plan)?;
     if args.replace {

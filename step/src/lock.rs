@@ -58,27 +58,21 @@ impl Lock {
         }
     }
 
-    /// Takes the lock of the app's images, which is held while one is removed and while a container is made from one:
-    /// the engine itself may remove an image from under a container that is just being created. After `patience`
-    /// it is `None`, and one goes on without it.
+    /// Keeps the app's images from being removed while a container is made from one: the engine itself may remove an
+    /// image from under a container that is just being created. `None` after `patience`, and one goes on without it.
     ///
     /// # Errors
     /// As [`Lock::take`].
-    pub fn of_images(app: &Name, patience: Duration) -> io::Result<Option<Self>> {
-        let file = open(&format!("deploy-steps-{app}.images"))?;
-        let deadline = Instant::now() + patience;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-        }
-        let file = Arc::new(file);
-        Ok(Some(Self { file }))
+    pub fn use_images(app: &Name, patience: Duration) -> io::Result<Option<Self>> {
+        await_images(app, patience, File::try_lock_shared)
+    }
+
+    /// The other side of [`Lock::use_images`]: held while images of the app are removed.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn remove_images(app: &Name, patience: Duration) -> io::Result<Option<Self>> {
+        await_images(app, patience, File::try_lock)
     }
 
     /// As [`Lock::take`], for the heir of a promotion that was killed.
@@ -158,6 +152,27 @@ fn open(name: &str) -> io::Result<File> {
     shared.or_else(|_| open_file(&std::env::temp_dir().join(name)))
 }
 
+fn await_images(
+    app: &Name,
+    patience: Duration,
+    take: impl Fn(&File) -> Result<(), TryLockError>,
+) -> io::Result<Option<Lock>> {
+    let file = open(&format!("deploy-steps-{app}.images"))?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match take(&file) {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    let file = Arc::new(file);
+    Ok(Some(Lock { file }))
+}
+
 fn of_promotions(container: &Name) -> String {
     format!("deploy-steps-{container}.lock")
 }
@@ -192,6 +207,25 @@ mod tests {
         assert!(Lock::take(&name, Duration::ZERO).unwrap().is_none());
         drop(first);
         assert!(Lock::take(&name, Duration::ZERO).unwrap().is_some());
+    }
+
+    #[test]
+    fn images_are_used_by_several_or_removed_by_one() {
+        let name: Name = format!("images-test-{}", std::process::id())
+            .parse()
+            .unwrap();
+        let first = Lock::use_images(&name, Duration::ZERO).unwrap();
+        let second = Lock::use_images(&name, Duration::ZERO).unwrap();
+        assert!(first.is_some() && second.is_some());
+        assert!(
+            Lock::remove_images(&name, Duration::ZERO)
+                .unwrap()
+                .is_none()
+        );
+        drop((first, second));
+        let removing = Lock::remove_images(&name, Duration::ZERO).unwrap();
+        assert!(removing.is_some());
+        assert!(Lock::use_images(&name, Duration::ZERO).unwrap().is_none());
     }
 
     #[test]
