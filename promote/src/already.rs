@@ -66,6 +66,8 @@ impl Promotion<'_> {
             "promote: {} was promoted already and is removed",
             self.names.candidate
         ));
+        // It was killed when it had its name, which may have been before it had its restart policy.
+        self.keep_up(&live.id)?;
         if bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)? {
             let publish = Recipe::of(candidate).unwrap_or_default().publish;
             drain(candidate, &publish, &[], self.args.drain);

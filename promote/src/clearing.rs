@@ -1,6 +1,6 @@
 //! After the swap: the candidate finishes what it was led to, then it and the old container go.
 
-use step::{Container, EngineError, Mount, warn};
+use step::{Container, EngineError, Mount, both, warn};
 
 use crate::alias;
 use crate::bridge::Bridge;
@@ -10,19 +10,30 @@ use crate::swap::Swapping;
 use crate::trouble::Trouble;
 
 impl Swapping<'_> {
+    /// Drains the candidate, and removes the old container meanwhile.
+    ///
     /// An engine that was restarted meanwhile has started the old container as well, for its
     /// policy, and it may have the port: then the new one must show once more that it serves.
-    pub(crate) fn give_up_old(&self) -> Result<(), Trouble> {
-        let engine = &self.promotion.engine;
-        match &self.old {
-            Some(old) if engine.remove_ended(&old.id).is_err() => self.prove(),
-            _ => Ok(()),
+    pub(crate) fn give_up_old(&mut self) -> Result<(), Trouble> {
+        let engine = self.promotion.engine.clone();
+        let old = self.old.as_ref().map(|old| old.id.clone());
+        let ((), removed) = both(
+            || self.drain_candidate(),
+            move || old.map_or(Ok(()), |old| engine.remove_ended(&old)),
+        );
+        removed.or_else(|_| self.prove())
+    }
+
+    fn drain_candidate(&mut self) {
+        if self.bridged {
+            let staying = self.next.clone();
+            self.drain_candidate_for(&staying);
         }
     }
 
     /// Waits for what was led to the candidate, which `staying` takes over; idle connections are
     /// closed by the app's own shutdown.
-    pub(crate) fn drain_candidate(&mut self, staying: &str) {
+    pub(crate) fn drain_candidate_for(&mut self, staying: &str) {
         let Promotion {
             engine,
             args,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use step::{
-    Baton, Condition, Container, Engine, Lock, Name, Names, Previous, Recipe, no_way_back,
-    progress, warn,
+    Baton, Condition, Container, Engine, EngineError, Lock, Name, Names, Previous, Recipe,
+    no_way_back, progress, warn,
 };
 
 use crate::already::{is_made_from, made_from_of};
@@ -93,6 +93,14 @@ impl Promotion<'_> {
             ))
         })
         .ok()
+    }
+
+    /// From now on the engine starts it again, as `--restart` says.
+    pub(crate) fn keep_up(&self, id: &str) -> Result<(), EngineError> {
+        match self.args.restart.as_str() {
+            "no" => Ok(()),
+            policy => self.engine.set_restart(id, policy),
+        }
     }
 
     fn begin(&self, situation: Situation) -> Result<Report, Failure> {

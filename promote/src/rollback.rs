@@ -117,7 +117,7 @@ impl Swapping<'_> {
             return;
         }
         let staying = self.old.as_ref().map(|old| old.id.clone());
-        self.drain_candidate(&staying.unwrap_or_default());
+        self.drain_candidate_for(&staying.unwrap_or_default());
         self.bridge = None;
     }
 

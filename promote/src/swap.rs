@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use step::{
-    Condition, Container, Looking, Previous, Publish, Recipe, Reply, Target, printable, progress,
-    redact,
+    Condition, Container, Looking, Previous, Publish, Recipe, Reply, Target, both, printable,
+    progress, redact,
 };
 
 use crate::bridge::Bridge;
@@ -112,7 +112,7 @@ impl<'a> Swapping<'a> {
 
     /// From a new container that has its final name already.
     pub(crate) fn at_the_port(self) -> Result<Outcome, Failure> {
-        let done = self.prove().and_then(|()| self.prove_for_clients());
+        let done = self.prove_again().and_then(|()| self.prove_for_clients());
         self.conclude(done)
     }
 
@@ -204,27 +204,25 @@ impl<'a> Swapping<'a> {
 
     /// Proves the new container on its own address, and only then gives it the live name.
     fn name_proven(&self) -> Result<(), Trouble> {
-        let Promotion {
-            engine,
-            args,
-            names,
-            ..
-        } = self.promotion;
+        let Promotion { engine, names, .. } = self.promotion;
         self.prove()?;
-        if args.restart != "no" {
-            engine.set_restart(&self.next, &args.restart)?;
-        }
-        engine.rename(&self.next, &names.live)?;
-        Ok(())
+        let (beside, next) = (self.promotion.clone(), self.next.as_str());
+        let (renamed, kept_up) = both(
+            || engine.rename(&self.next, &names.live),
+            move || beside.keep_up(next),
+        );
+        Ok(renamed.and(kept_up)?)
+    }
+
+    /// A kill may have come between its name and its restart policy.
+    fn prove_again(&self) -> Result<(), Trouble> {
+        self.prove()?;
+        Ok(self.promotion.keep_up(&self.next)?)
     }
 
     fn conclude(mut self, done: Result<(), Trouble>) -> Result<Outcome, Failure> {
         if let Err(trouble) = done {
             return Err(self.roll_back(trouble));
-        }
-        if self.bridged {
-            let staying = self.next.clone();
-            self.drain_candidate(&staying);
         }
         if let Err(trouble) = self.give_up_old() {
             return Err(self.roll_back(trouble));

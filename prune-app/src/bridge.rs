@@ -7,7 +7,7 @@ pub(crate) fn remove_stray(engine: &Engine, live: &Name, names: &Names) -> Resul
     let Ok(nft) = Nft::find(engine) else {
         return Ok(());
     };
-    if nft.read(live).is_none() {
+    if !nft.may_have(live) || nft.read(live).is_none() {
         return Ok(());
     }
     let found = engine.containers(&[&names.live, &names.old, &names.candidate])?;

@@ -3,6 +3,7 @@
 mod args;
 mod failure;
 mod inspection;
+mod place;
 mod plan;
 #[cfg(test)]
 mod properties;

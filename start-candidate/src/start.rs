@@ -1,17 +1,16 @@
 //! Creating the candidate, looking at what was created, and only then starting it.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Baton, Container, Engine, EngineError, Lock, Name, Names, Publish, RECIPE_LABEL, Recipe, Reply,
+    Baton, Engine, EngineError, Lock, Name, Names, Publish, RECIPE_LABEL, Recipe, Reply, both,
     interrupted, printable, progress, redact, secrets_of_options,
 };
 
 use crate::args::Args;
 use crate::failure::{Failure, NO_SPACE};
 use crate::inspection;
+use crate::place::Place;
 use crate::plan::{Plan, plan};
 
 /// The candidate that was started.
@@ -29,18 +28,17 @@ pub(crate) struct Report {
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
-    if args.deploy_id.is_some() {
-        not_outdated(args, &engine.containers(&names.all())?)?;
-    }
-    drop(no_promotion_runs(live)?);
     // Until the container keeps its image there.
     let images =
         Lock::use_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?;
-    let plan = plan(&engine, args, &names)?;
+    let (beside, all) = (engine.clone(), &names);
+    let (plan, place) = both(
+        || plan(&engine, args, &names),
+        move || Place::look(&beside, args, live, all),
+    );
+    let (place, plan) = (place?, plan?);
     inspection::writes_no_id_file(&plan)?;
-    if args.replace {
-        remove_left_over(&engine, args, live, &names)?;
-    }
+    place.clear(&engine, &names)?;
     progress(&format!(
         "start-candidate: creating {} from {}",
         names.candidate, plan.recipe.image
@@ -69,51 +67,6 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             probe: None,
         },
     })
-}
-
-/// Not beside a newer deployment, nor in its candidate's place.
-fn not_outdated(args: &Args, found: &[Container]) -> Result<(), Failure> {
-    let mut newer = found.iter().filter_map(|container| {
-        Some(Failure::Outdated {
-            container: container.name().to_owned(),
-            newer: Recipe::newer(container, args.deploy_id)?,
-            deploy_id: args.deploy_id?,
-        })
-    });
-    newer.next().map_or(Ok(()), Err)
-}
-
-/// With the patience it takes to tell a promotion from another step that only looks.
-fn no_promotion_runs(live: &Name) -> Result<Lock, Failure> {
-    match Lock::take(live, Duration::from_millis(200)) {
-        Ok(Some(lock)) => Ok(lock),
-        Ok(None) => Err(Failure::PromotionRuns(live.to_string())),
-        Err(error) => Err(Failure::NoLock(error)),
-    }
-}
-
-/// Not while the candidate may be all that serves: with the live container away, promote comes first.
-fn remove_left_over(
-    engine: &Engine,
-    args: &Args,
-    live: &Name,
-    names: &Names,
-) -> Result<(), Failure> {
-    let _no_promotion = no_promotion_runs(live)?;
-    let found = engine.containers(&[&names.candidate, &names.old])?;
-    if found.iter().any(|container| container.name() == names.old) {
-        return Err(Failure::Unfinished(names.old.clone()));
-    }
-    // Another deployment's may have come since it was looked at first.
-    not_outdated(args, &found)?;
-    for left_over in &found {
-        progress(&format!(
-            "start-candidate: removing the {} left over from before",
-            names.candidate
-        ));
-        engine.remove_with_volumes(&[&left_over.id])?;
-    }
-    Ok(())
 }
 
 fn create(engine: &Engine, app: &Name, names: &Names, plan: &Plan) -> Result<String, Failure> {

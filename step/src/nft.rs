@@ -25,6 +25,8 @@ pub struct Nft {
     timeout: Duration,
     /// The lock that a change keeps until it is made, whatever becomes of this process.
     held: Option<Arc<File>>,
+    /// The tables that there were when it was found, as nft lists them.
+    tables: String,
 }
 
 impl Nft {
@@ -55,9 +57,11 @@ impl Nft {
             words: vec![nft.clone()],
             timeout,
             held,
+            tables: String::new(),
         };
-        let Err(why) = own.run(&["list", "tables"]) else {
-            return Ok(own);
+        let why = match own.run(&["list", "tables"]) {
+            Ok(tables) => return Ok(Self { tables, ..own }),
+            Err(why) => why,
         };
         let sudo = which::which("sudo").map_err(|_| format!("this user may not use nft: {why}"))?;
         let by_sudo = Self {
@@ -65,7 +69,7 @@ impl Nft {
             ..own
         };
         match by_sudo.run(&["list", "tables"]) {
-            Ok(_) => Ok(by_sudo),
+            Ok(tables) => Ok(Self { tables, ..by_sudo }),
             Err(_) => Err(format!(
                 "this user may use nft neither itself nor by sudo -n: {why}"
             )),
@@ -75,6 +79,13 @@ impl Nft {
     /// The name of a container's table.
     pub fn table(container: &Name) -> String {
         format!("deploy-steps-{container}")
+    }
+
+    /// Whether the container may have a table: it was listed when `nft` was found, or that list was cut short.
+    pub fn may_have(&self, container: &Name) -> bool {
+        let table = Self::table(container);
+        let whole = self.tables.is_empty() || self.tables.ends_with('\n');
+        !whole || self.tables.split_whitespace().any(|word| word == table)
     }
 
     /// Applies a script in one transaction.
