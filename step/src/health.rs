@@ -36,14 +36,15 @@ impl Patience {
     /// Short at first and after a success, then growing with the time already waited, so that
     /// what is lost by not looking stays small beside it.
     pub(crate) fn pause(&self, waited: Duration, healthy: bool) -> Duration {
-        const SHORTEST: Duration = Duration::from_millis(50);
+        const SHORTEST: Duration = Duration::from_millis(20);
+        const CONFIRMING: Duration = Duration::from_millis(50);
         if self.attempts.is_some() {
             return self.interval;
         }
         if healthy {
-            SHORTEST
+            CONFIRMING
         } else {
-            (waited / 40).max(SHORTEST)
+            (waited / 50).max(SHORTEST)
         }
         .min(self.interval)
     }

@@ -182,7 +182,6 @@ impl<'a> Waiting<'a> {
         let Some((engine, id)) = self.watched else {
             return Ok(());
         };
-        still_up(engine, id, &self.last)?;
         let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
         Err(Unhealthy::Crashed(
             Crash::of(&container.state, container.restart_count),
