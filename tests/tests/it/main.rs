@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bridge;
+mod calls;
 mod clock;
 mod contract;
 mod crowd;

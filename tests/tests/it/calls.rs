@@ -1,0 +1,126 @@
+//! What a deployment asks of the engine and of nft: each costs more than what it is asked for.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use tests::cargo;
+use tests::docker::docker;
+use tests::registry;
+use tests::steps::run;
+
+use crate::support::{App, ok};
+
+/// A deployment over a live release, each step's calls counted by their first words.
+struct Counted {
+    app: App,
+    folder: tempfile::TempDir,
+}
+
+impl Counted {
+    fn new() -> Counted {
+        let folder = tempfile::tempdir().unwrap();
+        let shim = cargo::steps().unwrap().join("faulty-docker");
+        symlink(shim, folder.path().join("nft")).unwrap();
+        Counted {
+            app: App::new("calls"),
+            folder,
+        }
+    }
+
+    fn step(&self, name: &str, flags: &[&str]) -> BTreeMap<String, usize> {
+        let record = self.folder.path().join(name);
+        let path = env::var("PATH").unwrap();
+        let mut command = self.app.command(name, flags);
+        command
+            .arg("--docker")
+            .arg(cargo::steps().unwrap().join("faulty-docker"))
+            .env("PATH", format!("{}:{path}", self.folder.path().display()))
+            .env("FAULT_CALLS", &record)
+            .env("FAULT_AT", "0");
+        ok(&run(command, None).unwrap());
+        let mut counts = BTreeMap::new();
+        for line in fs::read_to_string(&record).unwrap().lines() {
+            *counts.entry(kind(line)).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// `docker container inspect`, `docker stop`, `nft`: no more of the words.
+fn kind(line: &str) -> String {
+    let mut words = line.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    match first {
+        "nft" => "nft".to_owned(),
+        "container" | "image" => format!("docker {first} {}", words.next().unwrap_or_default()),
+        _ => format!("docker {first}"),
+    }
+}
+
+fn expected(calls: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    let calls = calls.iter().map(|(kind, n)| ((*kind).to_owned(), *n));
+    calls.collect()
+}
+
+#[test]
+fn a_deployment_asks_no_more_of_the_engine_and_of_nft_than_this() {
+    let counted = Counted::new();
+    let app = &counted.app;
+    let host = registry::shared().unwrap().host();
+    let name = |version: &str| format!("{host}/{}:{version}", app.name());
+    let [v0, v1, v2] = ["v0", "v1", "v2"].map(|version| {
+        let built = app.image(version).build(&name(version)).unwrap();
+        built.push().unwrap();
+        built
+    });
+    app.deploy(&v0, &[]);
+    app.deploy(&v1, &[]);
+    docker(["image", "rm", &v2.name]).unwrap();
+
+    let publish = format!("{}:8080", app.port);
+    let start = ["--image", &v2.name, "--publish", &publish, "--replace"];
+    let pulled = counted.step("pull-image", &[&v2.name]);
+    let started = counted.step("start-candidate", &start);
+    let probed = counted.step("probe-health", &[]);
+    let promoted = counted.step("promote", &["--bridge", "require"]);
+    let pruned = counted.step("prune-app", &["--keep", "0"]);
+    app.assert_live(&v2);
+
+    let seen = [pulled, started, probed, promoted, pruned];
+    let wanted = [
+        expected(&[
+            ("docker image inspect", 2),
+            ("docker info", 1),
+            ("docker pull", 1),
+        ]),
+        expected(&[
+            ("docker container inspect", 2),
+            ("docker create", 1),
+            ("docker image inspect", 1),
+            ("docker start", 1),
+        ]),
+        expected(&[("docker container inspect", 1)]),
+        expected(&[
+            ("docker container inspect", 3),
+            ("docker create", 1),
+            ("docker ps", 1),
+            ("docker rename", 2),
+            ("docker rm", 2),
+            ("docker start", 1),
+            ("docker stop", 1),
+            ("docker update", 1),
+            ("nft", 5),
+        ]),
+        expected(&[
+            ("docker container inspect", 1),
+            ("docker image inspect", 1),
+            ("docker image ls", 1),
+            ("docker image rm", 1),
+            ("docker ps", 1),
+            ("nft", 1),
+        ]),
+    ];
+    assert_eq!(seen, wanted);
+}
