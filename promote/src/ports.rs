@@ -24,11 +24,13 @@ pub(crate) fn taken(
     for publish in wanted {
         let port = publish.host;
         let in_the_way = |at: Option<IpAddr>| meet(at, publish.address) && !is_held(port, at);
-        if listeners(port).into_iter().any(in_the_way)
-            || publishers(engine, port, holder)?
-                .into_iter()
-                .any(in_the_way)
-        {
+        // What the holder publishes already no other container can.
+        let others = if is_held(port, publish.address) {
+            Vec::new()
+        } else {
+            publishers(engine, port, holder)?
+        };
+        if listeners(port).into_iter().chain(others).any(in_the_way) {
             return Ok(Some(port));
         }
     }

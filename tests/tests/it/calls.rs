@@ -105,7 +105,6 @@ fn a_deployment_asks_no_more_of_the_engine_and_of_nft_than_this() {
         expected(&[
             ("docker container inspect", 3),
             ("docker create", 1),
-            ("docker ps", 1),
             ("docker rename", 2),
             ("docker rm", 2),
             ("docker start", 1),
