@@ -17,9 +17,8 @@ pub(crate) fn share_name(
 ) -> Result<bool, EngineError> {
     let mut done = false;
     for (network, place) in &candidate.network_settings.networks {
-        let resolves = !matches!(network.as_str(), "bridge" | "podman" | "host" | "none");
         let shared = live.network_settings.networks.contains_key(network);
-        if !resolves || !shared || is_known(place, live.name()) {
+        if !resolves(network) || !shared || is_known(place, live.name()) {
             continue;
         }
         engine.disconnect(network, &candidate.id)?;
@@ -33,30 +32,43 @@ pub(crate) fn share_name(
     Ok(done)
 }
 
-/// Takes the name away again from the candidate, which was `before` like this.
+/// Takes the name away again from the candidate, which was `before` like this: on all its networks.
 pub(crate) fn take_back(
     engine: &Engine,
     before: &Container,
     name: &str,
 ) -> Result<(), EngineError> {
-    let Some(now) = engine
-        .container(&before.id)?
-        .filter(|now| is_known_as(now, name))
-    else {
+    let Some(now) = engine.container(&before.id)? else {
         return Ok(());
     };
     for (network, place) in &before.network_settings.networks {
-        let known = now
-            .network_settings
-            .networks
-            .get(network)
-            .is_some_and(|now| is_known(now, name));
-        if known && !is_known(place, name) {
+        let there = now.network_settings.networks.get(network);
+        let named = there.is_some_and(|now| is_known(now, name)) && !is_known(place, name);
+        if named {
             engine.disconnect(network, &before.id)?;
+        }
+        if named || there.is_none() {
             engine.connect(network, &before.id, &options(before, place, None))?;
         }
     }
     Ok(())
+}
+
+/// Puts the candidate back on its network, which a promotion that ended in the middle of
+/// [`share_name`] has left it without. Only the final container has all its names there again.
+pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Container, EngineError> {
+    let network = &candidate.host_config.network_mode;
+    let is_own = resolves(network) && !network.starts_with("container:") && network != "default";
+    if !candidate.state.up() || !is_own || !candidate.network_settings.networks.is_empty() {
+        return Ok(candidate);
+    }
+    engine.connect(network, &candidate.id, &[])?;
+    Ok(engine.container(&candidate.id)?.unwrap_or(candidate))
+}
+
+/// Whether the engine resolves names on this network.
+fn resolves(network: &str) -> bool {
+    !matches!(network, "bridge" | "podman" | "host" | "none")
 }
 
 /// The networks on which both are, and `leaving` is also known as `name`.

@@ -8,6 +8,7 @@ use step::{
     no_way_back, progress, warn,
 };
 
+use crate::alias;
 use crate::already::{is_made_from, made_from_of};
 use crate::args::Args;
 use crate::bridge;
@@ -121,6 +122,7 @@ impl Promotion<'_> {
             return self.clear_candidate(live, &candidate);
         }
         preflight::not_overtaken(&candidate, live.as_ref())?;
+        let candidate = alias::put_back(&self.engine, candidate)?;
         let recipe = preflight::check(self, &candidate)?;
         // Asked before there is a bridge, or the candidate would answer for it.
         let old_was = live.as_ref().map(|live| preflight::condition(self, live));

@@ -57,6 +57,11 @@ fn promote_survives_the_loss_of_half_of_any_answer() {
 }
 
 #[test]
+fn promote_of_an_app_that_is_called_by_its_name_survives_every_fault_at_any_call() {
+    run(Step::PromoteByName, &Fault::ALL, true);
+}
+
+#[test]
 fn pull_image_survives_every_fault_at_any_call() {
     run(Step::Pull, &Fault::ALL, false);
 }

@@ -37,6 +37,7 @@ pub(super) struct One {
 impl Lane {
     pub(super) fn new(step: Step, heir: bool) -> Lane {
         let app = App::new("matrix");
+        step.lay_ground(&app);
         let releases = [app.build("v1"), step.release(&app, "v2")];
         let folder = tempfile::tempdir().unwrap();
         let shim = cargo::steps().unwrap().join("faulty-docker");
@@ -73,19 +74,16 @@ impl Lane {
         }
         self.turns = 0;
         self.step.provide(&self.releases[1]);
+        let options = self.step.options(&self.app);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
         for release in [1, 0] {
-            self.app
-                .deploy(&self.releases[release], &["-e", "COLOR=blue"]);
+            self.app.deploy(&self.releases[release], &options);
         }
     }
 
     /// The release that is to go live at this turn, and the live one.
     fn turn(&self) -> (&Built, &Built) {
-        let swaps = if self.step == Step::Promote {
-            self.turns
-        } else {
-            0
-        };
+        let swaps = if self.step.promotes() { self.turns } else { 0 };
         (&self.releases[(swaps + 1) % 2], &self.releases[swaps % 2])
     }
 
@@ -130,7 +128,7 @@ impl Lane {
             Ok((run, calls)) => (calls, case.judge(fault, k, &run, end, &live)),
         };
         let reached = result.is_err() || calls.len() >= k;
-        if result.is_ok() && self.step == Step::Promote {
+        if result.is_ok() && self.step.promotes() {
             result = case.answers();
         }
         self.turns += 1;

@@ -166,7 +166,7 @@ fn judge(
         (Blow::Kill | Blow::KillGroup, KILLED) => {
             processes::wait_for_heirs(case.app.name()).map_err(anyhow::Error::msg)?;
             let state = case.state()?;
-            let whole = case.step != Step::Promote || [before, end].contains(&&state);
+            let whole = !case.step.promotes() || [before, end].contains(&&state);
             ensure!(whole, "after its heir: {state:#?}");
         }
         // So early that it was not yet prepared for it.
@@ -183,7 +183,7 @@ fn judge(
     if run.code != 0 && blow != Blow::NobodyReads {
         case.again(end)?;
     }
-    if case.step == Step::Promote {
+    if case.step.promotes() {
         case.answers()?;
     }
     Ok(())

@@ -33,10 +33,10 @@ pub(super) fn run(step: Step, faults: &[Fault], heir: bool) {
     let mut failures = Vec::new();
     let mut table = String::new();
     for &fault in faults {
-        let row = row(&mut lane, fault, &end);
-        let ending = match (step, fault.kills(), heir) {
-            (Step::Promote, true, true) => "its heir finishes it",
-            (Step::Promote, true, false) => "run again",
+        let row = row(&mut lane, fault, &end, &calls);
+        let ending = match (step.promotes(), fault.kills(), heir) {
+            (true, true, true) => "its heir finishes it",
+            (true, true, false) => "run again",
             _ => "",
         };
         let _ = writeln!(
@@ -65,19 +65,24 @@ pub(super) fn run(step: Step, faults: &[Fault], heir: bool) {
     );
 }
 
-/// Every call under one fault, until a run has no such call.
-fn row(lane: &mut Lane, fault: Fault, end: &State) -> Row {
-    let mut row = Row::default();
-    let whole = env::args().any(|arg| arg.contains("matrix"));
-    let (first, stride) = if whole {
-        (1, 1)
+/// The calls that are struck. An app that is called by its name has a few of its own; the others
+/// are like any app's.
+fn numbers(lane: &Lane, fault: Fault, calls: &[String]) -> Vec<usize> {
+    let first = 1 + (fault as usize + usize::from(lane.heir)) % STRIDE;
+    if env::args().any(|arg| arg.contains("matrix")) {
+        (1..ENOUGH).collect()
+    } else if lane.step == Step::PromoteByName {
+        let own = |k: &usize| calls[k - 1].starts_with("network");
+        (1..=calls.len()).filter(own).collect()
     } else {
-        (
-            1 + (fault as usize + usize::from(lane.heir)) % STRIDE,
-            STRIDE,
-        )
-    };
-    for k in (first..ENOUGH).step_by(stride) {
+        (first..ENOUGH).step_by(STRIDE).collect()
+    }
+}
+
+/// Every call under one fault, until a run has no such call.
+fn row(lane: &mut Lane, fault: Fault, end: &State, calls: &[String]) -> Row {
+    let mut row = Row::default();
+    for k in numbers(lane, fault, calls) {
         let load = Load::start(lane.app.addr(), "/", REQUESTS_PER_S);
         let one = lane.one(fault, k, end);
         let seen = load.stop();

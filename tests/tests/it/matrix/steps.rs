@@ -13,6 +13,8 @@ pub(super) enum Step {
     Start,
     Probe,
     Promote,
+    /// Of an app on a network of its own, whose clients may call it by its name.
+    PromoteByName,
     Prune,
 }
 
@@ -22,8 +24,29 @@ impl Step {
             Step::Pull => "pull-image",
             Step::Start => "start-candidate",
             Step::Probe => "probe-health",
-            Step::Promote => "promote",
+            Step::Promote | Step::PromoteByName => "promote",
             Step::Prune => "prune-app",
+        }
+    }
+
+    pub(super) fn promotes(self) -> bool {
+        matches!(self, Step::Promote | Step::PromoteByName)
+    }
+
+    /// The run options of the app.
+    pub(super) fn options(self, app: &App) -> Vec<String> {
+        let mut options = vec!["-e".to_owned(), "COLOR=blue".to_owned()];
+        if self == Step::PromoteByName {
+            options.extend(["--network".to_owned(), network(app)]);
+        }
+        options
+    }
+
+    /// Makes what the app's containers need.
+    pub(super) fn lay_ground(self, app: &App) {
+        if self == Step::PromoteByName {
+            docker(["network", "create", &network(app)]).unwrap();
+            app.scope.at_end(["network", "rm", &network(app)]);
         }
     }
 
@@ -63,8 +86,10 @@ impl Step {
                 drop_candidate(app);
                 app.start(new, &[]);
             }
-            Step::Promote => {
-                let started = app.start(new, &["-e", "COLOR=blue"]);
+            Step::Promote | Step::PromoteByName => {
+                let options = self.options(app);
+                let options: Vec<&str> = options.iter().map(String::as_str).collect();
+                let started = app.start(new, &options);
                 roles.push((text(&started["candidate_id"]).to_owned(), "CANDIDATE-ID"));
                 app.prove_candidate();
             }
@@ -83,7 +108,7 @@ impl Step {
             Step::Pull => vec!["--attempts", "1", &new.name],
             Step::Start => vec!["--image", &new.name, "--publish", &publish],
             Step::Probe => vec![],
-            Step::Promote => vec!["--stop-timeout", "2s"],
+            Step::Promote | Step::PromoteByName => vec!["--stop-timeout", "2s"],
             Step::Prune => vec!["--candidate", "--keep", "0"],
         };
         words.into_iter().map(str::to_owned).collect()
@@ -93,6 +118,10 @@ impl Step {
     pub(super) fn hinted(self, code: i32) -> Option<&'static str> {
         (self == Step::Start && code == 21).then_some("--replace")
     }
+}
+
+fn network(app: &App) -> String {
+    format!("{}-net", app.name())
 }
 
 fn drop_candidate(app: &App) {
