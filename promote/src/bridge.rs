@@ -49,8 +49,7 @@ impl Bridge {
             .map(|publish| lane(candidate, container, *publish, &mut forwarders));
         let lanes = lanes.collect::<Result<Vec<_>, String>>()?;
         let place = place(candidate, &lanes)?;
-        let table = Nft::table(container);
-        let script = ruleset::open(&table, &lanes, &place);
+        let script = ruleset::open(container, &lanes, &place);
         nft.apply(&script)?;
         let lost = Arc::new(AtomicBool::new(false));
         let watch = watch(&nft, container, candidate, &lost)?;

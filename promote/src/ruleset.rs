@@ -5,7 +5,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use step::Publish;
+use step::{Name, Nft, Publish};
+
+/// As long as nft takes one.
+const LONGEST_COMMENT: usize = 128;
 
 /// A port of the host on its way to the candidate.
 #[derive(Clone, Debug)]
@@ -41,11 +44,17 @@ pub(crate) struct Move {
 
 /// The whole table, replacing whatever has that name, in one transaction. Its chains stay in
 /// place when they are emptied: without them the kernel would stop to translate connections
-/// that are still open.
-pub(crate) fn open(table: &str, lanes: &[Lane], place: &Place) -> String {
+/// that are still open. Each rule says to whoever lists it what it is there for; the table itself
+/// cannot where nft is older than 0.9.7.
+pub(crate) fn open(container: &Name, lanes: &[Lane], place: &Place) -> String {
+    let table = Nft::table(container);
+    let comment = format!("promote of {container}");
+    let comment: String = comment.chars().take(LONGEST_COMMENT).collect();
     let rules = |of: fn(&Lane, &Place) -> Vec<String>| -> String {
         let lines = lanes.iter().flat_map(|lane| of(lane, place));
-        lines.map(|line| format!("    {line}\n")).collect()
+        lines
+            .map(|line| format!("    {line} comment \"{comment}\"\n"))
+            .collect()
     };
     format!(
         "add table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n\

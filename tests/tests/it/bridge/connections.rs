@@ -1,7 +1,7 @@
 //! Connections that are open while the app behind them is replaced.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -35,8 +35,7 @@ fn ask(stream: &TcpStream, path: &str) -> std::io::Result<String> {
 }
 
 /// What a browser does: it keeps its connection, and asks again on a new one if an idle one was closed.
-fn keep_asking(app: &App, stop: Arc<AtomicBool>) -> thread::JoinHandle<(u32, Vec<String>)> {
-    let addr = app.addr();
+fn keep_asking(addr: SocketAddr, stop: Arc<AtomicBool>) -> thread::JoinHandle<(u32, Vec<String>)> {
     thread::spawn(move || {
         let connect = || TcpStream::connect(addr).unwrap();
         let (mut stream, mut asked, mut versions) = (connect(), 0, Vec::new());
@@ -56,6 +55,19 @@ fn keep_asking(app: &App, stop: Arc<AtomicBool>) -> thread::JoinHandle<(u32, Vec
     })
 }
 
+/// The port by way of the forwarder, and by way of the kernel alone, as clients of other hosts come.
+fn ways(app: &App) -> [SocketAddr; 2] {
+    let towards = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let container = app.container("").unwrap();
+    let networks = container["NetworkSettings"]["Networks"]
+        .as_object()
+        .unwrap();
+    let address = networks.values().find_map(|it| it["IPAddress"].as_str());
+    towards.connect((address.unwrap(), 9)).unwrap();
+    let own = towards.local_addr().unwrap().ip();
+    [app.addr(), SocketAddr::new(own, app.port)]
+}
+
 #[test]
 fn keep_alive_clients_get_every_answer() {
     let app = App::new("keepalive");
@@ -63,8 +75,10 @@ fn keep_alive_clients_get_every_answer() {
     let (old, new) = (graceful("v1"), graceful("v2"));
     app.deploy(&old, &[]);
     let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> = (0..8)
-        .map(|_| keep_asking(&app, Arc::clone(&stop)))
+    let ways = ways(&app).into_iter().cycle();
+    let clients: Vec<_> = ways
+        .take(8)
+        .map(|addr| keep_asking(addr, Arc::clone(&stop)))
         .collect();
     thread::sleep(Duration::from_millis(300));
     bridged(&app, &new, &[]);
@@ -85,15 +99,18 @@ fn requests_longer_than_any_step_of_the_swap_are_answered() {
     let (old, new) = (deaf("v1"), deaf("v2"));
     app.deploy(&old, &[]);
     let stop = Arc::new(AtomicBool::new(false));
-    let (addr, stopped) = (app.addr(), Arc::clone(&stop));
+    let (ways, stopped) = (ways(&app), Arc::clone(&stop));
     let clients = thread::spawn(move || {
         let mut requests = Vec::new();
-        while !stopped.load(Ordering::Relaxed) {
+        for addr in ways.into_iter().cycle() {
+            if stopped.load(Ordering::Relaxed) {
+                break;
+            }
             requests.push(thread::spawn(move || {
                 let stream = TcpStream::connect(addr)?;
                 ask(&stream, "/slow?ms=2500")
             }));
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(25));
         }
         requests
             .into_iter()
@@ -121,27 +138,28 @@ fn an_upload_under_way_is_finished() {
     let app = App::new("upload");
     let (old, new) = (app.build("v1"), app.build("v2"));
     app.deploy(&old, &[]);
-    let addr = app.addr();
-    let upload = thread::spawn(move || {
-        let mut stream = TcpStream::connect(addr).unwrap();
-        let (parts, part) = (140, [7; 10_000]);
-        let length = parts * part.len();
-        write!(
-            stream,
-            "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
-        )
-        .unwrap();
-        for _ in 0..parts {
-            stream.write_all(&part).unwrap();
-            thread::sleep(Duration::from_millis(50));
-        }
-        (answer(&mut BufReader::new(&stream)).unwrap(), length)
-    });
+    let uploads = ways(&app).map(|addr| thread::spawn(move || upload(addr)));
     thread::sleep(Duration::from_millis(200));
     let swap = bridged(&app, &new, &[]);
-    let (counted, sent) = upload.join().unwrap();
-    assert_eq!(counted, sent.to_string(), "{swap}");
+    for upload in uploads {
+        let (counted, sent) = upload.join().unwrap();
+        assert_eq!(counted, sent.to_string(), "{swap}");
+    }
     assert!(swap["drained_ms"].as_u64() > Some(100), "{swap}");
+}
+
+/// Sends a body bit by bit; how much of it the app has counted, and how much there was.
+fn upload(addr: SocketAddr) -> (String, usize) {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    let (parts, part) = (140, [7; 10_000]);
+    let length = parts * part.len();
+    let head = format!("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    for _ in 0..parts {
+        stream.write_all(&part).unwrap();
+        thread::sleep(Duration::from_millis(50));
+    }
+    (answer(&mut BufReader::new(&stream)).unwrap(), length)
 }
 
 #[test]

@@ -3,15 +3,26 @@
 use tests::load::Load;
 
 use super::{bridged, has_rules};
-use crate::support::{App, failed, ok, text};
+use crate::support::{App, Fault, failed, ok, text};
 
 #[test]
-fn nothing_is_left_of_the_bridge_after_a_swap() {
+fn rules_say_whose_they_are_and_nothing_is_left_of_them_after_a_swap() {
     let app = App::new("left");
     let (old, new) = (app.build("v1"), app.build("v2"));
     app.deploy(&old, &[]);
     assert!(!has_rules(&app));
-    bridged(&app, &new, &["--bridge", "require"]);
+    app.candidate(&new, &[]);
+    let (name, folder) = (app.name(), tempfile::tempdir().unwrap());
+    let rules = folder.path().join("rules");
+    let list = format!(
+        "nft list table inet deploy-steps-{name} > {}",
+        rules.display()
+    );
+    let listed = Fault::Before("start", &list);
+    ok(&app.promote_with(listed, &["--bridge", "require"]));
+    let rules = std::fs::read_to_string(rules).unwrap();
+    let whose = format!("comment \"promote of {name}\"");
+    assert!(rules.contains(&whose), "{rules}");
     assert!(!has_rules(&app));
     app.assert_live(&new);
 }
@@ -71,10 +82,7 @@ fn a_rollback_under_the_bridge_loses_no_request() {
     app.candidate(&sick, &["-v", &bind]);
     let load = Load::start(app.addr(), "/", 200);
     let touch = format!("touch {}/sick", folder.path().display());
-    let run = app.promote_with(
-        crate::support::Fault::Before("start", &touch),
-        &["--within", "2s"],
-    );
+    let run = app.promote_with(Fault::Before("start", &touch), &["--within", "2s"]);
     let report = failed(&run, 41, "rolled_back_unhealthy");
     let seen = load.stop();
     assert_eq!(text(&report["swap"]["bridge"]), "on", "{report}");
