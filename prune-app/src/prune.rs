@@ -81,9 +81,8 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         remove_candidate(&engine, args, live, &names, &mut report)?;
     }
     if !args.dry_run
-        && Lock::take(live, Duration::ZERO)
-            .map_err(Failure::NoLock)?
-            .is_some()
+        && let Some(_no_promotion_begins) =
+            Lock::take(live, Duration::ZERO).map_err(Failure::NoLock)?
     {
         bridge::remove_stray(&engine, live, &names)?;
     }
