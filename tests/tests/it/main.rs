@@ -26,5 +26,6 @@ mod ssh;
 mod stage;
 mod start;
 mod support;
+mod terminal;
 mod vm;
 mod workflows;
