@@ -115,7 +115,7 @@ fn pull(engine: &Engine, image: &ImageRef, args: &Args) -> Result<u32, Failure> 
         if !again {
             return Err(failure);
         }
-        let wait = waiting(format!("pull-image: {failure}; trying again in {pause:?}"));
+        let wait = waiting(format!("pull-image: trying again in {pause:?}: {failure}"));
         sleep(pause, image)?;
         drop(wait);
         attempt += 1;
