@@ -319,9 +319,9 @@ pub(crate) struct Doctor {
     /// Ask this image's registry for it, with this user's login.
     #[arg(long)]
     pub(crate) image: Option<String>,
-    /// Look who has this host port.
+    /// Look who has this host port; may be repeated.
     #[arg(long)]
-    pub(crate) port: Option<String>,
+    pub(crate) port: Vec<String>,
 }
 
 /// Run any command where an engine answers: yours, else a private one (as root) that ends with the command.

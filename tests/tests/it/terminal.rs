@@ -11,7 +11,6 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 use tests::process::code_of;
-use tests::registry;
 
 use crate::runs;
 use crate::support::{App, ok};
@@ -161,7 +160,6 @@ fn the_pause_before_another_pull_and_every_wait_of_a_promotion_are_shown() {
         seen.written
     );
 
-    registry::shared().unwrap();
     let (v1, v2) = (app.build("v1"), app.build("v2"));
     app.deploy(&v1, &[]);
     app.candidate(&v2, &[]);
