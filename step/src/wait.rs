@@ -39,19 +39,22 @@ pub struct Wait {
 /// Says on stderr what is waited for, and for how long, unless `--quiet`.
 pub fn waiting(what: impl Into<String>) -> Wait {
     let what = what.into();
-    if !streams::speaks() || shown().is_some() {
+    let mut place = shown();
+    if !streams::speaks() || place.is_some() {
+        drop(place);
         streams::progress(&what);
         return Wait { shown: None };
     }
     let bar = living_line();
     let (sender, ended) = channel();
     let drawn = bar.clone();
-    *shown() = Some(Shown {
+    *place = Some(Shown {
         what: what.clone(),
         seen: String::new(),
         began: Instant::now(),
         bar,
     });
+    drop(place);
     // Drawn by a thread of its own: a terminal that has been stopped must not stop the work.
     if drawn.is_hidden() {
         streams::progress(&what);

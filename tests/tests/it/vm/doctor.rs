@@ -8,8 +8,8 @@ use std::process::Command;
 
 use serde_json::Value;
 use tests::docker::docker;
-use tests::registry;
-use tests::steps::{Run, run};
+use tests::registry::{self, PASSWORD, Registry};
+use tests::steps::{Run, run, step};
 
 use super::{DEPLOY, Vm, vm_folder};
 use crate::support::{App, free_port};
@@ -113,6 +113,46 @@ fn an_account_without_rights_is_told_what_it_may_not_do() {
         let (_, line) = patient.found(&account, &[], check);
         assert!(line.starts_with("warn"), "{line}");
     }
+}
+
+#[test]
+fn a_registry_s_login_is_looked_for_where_this_user_has_it() {
+    let patient = Patient::new("login");
+    let registry = Registry::start_with_password("deployer").unwrap();
+    let image = format!("{}/{}:v1", registry.host(), patient.app.name());
+    patient.app.image("v1").build(&image).unwrap();
+    let (with, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let [with, without] = [&with, &without].map(|it| it.path().to_str().unwrap());
+    let login = ["--config", with, "login", "-u", "deployer", "-p"];
+    docker(login.into_iter().chain([PASSWORD, registry.host()])).unwrap();
+    docker(["--config", with, "push", &image]).unwrap();
+    for (config, code, result) in [(with, 0, "ok"), (without, 1, "fail")] {
+        let env = ["env", &format!("DOCKER_CONFIG={config}")];
+        let (ended, line) = patient.found(&env, &["--image", &image], "registry");
+        assert!(ended == code && line.starts_with(result), "{line}");
+    }
+}
+
+#[test]
+fn xtask_doctor_looks_at_the_same_and_hands_all_its_flags_on() {
+    let ports = [free_port(), free_port()].map(|port| port.to_string());
+    let mut xtask = step("xtask").unwrap();
+    let [one, two] = &ports;
+    xtask.args([
+        "doctor", "--json", "--docker", "docker", "--port", one, "--port", two,
+    ]);
+    let said = run(xtask, None).unwrap();
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(json["ok"], said.code == 0, "{said:?}");
+    let checks = json["checks"].as_array().unwrap();
+    for port in &ports {
+        let free = format!("{port} is free");
+        assert!(
+            checks.iter().any(|it| it["says"] == free.as_str()),
+            "{json}"
+        );
+    }
+    assert_eq!(checks[0]["result"], "ok", "{json}");
 }
 
 /// An engine that answers so, whatever it is asked.
