@@ -192,7 +192,7 @@ fn every_box_on_every_page_is_run_by_a_test_or_has_a_reason() {
 }
 
 #[test]
-fn whoever_is_said_to_run_a_box_is_a_test_and_reads_the_page() {
+fn whoever_is_said_to_run_a_box_is_a_test() {
     let mut sources = Vec::new();
     files(
         &cargo::workspace().join("tests/tests/it"),

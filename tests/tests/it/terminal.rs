@@ -102,10 +102,14 @@ fn a_terminal_shows_what_is_awaited_for_how_long_and_what_was_seen_last() {
     assert_eq!(seen.code, 30);
     let report = seen.report();
     let saw = report["last_attempts"][0]["saw"].as_str().unwrap();
-    for second in ["0 s", "1 s"] {
-        let living = format!(" {second}  {line}: {saw}");
-        assert!(seen.written.contains(&living), "{:?}", seen.written);
-    }
+    let at = |second| seen.written.contains(&format!(" {second} s  {line}"));
+    assert!(
+        (0..30).filter(|it| at(*it)).count() > 1,
+        "{:?}",
+        seen.written
+    );
+    let last = format!(" s  {line}: {saw}");
+    assert!(seen.written.contains(&last), "{:?}", seen.written);
     // One line is left of it, and none of the living one.
     let left = seen.lines("");
     assert!(
@@ -133,7 +137,7 @@ fn lines_are_plain_where_stderr_is_no_terminal_or_a_dumb_one() {
     assert!(!dumb.contains('\u{1b}'), "{dumb:?}");
     let (command, _) = nobody_there(&["--within", "11s"]);
     let long = runs::finish(command).stderr;
-    assert!(long.contains(", 10 s so far: "), "{long}");
+    assert!(long.contains(" s so far: connection refused"), "{long}");
 }
 
 #[test]
@@ -155,7 +159,7 @@ fn the_pause_before_another_pull_and_every_wait_of_a_promotion_are_shown() {
     assert_eq!(seen.code, 12, "{}", seen.screen);
     assert!(
         seen.written
-            .contains(" 0 s  pull-image: trying again in 1s: "),
+            .contains(" s  pull-image: trying again in 1s: "),
         "{:?}",
         seen.written
     );
@@ -168,7 +172,7 @@ fn the_pause_before_another_pull_and_every_wait_of_a_promotion_are_shown() {
     assert_eq!(seen.report()["ok"], true);
     assert!(
         seen.written
-            .contains(" 1 s  promote: watching it for 2s: status 200"),
+            .contains(" s  promote: watching it for 2s: status 200"),
         "{:?}",
         seen.written
     );

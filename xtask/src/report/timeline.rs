@@ -43,38 +43,9 @@ pub(super) fn html(app: &str, all: &[&Deployment], span: &Span) -> String {
     let Some(last) = dated.last() else {
         return String::new();
     };
-    let live: Vec<_> = dated.iter().filter(|it| it.0.is_live()).collect();
-    let (mut drawing, mut labels) = (String::new(), String::new());
-    for (turn, (one, from)) in live.iter().enumerate() {
-        let to = live.get(turn + 1).map_or(100.0, |next| next.1);
-        let release = one.release();
-        let _ = write!(
-            drawing,
-            "<path class=v{} d=\"M{from:.2} 0H{to:.2}V100H{from:.2}z\"><title>{}</title></path>",
-            turn % 2,
-            escaped(&format!("{release} since {} UTC", text::moment(one.at))),
-        );
-        // Where there is room on the narrowest phone.
-        if release.chars().count() as f64 * 2.4 + 6.0 < to - from {
-            let _ = write!(
-                labels,
-                "<span class=label style=\"left:calc({from:.2}% + 4px)\">{}</span>",
-                escaped(&release)
-            );
-        }
-    }
-    for (one, at) in dated.iter().filter(|it| it.0.failure().is_some()) {
-        let _ = write!(
-            drawing,
-            "<path class=mark d=\"M{at:.2} 0V100\"><title>{}</title></path>",
-            escaped(&format!(
-                "{}: {} at {} UTC",
-                one.release(),
-                one.outcome(),
-                text::moment(one.at)
-            )),
-        );
-    }
+    let live: Vec<&(&Deployment, f64)> = dated.iter().filter(|it| it.0.is_live()).collect();
+    let (releases, labels) = releases(&live);
+    let drawing = releases + &failures(&dated);
     let now = live
         .last()
         .map_or("nothing".to_owned(), |it| it.0.release());
@@ -91,6 +62,47 @@ pub(super) fn html(app: &str, all: &[&Deployment], span: &Span) -> String {
     format!(
         "<figure><figcaption><h3>{app}</h3><p>{said}</p></figcaption><div class=chart><p class=unit aria-hidden=true>live release over time, UTC</p><div class=strip><svg role=img viewBox=\"0 0 100 100\" preserveAspectRatio=none><title>{app}: releases over time</title><desc>{said}; the last one at {title}</desc>{drawing}</svg>{labels}</div>{ticks}</div></figure>"
     )
+}
+
+/// A field for each release, and its name where there is room on the narrowest phone.
+fn releases(live: &[&(&Deployment, f64)]) -> (String, String) {
+    let (mut drawing, mut labels) = (String::new(), String::new());
+    for (turn, (one, from)) in live.iter().enumerate() {
+        let to = live.get(turn + 1).map_or(100.0, |next| next.1);
+        let release = one.release();
+        let _ = write!(
+            drawing,
+            "<path class=v{} d=\"M{from:.2} 0H{to:.2}V100H{from:.2}z\"><title>{}</title></path>",
+            turn % 2,
+            escaped(&format!("{release} since {} UTC", text::moment(one.at))),
+        );
+        if release.chars().count() as f64 * 2.4 + 6.0 < to - from {
+            let _ = write!(
+                labels,
+                "<span class=label style=\"left:calc({from:.2}% + 4px)\">{}</span>",
+                escaped(&release)
+            );
+        }
+    }
+    (drawing, labels)
+}
+
+/// A line for each deployment that failed.
+fn failures(dated: &[(&Deployment, f64)]) -> String {
+    let mut drawing = String::new();
+    for (one, at) in dated.iter().filter(|it| it.0.failure().is_some()) {
+        let _ = write!(
+            drawing,
+            "<path class=mark d=\"M{at:.2} 0V100\"><title>{}</title></path>",
+            escaped(&format!(
+                "{}: {} at {} UTC",
+                one.release(),
+                one.outcome(),
+                text::moment(one.at)
+            )),
+        );
+    }
+    drawing
 }
 
 fn seconds(at: SystemTime) -> f64 {

@@ -20,6 +20,12 @@ fn vm(prefix: &str) -> (App, Vm) {
 #[test]
 fn the_three_commands_of_the_vm_do_what_they_say() {
     let (app, vm) = vm("three");
+    // Its files are the examples that lie beside the page.
+    let example = |name| fs::read_to_string(vm_folder().join(name)).unwrap();
+    let conf = example("web.conf").replace("80:8080", &format!("{}:8080", app.port));
+    let conf = conf.replace("web", app.name());
+    vm.write(&format!("deploy-steps/{}.conf", app.name()), 0o644, &conf);
+    vm.write(&format!("{}.env", app.name()), 0o600, &example("web.env"));
     let [v1, v2] = ["v1", "v2"].map(|tag| {
         let built = app
             .image(tag)
@@ -52,6 +58,8 @@ fn the_three_commands_of_the_vm_do_what_they_say() {
     assert_eq!(back["pipeline"], "rollback", "{back}");
     assert_eq!(status["step"], "probe-health", "{status}");
     app.assert_live(&v1);
+    let env = app.container("").unwrap()["Config"]["Env"].to_string();
+    assert!(env.contains("LOG_LEVEL=info"), "{env}");
     let history = vm.log(&format!("deploy-steps/{}.jsonl", app.name()));
     assert_eq!(history.lines().count(), 3, "{history}");
 }
