@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Attempt, Baton, By, Container, Engine, Proof, Recipe, Target, Unhealthy, await_health, progress,
+    Attempt, Baton, By, Container, Engine, Proof, Recipe, Target, Unhealthy, await_health,
+    progress, waiting,
 };
 
 use crate::args::Args;
@@ -25,9 +26,10 @@ pub(crate) struct Report {
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(url) = &args.url {
         let target = Target::url(url, &args.how.looking(args.probe()));
-        progress(&format!("probe-health: waiting for {}", target.shown));
+        let wait = waiting(format!("probe-health: waiting for {}", target.shown));
         let proof = await_health(None, &target, &args.patience())
             .map_err(|why| failure(&target.shown, why, None))?;
+        drop(wait);
         return Ok(report(args.baton.clone(), &target, proof));
     }
     let engine = Engine::find(&args.common.engine)?;
@@ -63,11 +65,12 @@ fn probe(
     let looking = args.how.looking(probe.clone());
     let target = Target::container(container, &looking, By::HostPort);
     let target = target.map_err(|why| Failure::NoAddress(name.to_owned(), why))?;
-    progress(&format!(
+    let wait = waiting(format!(
         "probe-health: waiting for {name} at {}",
         target.shown
     ));
     let proof = await_health(Some(engine), &target, &args.patience());
+    drop(wait);
     let proof = proof.map_err(|why| failure(name, why, Some((engine, container))))?;
     progress(&format!(
         "probe-health: {name} is healthy at look {}",

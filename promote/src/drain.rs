@@ -4,11 +4,13 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{Container, Publish, progress};
+use step::{Container, Publish, Wait, progress, seen, waiting};
 
 use crate::sockets::{Connections, connections, connections_here};
 
 const PAUSE: Duration = Duration::from_millis(10);
+/// A drain that takes longer is a wait that people are told of.
+const UNNOTICED: Duration = Duration::from_millis(500);
 
 /// How a drain went.
 #[derive(Debug)]
@@ -37,9 +39,10 @@ pub(crate) fn drain(
         open: 0,
     };
     let mut quiet = 0;
+    let mut wait: Option<Wait> = None;
     while container.state.up() && !ports.is_empty() {
-        let seen = match seen(container, &ports, carriers) {
-            Ok(seen) => seen,
+        let found = match look(container, &ports, carriers) {
+            Ok(found) => found,
             Err(error) => {
                 progress(&format!(
                     "promote: requests in flight cannot be seen ({error}), so they are not waited for"
@@ -48,11 +51,16 @@ pub(crate) fn drain(
                 break;
             }
         };
-        let Connections { open, in_flight } = seen;
+        let Connections { open, in_flight } = found;
         (drained.open, quiet) = (open, if in_flight == 0 { quiet + 1 } else { 0 });
         // Twice, because a request may arrive in the very millisecond of the last answer.
         if quiet > 1 {
             break;
+        }
+        if began.elapsed() > UNNOTICED {
+            let what = || format!("promote: requests of {} are in flight", container.name());
+            wait.get_or_insert_with(|| waiting(what()));
+            seen(&format!("{in_flight} of {open} connections"));
         }
         if began.elapsed() >= limit {
             progress(&format!(
@@ -67,7 +75,7 @@ pub(crate) fn drain(
 }
 
 /// Those that are carried are open in the container, too; those in flight may not be there yet.
-fn seen(container: &Container, ports: &[u16], carriers: &[u16]) -> io::Result<Connections> {
+fn look(container: &Container, ports: &[u16], carriers: &[u16]) -> io::Result<Connections> {
     let inside = connections(container.state.pid, ports)?;
     let carried = connections_here(carriers)?;
     Ok(Connections {

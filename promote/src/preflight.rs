@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use step::{
     By, Condition, Container, Looking, Patience, Recipe, Target, Unhealthy, await_health,
-    look_once, progress,
+    look_once, waiting,
 };
 
 use crate::failure::Failure;
@@ -49,7 +49,7 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
     let target = Target::container(candidate, &args.looking(Some(&recipe)), By::HostPort);
     let target =
         target.map_err(|why| Failure::NoCandidate(format!("{name} cannot be probed: {why}")))?;
-    progress(&format!(
+    let _wait = waiting(format!(
         "promote: {name} at {} is looked at once more",
         target.shown
     ));

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use step::{
-    Attempt, By, Container, Crash, Patience, Proof, Target, Unhealthy, await_health, progress,
+    Attempt, By, Container, Crash, Patience, Proof, Target, Unhealthy, await_health, waiting,
 };
 
 use crate::failure::Evidence;
@@ -29,7 +29,7 @@ impl Swapping<'_> {
             ..
         } = self.promotion;
         let (next, target) = self.own_target()?;
-        progress(&format!(
+        let _wait = waiting(format!(
             "promote: waiting for {} at {}",
             names.next, target.shown
         ));
@@ -68,7 +68,7 @@ impl Swapping<'_> {
         if args.settle.is_zero() {
             return Ok(());
         }
-        progress(&format!("promote: watching it for {:?}", args.settle));
+        let _wait = waiting(format!("promote: watching it for {:?}", args.settle));
         let target = self.own_target()?;
         let end = Instant::now() + args.settle;
         while Instant::now() < end {
@@ -150,6 +150,7 @@ impl Swapping<'_> {
         let recipe = step::Recipe::of(&old);
         let looking = args.looking(recipe.as_ref().or(Some(&self.recipe)));
         let target = Target::container(&old, &looking, By::OwnAddress)?;
+        let _wait = waiting(format!("promote: waiting for {} again", names.live));
         let healthy = await_health(Some(engine), &target, &args.patience());
         healthy
             .map(drop)

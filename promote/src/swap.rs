@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use step::{
     Condition, Container, Looking, Previous, Publish, Recipe, Reply, Target, both, printable,
-    progress, redact,
+    progress, redact, waiting,
 };
 
 use crate::bridge::Bridge;
@@ -170,13 +170,14 @@ impl<'a> Swapping<'a> {
                     names.candidate
                 )));
             }
-            progress(&format!("promote: stopping {}", names.old));
+            let _wait = waiting(format!("promote: stopping {}", names.old));
             // An engine that gave no answer may stop it later, under whatever was begun instead.
             let stop = || engine.stop(&old.id, args.stop_timeout);
             stop().or_else(|_| stop())?;
         }
-        progress(&format!("promote: starting {}", names.next));
+        let wait = waiting(format!("promote: starting {}", names.next));
         let reply = engine.start(&self.next)?;
+        drop(wait);
         if reply.code != Some(0) {
             return Err(self.not_started(&reply));
         }

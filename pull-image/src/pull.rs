@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
     Baton, Engine, EngineError, Image, ImageRef, Reply, both, interrupted, progress, repository,
-    terminal_stderr,
+    terminal_stderr, waiting,
 };
 
 use crate::args::Args;
@@ -115,8 +115,9 @@ fn pull(engine: &Engine, image: &ImageRef, args: &Args) -> Result<u32, Failure> 
         if !again {
             return Err(failure);
         }
-        progress(&format!("pull-image: {failure}; trying again in {pause:?}"));
+        let wait = waiting(format!("pull-image: trying again in {pause:?}: {failure}"));
         sleep(pause, image)?;
+        drop(wait);
         attempt += 1;
     }
 }

@@ -26,6 +26,7 @@ mod streams;
 mod target;
 mod text;
 mod time;
+mod wait;
 mod waiting;
 
 // The fuzzer's oracle, which the property tests share, knows it by its name.
@@ -58,3 +59,4 @@ pub use streams::{progress, terminal_stderr, warn};
 pub use target::{By, Looking, Target};
 pub use text::{printable, redact, secrets_of_options, tail};
 pub use time::{duration, millis};
+pub use wait::{Wait, seen, waiting};

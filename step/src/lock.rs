@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Name, progress};
+use crate::{Name, Wait, waiting};
 
 /// The note of an heir that waits for the lock or works.
 const HEIR: &str = "an heir is at work";
@@ -35,7 +35,7 @@ impl Lock {
     pub fn take(container: &Name, patience: Duration) -> io::Result<Option<Self>> {
         let file = open(&of_promotions(container))?;
         let mut deadline = Instant::now() + patience;
-        let mut waits = false;
+        let mut wait: Option<Wait> = None;
         loop {
             match file.try_lock() {
                 Ok(()) => {
@@ -45,12 +45,11 @@ impl Lock {
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                     thread::sleep(Duration::from_millis(20));
                 }
-                Err(TryLockError::WouldBlock) if !waits && will_end(&noted(&file)) => {
-                    progress(&format!(
+                Err(TryLockError::WouldBlock) if wait.is_none() && will_end(&noted(&file)) => {
+                    wait = Some(waiting(format!(
                         "waiting for what a killed promotion of {container} has left to do"
-                    ));
+                    )));
                     deadline = Instant::now() + LONGEST_WAIT;
-                    waits = true;
                 }
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),

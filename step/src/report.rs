@@ -121,7 +121,11 @@ pub(crate) fn schema<R: JsonSchema, E: JsonSchema>(step: &str) -> String {
     // Inlined, because references would point at the root and not into `oneOf`.
     let settings = SchemaSettings::draft2020_12()
         .for_serialize()
-        .with(|settings| settings.inline_subschemas = true);
+        .with(|settings| {
+            settings.inline_subschemas = true;
+            // The document's root says it, and it alone may.
+            settings.meta_schema = None;
+        });
     let success = settings
         .clone()
         .into_generator()
@@ -129,5 +133,11 @@ pub(crate) fn schema<R: JsonSchema, E: JsonSchema>(step: &str) -> String {
     let failure = settings
         .into_generator()
         .into_root_schema_for::<Failed<'_, E>>();
-    json!({"title": title, "oneOf": [success, failure]}).to_string()
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("urn:deploy-steps:report:{step}"),
+        "title": title,
+        "oneOf": [success, failure],
+    })
+    .to_string()
 }

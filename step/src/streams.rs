@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::wait;
+
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Silences [`progress`] for the rest of the process.
@@ -13,19 +15,26 @@ pub(crate) fn be_quiet(quiet: bool) {
 /// One line of progress on stderr, unless `--quiet`. A broken stderr is not an error:
 /// the person is gone, the work goes on.
 pub fn progress(line: &str) {
-    if !QUIET.load(Ordering::Relaxed) {
+    if speaks() {
         warn(line);
     }
 }
 
 /// One line on stderr, always.
 pub fn warn(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    wait::aside(|| {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    });
+}
+
+/// Whether progress is wanted.
+pub(crate) fn speaks() -> bool {
+    !QUIET.load(Ordering::Relaxed)
 }
 
 /// Whether progress goes to a terminal that a person may be watching.
 pub fn terminal_stderr() -> bool {
-    !QUIET.load(Ordering::Relaxed) && io::stderr().is_terminal()
+    speaks() && io::stderr().is_terminal()
 }
 
 /// The one line on stdout. `##[` is written with an escape: a CI runner that prints the

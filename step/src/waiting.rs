@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::docker::{Death, Word};
 use crate::health::{Attempt, Patience, Proof, Unhealthy};
 use crate::look::{Seen, engines_word, run_inside};
-use crate::{Crash, Engine, EngineError, Target, interrupted, millis};
+use crate::{Crash, Engine, EngineError, Target, interrupted, millis, wait};
 
 /// How many of the last attempts a report shows.
 const SHOWN: usize = 5;
@@ -198,11 +198,13 @@ impl<'a> Waiting<'a> {
         if self.last.len() == SHOWN {
             self.last.remove(0);
         }
+        let (Ok(saw) | Err(saw)) = seen;
+        wait::seen(saw);
         self.last.push(Attempt {
             at_ms: millis(began.duration_since(self.began)),
             took_ms: millis(began.elapsed()),
             ok: seen.is_ok(),
-            saw: seen.clone().unwrap_or_else(|problem| problem),
+            saw: saw.clone(),
         });
     }
 

@@ -15,15 +15,11 @@ impl flags::Doctor {
         let folders = [cargo::steps()?.to_owned()].into_iter();
         let path = env::join_paths(folders.chain(env::split_paths(&path)))?;
         let json = self.json.then_some("--json");
-        let valued = [
-            ("--docker", self.docker),
-            ("--image", self.image),
-            ("--port", self.port),
-        ];
-        let words = valued
-            .into_iter()
-            .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
-            .flatten();
+        let docker = self.docker.map(|value| ("--docker", value));
+        let image = self.image.map(|value| ("--image", value));
+        let ports = self.port.into_iter().map(|value| ("--port", value));
+        let words = docker.into_iter().chain(image).chain(ports);
+        let words = words.flat_map(|(flag, value)| [flag.to_owned(), value]);
         let mut look: std::process::Command = cmd!(sh, "sh {script} {json...} {words...}").into();
         let status = look.env("PATH", path).status()?;
         Ok(ExitCode::from(code(tests::process::code_of(status))))

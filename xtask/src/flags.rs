@@ -22,6 +22,7 @@ pub(crate) enum Task {
     Rollback(Box<Rollback>),
     Demo(Demo),
     Bench(Bench),
+    Report(Report),
     Lint(Lint),
     Test(Test),
     Doctor(Doctor),
@@ -114,6 +115,21 @@ pub(crate) struct Bench {
     /// Measure nothing: show what an earlier run wrote with --json.
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
+}
+
+/// Draw what deployments were like: one HTML page from the reports that were collected.
+///
+/// Reads lines of JSON: reports of steps, of `cargo xtask deploy` and `rollback`, and deploy.sh's history. The page
+/// has a timeline of the releases, durations by step, gaps, and the failures with their evidence.
+/// Example: cargo xtask report --page web.html /var/log/deploy-steps/web.jsonl
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Files with a report on each line; `-` is stdin. What is no report is counted and left out.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the page is written to.
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) page: PathBuf,
 }
 
 const PULL: &str = "Pull";
@@ -303,9 +319,9 @@ pub(crate) struct Doctor {
     /// Ask this image's registry for it, with this user's login.
     #[arg(long)]
     pub(crate) image: Option<String>,
-    /// Look who has this host port.
+    /// Look who has this host port; may be repeated.
     #[arg(long)]
-    pub(crate) port: Option<String>,
+    pub(crate) port: Vec<String>,
 }
 
 /// Run any command where an engine answers: yours, else a private one (as root) that ends with the command.

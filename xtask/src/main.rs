@@ -10,6 +10,7 @@ mod lint;
 mod numbers;
 mod page;
 mod pipeline;
+mod report;
 mod stage;
 mod swap;
 mod table;
@@ -41,6 +42,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Task::Rollback(task) => task.run(&sh),
         Task::Demo(task) => task.run(&sh),
         Task::Bench(task) => task.run(&sh),
+        Task::Report(task) => task.run(),
         Task::Lint(task) => task.run(&sh),
         Task::Test(task) => task.run(&sh),
         Task::Doctor(task) => task.run(&sh),

@@ -8,9 +8,11 @@ mod trace;
 use std::fmt::Write;
 
 use crate::table::Table;
+pub(crate) use stages::percent;
 pub(crate) use trace::Trace;
 
 const TEMPLATE: &str = include_str!("page/page.html");
+const LEGEND: &str = include_str!("page/legend.html");
 
 /// A page; all texts are plain and are escaped here.
 #[derive(Debug, Default)]
@@ -65,12 +67,18 @@ impl Page {
                 "<section><h2>How it was measured</h2><ul class=notes>{items}</ul></section>"
             );
         }
-        // The body last, so that no text of it can be taken for a mark of the template.
-        TEMPLATE
-            .replace("{{title}}", &escaped(&self.title))
-            .replace("{{lead}}", &escaped(&self.lead))
-            .replacen("{{body}}", &body, 1)
+        document(&self.title, &self.lead, LEGEND, &body)
     }
+}
+
+/// The page around a legend and a body, which are HTML; title and lead are plain.
+pub(crate) fn document(title: &str, lead: &str, legend: &str, body: &str) -> String {
+    // The body last, so that no text of it can be taken for a mark of the template.
+    TEMPLATE
+        .replace("{{title}}", &escaped(title))
+        .replace("{{legend}}", legend.trim_end())
+        .replace("{{lead}}", &escaped(lead))
+        .replacen("{{body}}", body, 1)
 }
 
 fn section(group: &Group) -> String {
@@ -99,7 +107,8 @@ fn section(group: &Group) -> String {
     html
 }
 
-fn table(table: &Table) -> String {
+/// A table under its caption; nothing without rows.
+pub(crate) fn table(table: &Table) -> String {
     if table.rows.is_empty() {
         return String::new();
     }
@@ -135,7 +144,7 @@ fn class_of(cell: &str) -> &'static str {
 }
 
 /// Text as it may stand in HTML, between tags and in quoted attributes.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Looks whether a machine has what the steps need; changes nothing.
-#     doctor.sh [--json] [--docker PATH] [--image IMAGE] [--port PORT]
+#     doctor.sh [--json] [--docker PATH] [--image IMAGE] [--port PORT]...
 # One line for each check: ok, warn (it works, but not as well) or fail (a step would fail). Ends with 1 if one fails.
 # --image asks its registry with this user's login; --port looks who has a host port.
 set -u
@@ -12,7 +12,8 @@ usage() {
 
 # One check's outcome: ok, warn or fail; its name; a sentence.
 say() {
-    line=$(printf '%s' "$3" | tr -d '"\134' | tr '[:cntrl:]' ' ')
+    # What an engine or a registry said may be anything; in quotes of JSON this is always right.
+    line=$(printf '%s' "$3" | LC_ALL=C tr '[:cntrl:]' ' ' | LC_ALL=C tr -cd ' !#-[]-~')
     [ "$1" != fail ] || failed=1
     if [ -n "$json" ]; then
         checks="$checks${checks:+,}{\"name\":\"$2\",\"result\":\"$1\",\"says\":\"$line\"}"
@@ -42,7 +43,10 @@ engine() {
     if ! command -v "$docker" >/dev/null; then
         say fail engine "$docker is not on the PATH of $(id -un): install docker.io, or name it with --docker"
     elif version=$(ask "$docker" version --format '{{.Server.Version}}'); then
-        say ok engine "$docker, engine $version"
+        case $version in
+        [1-9].* | 1?.* | 20.0*) say warn engine "$docker, engine $version is older than 20.10, with which nobody has tried it" ;;
+        *) say ok engine "$docker, engine $version" ;;
+        esac
         disk
     else
         say fail engine "$(printf '%s' "$version" | tail -n 1) Does the engine run, and may $(id -un) use it?"
@@ -51,8 +55,9 @@ engine() {
 
 disk() {
     root=$(ask "$docker" info --format '{{.DockerRootDir}}')
-    if ! free=$(df -Pk "$root" 2>/dev/null | awk 'END { print int($4 / 1024) }'); then
-        say warn disk "$root cannot be looked at by $(id -un)"
+    free=$(df -Pk "$root" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')
+    if [ -z "$free" ]; then
+        say warn disk "$root cannot be looked at by $(id -un), so pull-image does not check its space"
     elif [ "$free" -lt 1024 ]; then
         say fail disk "$free MiB free at $root: pull-image wants 1024, see --min-free; prune-app removes old images"
     else
@@ -71,6 +76,16 @@ bridge() {
     fi
 }
 
+# To look into a container's network takes CAP_SYS_PTRACE (19) and CAP_SYS_ADMIN (21).
+requests() {
+    caps=0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
+    if [ $((caps >> 19 & caps >> 21 & 1)) -eq 1 ]; then
+        say ok requests "$(id -un) may see requests in flight, so a swap waits for them"
+    else
+        say warn requests "$(id -un) may not see requests in flight, so the app's own shutdown must finish them: run promote as root"
+    fi
+}
+
 clock() {
     case $(ask timedatectl show --property=NTPSynchronized --value) in
     yes) say ok clock "synchronized, $(date -u +%Y-%m-%dT%H:%M:%SZ)" ;;
@@ -79,7 +94,9 @@ clock() {
 }
 
 locks() {
-    if [ -w /run/lock ]; then
+    if ! command -v flock >/dev/null; then
+        say warn locks "flock is missing, which deploy.sh needs: install util-linux"
+    elif [ -w /run/lock ]; then
         say ok locks "/run/lock can be written"
     elif [ -w "${TMPDIR:-/tmp}" ]; then
         say warn locks "only ${TMPDIR:-/tmp} can be written: all who deploy must have the same temporary folder"
@@ -110,7 +127,7 @@ port() {
     fi
 }
 
-json='' docker=docker image='' port='' checks='' failed=''
+json='' docker=docker image='' ports='' checks='' failed=''
 while [ $# -gt 0 ]; do
     case $1 in
     --json) json=1 ;;
@@ -118,22 +135,23 @@ while [ $# -gt 0 ]; do
         [ $# -gt 1 ] || usage
         [ "$1" != --docker ] || docker=$2
         [ "$1" != --image ] || image=$2
-        [ "$1" != --port ] || port=$2
+        [ "$1" != --port ] || ports="$ports $2"
+        case $2 in -* | '') usage ;; esac
         shift
         ;;
     *) usage ;;
     esac
     shift
 done
-case $image in -*) usage ;; esac
-case $port in *[!0-9]*) usage ;; esac
+case $ports in *[!0-9\ ]*) usage ;; esac
 
 steps
 engine
 bridge
+requests
 clock
 locks
 [ -z "$image" ] || registry
-[ -z "$port" ] || port
+for port in $ports; do port; done
 [ -z "$json" ] || printf '{"ok":%s,"checks":[%s]}\n' "$([ -z "$failed" ] && echo true || echo false)" "$checks"
 [ -z "$failed" ]

@@ -1,5 +1,7 @@
 //! The page of a recorded bench in a real browser: readable on a phone and a desk, by day and by night.
 
+mod report;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -19,6 +21,9 @@ const REPORTER: &str = "<script>addEventListener('load', () => parent.postMessag
     drawn: [...document.querySelectorAll('figure svg[role=img]')].filter(it =>
         it.clientHeight >= 100 && it.clientWidth > innerWidth / 3 && it.querySelector('title, desc')).length,
     failed: document.querySelectorAll('figure path.failed').length,
+    scripts: document.scripts.length,
+    evil: !!window.evil,
+    text: document.body.innerText,
     outside: [...document.querySelectorAll('figure span')].filter(it => {
         const text = it.getBoundingClientRect(), box = it.closest('figure').getBoundingClientRect();
         return text.left < box.left || text.right > box.right;

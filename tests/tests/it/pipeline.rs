@@ -51,7 +51,7 @@ pub(crate) fn shell(script: &str, app: &App, image: &str) -> Command {
 }
 
 /// An image in the shared registry, and not on the engine any more.
-fn pushed(app: &App, image: &Image, version: &str) -> Built {
+pub(crate) fn pushed(app: &App, image: &Image, version: &str) -> Built {
     let host = registry::shared().unwrap().host();
     let built = image.build(&format!("{host}/{}:{version}", app.name()));
     let built = built.unwrap();

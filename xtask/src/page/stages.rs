@@ -31,7 +31,7 @@ fn row(stage: &Stage, span: f64, class: &str) -> String {
 }
 
 /// Where on the axis a time is, in percent.
-pub(super) fn percent(ms: f64, span: f64) -> f64 {
+pub(crate) fn percent(ms: f64, span: f64) -> f64 {
     if span <= 0.0 {
         return 0.0;
     }

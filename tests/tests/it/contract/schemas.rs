@@ -61,6 +61,17 @@ fn the_published_schemas_are_the_steps_own() {
 }
 
 #[test]
+fn a_published_schema_says_what_it_is_and_is_a_schema_itself() {
+    for (name, _) in STEPS {
+        let schema = published(name);
+        assert!(jsonschema::meta::is_valid(&schema), "{name}");
+        assert_eq!(schema["$id"], format!("urn:deploy-steps:report:{name}"));
+        let text = schema.to_string();
+        assert_eq!(text.matches("\"$schema\"").count(), 1, "{name}");
+    }
+}
+
+#[test]
 fn a_schema_refuses_what_is_no_report() {
     for (name, _) in STEPS {
         let schema = published(name);

@@ -1,14 +1,25 @@
 //! The script for the VM beside `cargo xtask deploy`: the same reports, the same codes, the same end.
 
+use std::fs;
 use std::process::Stdio;
 
+use jsonschema::Registry;
 use serde_json::Value;
+use tests::cargo;
 use tests::image::{Built, Image};
 use tests::registry;
 use tests::steps::{Run, run, step};
 
 use crate::support::{App, eventually, ok, text};
 use crate::vm::Vm;
+
+const STEPS: [&str; 5] = [
+    "pull-image",
+    "start-candidate",
+    "probe-health",
+    "promote",
+    "prune-app",
+];
 
 /// One app that the script deploys, and one that xtask does.
 struct Both {
@@ -65,12 +76,38 @@ impl Both {
         let script = self.script(&as_strs(&with(ours)));
         let xtask = self.xtask(&as_strs(&with(theirs)));
         assert_eq!(script.code, xtask.code, "{script:?}\n{xtask:?}");
-        let said = [(&script, &self.script), (&xtask, &self.xtask)]
-            .map(|(run, app)| alike(&run.json().unwrap(), app));
+        let said = [(&script, &self.script), (&xtask, &self.xtask)].map(|(run, app)| {
+            let report = run.json().unwrap();
+            assert_as_published(&report);
+            alike(&report, app)
+        });
         assert_eq!(said[0], said[1]);
         assert_eq!(self.script.present(), self.xtask.present());
         script.json().unwrap()
     }
+}
+
+/// The report of the whole is as its schema says, and each step's in it as that step's.
+fn assert_as_published(report: &Value) {
+    let read = |path: &str| -> Value {
+        let text = fs::read_to_string(cargo::workspace().join(path)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut registry = Registry::new();
+    for step in STEPS {
+        let schema = read(&format!("{step}/schema.json"));
+        let id = text(&schema["$id"]).to_owned();
+        registry = registry.add(id, schema).unwrap();
+    }
+    let (registry, schema) = (registry.prepare().unwrap(), read("xtask/vm/schema.json"));
+    assert!(jsonschema::meta::is_valid(&schema));
+    let whole = jsonschema::options().with_registry(&registry);
+    let whole = whole.build(&schema).unwrap();
+    let errors: Vec<String> = whole.iter_errors(report).map(|it| it.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}\n{report}");
+    let mut wrong = report.clone();
+    wrong["steps"][0] = serde_json::json!({"step": "pull-image", "ok": true});
+    assert!(!whole.is_valid(&wrong));
 }
 
 fn run_words(task: &str, image: Option<&str>) -> Vec<String> {

@@ -1,12 +1,15 @@
 //! What the doctor finds on machines that have all it takes, and on those that do not.
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 use tests::docker::docker;
-use tests::registry;
-use tests::steps::{Run, run};
+use tests::registry::{self, PASSWORD, Registry};
+use tests::steps::{Run, run, step};
 
 use super::{DEPLOY, Vm, vm_folder};
 use crate::support::{App, free_port};
@@ -43,8 +46,8 @@ fn a_machine_with_all_it_takes_is_well() {
     let image = format!("{}:v1", patient.vm.repository);
     let built = patient.app.image("v1").build(&image).unwrap();
     built.push().unwrap();
-    let port = free_port().to_string();
-    let flags = ["--image", &image, "--port", &port];
+    let ports = [free_port(), free_port()].map(|port| port.to_string());
+    let flags = ["--image", &image, "--port", &ports[0], "--port", &ports[1]];
     let lines = patient.look(&[], &flags);
     assert_eq!(lines.code, 0, "{lines:?}");
     let names: Vec<&str> = lines
@@ -53,7 +56,8 @@ fn a_machine_with_all_it_takes_is_well() {
         .map(|line| line[6..].split(' ').next().unwrap())
         .collect();
     let all = [
-        "steps", "engine", "disk", "bridge", "clock", "locks", "registry", "port",
+        "steps", "engine", "disk", "bridge", "requests", "clock", "locks", "registry", "port",
+        "port",
     ];
     assert_eq!(names, all);
     assert!(!lines.stdout.contains("fail"), "{lines:?}");
@@ -105,14 +109,85 @@ fn an_account_without_rights_is_told_what_it_may_not_do() {
     let account = ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"];
     let (code, line) = patient.found(&account, &[], "engine");
     assert!(code == 1 && line.contains("may deploy use it"), "{line}");
-    let (_, line) = patient.found(&account, &[], "bridge");
+    for check in ["bridge", "requests"] {
+        let (_, line) = patient.found(&account, &[], check);
+        assert!(line.starts_with("warn"), "{line}");
+    }
+}
+
+#[test]
+fn a_registry_s_login_is_looked_for_where_this_user_has_it() {
+    let patient = Patient::new("login");
+    let registry = Registry::start_with_password("deployer").unwrap();
+    let image = format!("{}/{}:v1", registry.host(), patient.app.name());
+    patient.app.image("v1").build(&image).unwrap();
+    let (with, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let [with, without] = [&with, &without].map(|it| it.path().to_str().unwrap());
+    let login = ["--config", with, "login", "-u", "deployer", "-p"];
+    docker(login.into_iter().chain([PASSWORD, registry.host()])).unwrap();
+    docker(["--config", with, "push", &image]).unwrap();
+    for (config, code, result) in [(with, 0, "ok"), (without, 1, "fail")] {
+        let env = ["env", &format!("DOCKER_CONFIG={config}")];
+        let (ended, line) = patient.found(&env, &["--image", &image], "registry");
+        assert!(ended == code && line.starts_with(result), "{line}");
+    }
+}
+
+#[test]
+fn xtask_doctor_looks_at_the_same_and_hands_all_its_flags_on() {
+    let ports = [free_port(), free_port()].map(|port| port.to_string());
+    let mut xtask = step("xtask").unwrap();
+    let [one, two] = &ports;
+    xtask.args([
+        "doctor", "--json", "--docker", "docker", "--port", one, "--port", two,
+    ]);
+    let said = run(xtask, None).unwrap();
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(json["ok"], said.code == 0, "{said:?}");
+    let checks = json["checks"].as_array().unwrap();
+    for port in &ports {
+        let free = format!("{port} is free");
+        assert!(
+            checks.iter().any(|it| it["says"] == free.as_str()),
+            "{json}"
+        );
+    }
+    assert_eq!(checks[0]["result"], "ok", "{json}");
+}
+
+/// An engine that answers so, whatever it is asked.
+fn engine_that_says(folder: &Path, said: &str) -> String {
+    let path = folder.join("docker");
+    fs::write(&path, format!("#!/bin/sh\nprintf '%b' '{said}'\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn whatever_an_engine_says_the_findings_are_json_and_none_is_well_that_was_not_seen() {
+    let patient = Patient::new("odd");
+    let folder = tempfile::tempdir().unwrap();
+    let odd = engine_that_says(folder.path(), r#"\\0377\\033[31m"}]\\\\ /nowhere"#);
+    let looked = patient.look(&[], &["--json", "--docker", &odd]);
+    let json: Value = serde_json::from_str(&looked.stdout).unwrap();
+    let checks = json["checks"].as_array().unwrap();
+    let disk = checks.iter().find(|check| check["name"] == "disk").unwrap();
+    assert_eq!(disk["result"], "warn", "{disk}");
+    assert!(!looked.stdout.contains('\u{1b}'), "{looked:?}");
+    let old = engine_that_says(folder.path(), "19.03.8");
+    let (_, line) = patient.found(&[], &["--docker", &old], "engine");
     assert!(line.starts_with("warn"), "{line}");
 }
 
 #[test]
 fn unknown_words_are_answered_with_the_usage_and_the_scripts_are_clean_to_shellcheck() {
     let patient = Patient::new("words");
-    for words in [&["--port"][..], &["--port", "http"], &["now"]] {
+    for words in [
+        &["--port"][..],
+        &["--port", "http"],
+        &["--image", "--json"],
+        &["now"],
+    ] {
         let said = patient.look(&[], words);
         assert_eq!((said.code, &*said.stdout), (2, ""), "{said:?}");
         assert!(said.stderr.starts_with("usage: doctor.sh"), "{said:?}");

@@ -1,0 +1,243 @@
+//! The boxes on all pages: each is run, compared with what really comes, or listed with the reason why it cannot be.
+
+mod consoles;
+mod machine;
+mod scripts;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tests::cargo;
+
+use Claim::{NotRun, RunBy};
+
+const README: &str = "README.md";
+const VM: &str = "xtask/vm/README.md";
+const SCRIPT: &str = "xtask/docs/from-a-script.md";
+const ACTION: &str = ".github/actions/deploy/README.md";
+
+const WORKFLOWS: &str = "actionlint_finds_nothing_in_the_workflows_and_in_the_examples";
+const FROM_A_SCRIPT: &str =
+    "from_the_script_to_the_steps_and_back_as_the_page_says_and_no_request_fails";
+const FLAGS: &str = "every_flag_of_xtask_on_a_page_is_one_that_it_takes";
+/// Takes the boxes of its VM from the page.
+const OVER_SSH: &str = "releases_come_and_go_by_the_action_and_no_request_fails";
+const CONSOLES: &str = "what_the_commands_print_is_what_the_page_shows";
+
+/// What becomes of boxes.
+enum Claim {
+    /// This test runs them, or holds them against what is real.
+    RunBy(&'static str),
+    /// Nobody does, for this reason.
+    NotRun(&'static str),
+}
+
+/// Page, kind, how its first line begins, how many of them there are.
+const CLAIMS: [(&str, &str, &str, usize, Claim); 23] = [
+    (README, "sh", "cargo xtask demo", 1, RunBy(FLAGS)),
+    (README, "sh", "cargo xtask test", 1, RunBy(FLAGS)),
+    (README, "sh", "cargo xtask bench", 1, RunBy(FLAGS)),
+    (
+        README,
+        "text",
+        "An app on port",
+        1,
+        RunBy("the_demo_tells_the_story_that_the_page_shows"),
+    ),
+    (
+        README,
+        "sh",
+        "RUSTFLAGS=",
+        1,
+        NotRun("it builds everything once more and copies it to another machine"),
+    ),
+    (
+        README,
+        "sh",
+        "#!/bin/sh",
+        1,
+        RunBy("the_scripts_on_the_page_bring_release_after_release"),
+    ),
+    (
+        README,
+        "sh",
+        "pull-image",
+        1,
+        RunBy("the_scripts_on_the_page_bring_release_after_release"),
+    ),
+    (README, "yaml", "on:", 1, RunBy(WORKFLOWS)),
+    (
+        README,
+        "text",
+        "restrict,",
+        1,
+        RunBy("the_readme_shows_the_line_of_the_key_that_the_tests_use"),
+    ),
+    (README, "console", "$ pull-image", 1, RunBy(CONSOLES)),
+    (README, "console", "$ start-candidate", 1, RunBy(CONSOLES)),
+    (README, "console", "$ probe-health", 2, RunBy(CONSOLES)),
+    (README, "console", "$ promote", 1, RunBy(CONSOLES)),
+    (README, "console", "$ prune-app", 1, RunBy(CONSOLES)),
+    (
+        VM,
+        "sh",
+        "deploy.sh web",
+        1,
+        RunBy("the_three_commands_of_the_vm_do_what_they_say"),
+    ),
+    (
+        VM,
+        "text",
+        "ok    steps",
+        1,
+        RunBy("the_doctor_says_what_the_page_shows"),
+    ),
+    (
+        VM,
+        "sh",
+        "useradd",
+        1,
+        RunBy("root_can_set_a_machine_up_for_the_key_as_the_page_says"),
+    ),
+    (VM, "authorized_keys", "restrict,", 1, RunBy(OVER_SSH)),
+    (VM, "sudoers", "Defaults!", 1, RunBy(OVER_SSH)),
+    (VM, "conf", "# ports", 1, RunBy(OVER_SSH)),
+    (
+        VM,
+        "sudoers-nft",
+        "deploy ALL",
+        1,
+        RunBy("with_the_sudoers_line_for_nft_the_docker_group_has_the_bridge"),
+    ),
+    (SCRIPT, "sh", "", 11, RunBy(FROM_A_SCRIPT)),
+    (ACTION, "yaml", "# .github/workflows/", 2, RunBy(WORKFLOWS)),
+];
+
+/// A fenced block.
+struct Box {
+    page: String,
+    kind: String,
+    text: String,
+}
+
+impl Box {
+    fn is_claimed_by(
+        &self,
+        (page, kind, beginning, ..): &(&str, &str, &str, usize, Claim),
+    ) -> bool {
+        self.page == *page && self.kind == *kind && self.text.starts_with(beginning)
+    }
+}
+
+/// All files below a folder of the repository whose names end so.
+fn files(folder: &Path, end: &str, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() && !["target", ".git", "corpus", "node_modules"].contains(&&*name) {
+            files(&path, end, into);
+        } else if name.ends_with(end) {
+            into.push(path);
+        }
+    }
+}
+
+fn boxes() -> Vec<Box> {
+    let root = cargo::workspace();
+    let mut pages = Vec::new();
+    files(root, ".md", &mut pages);
+    let mut boxes = Vec::new();
+    for path in pages {
+        let text = format!("\n{}", fs::read_to_string(&path).unwrap());
+        let page = path.strip_prefix(root).unwrap().to_str().unwrap();
+        for block in text.split("\n```").skip(1).step_by(2) {
+            let (kind, text) = block.split_once('\n').unwrap_or((block, ""));
+            boxes.push(Box {
+                page: page.to_owned(),
+                kind: kind.to_owned(),
+                text: format!("{text}\n"),
+            });
+        }
+    }
+    boxes
+}
+
+/// The only box of a page that begins so.
+fn only(page: &str, kind: &str, beginning: &str) -> String {
+    let all = boxes().into_iter();
+    let found =
+        all.filter(|it| it.page == page && it.kind == kind && it.text.starts_with(beginning));
+    let found: Vec<Box> = found.collect();
+    assert_eq!(found.len(), 1, "{page}: {beginning}");
+    found.into_iter().next().unwrap().text
+}
+
+#[test]
+fn every_box_on_every_page_is_run_by_a_test_or_has_a_reason() {
+    let boxes = boxes();
+    for one in &boxes {
+        let claims = CLAIMS.iter().filter(|claim| one.is_claimed_by(claim));
+        assert_eq!(
+            claims.count(),
+            1,
+            "{}: nobody, or more than one, runs this box: let a test run it and say so in CLAIMS\n{}",
+            one.page,
+            one.text
+        );
+    }
+    for claim in &CLAIMS {
+        let count = boxes.iter().filter(|it| it.is_claimed_by(claim)).count();
+        assert_eq!(count, claim.3, "{}: {} {}", claim.0, claim.1, claim.2);
+    }
+}
+
+#[test]
+fn whoever_is_said_to_run_a_box_is_a_test() {
+    let mut sources = Vec::new();
+    files(
+        &cargo::workspace().join("tests/tests/it"),
+        ".rs",
+        &mut sources,
+    );
+    let sources: Vec<String> = sources
+        .iter()
+        .map(|it| fs::read_to_string(it).unwrap())
+        .collect();
+    for (page, _, _, _, claim) in &CLAIMS {
+        match claim {
+            RunBy(name) => {
+                let test = format!("#[test]\nfn {name}() {{");
+                assert!(
+                    sources.iter().any(|it| it.contains(&test)),
+                    "{page}: no test {name}"
+                );
+            }
+            NotRun(reason) => assert!(reason.len() > 20, "{page}: {reason}"),
+        }
+    }
+}
+
+/// Words of xtask, without starting what they ask for.
+#[test]
+fn every_flag_of_xtask_on_a_page_is_one_that_it_takes() {
+    let mut lines = 0;
+    for one in boxes().iter().filter(|it| it.kind == "sh") {
+        for line in one
+            .text
+            .lines()
+            .filter(|line| line.starts_with("cargo xtask "))
+        {
+            let line = line.split(" #").next().unwrap();
+            let (ours, _) = line.split_once(" -- ").unwrap_or((line, ""));
+            let mut xtask = tests::steps::step("xtask").unwrap();
+            xtask.args(ours.split_whitespace().skip(2)).arg("--help");
+            let said = tests::steps::run(xtask, None).unwrap();
+            assert_eq!((said.code, &*said.stderr), (0, ""), "{line}");
+            lines += 1;
+        }
+    }
+    assert!(lines >= 7, "{lines}");
+    let mut wrong = tests::steps::step("xtask").unwrap();
+    wrong.args(["demo", "--no-such-flag", "--help"]);
+    assert_eq!(tests::steps::run(wrong, None).unwrap().code, 2);
+}
