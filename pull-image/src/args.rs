@@ -5,12 +5,23 @@ use std::time::Duration;
 use clap::Parser;
 use step::{Baton, Common, Identity, ImageRef, StepArgs, duration};
 
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "Pull a release of the app web, whose images carry the label app=web",
+        "pull-image --app web ghcr.io/acme/web:v2",
+    ),
+    (
+        "Exactly these bytes, and no others",
+        "pull-image --app web --expect-digest sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef ghcr.io/acme/web:v2",
+    ),
+];
+
 /// Pull an image and report exactly what was pulled.
 ///
 /// Prints one JSON line: image, image_id, digest, size_bytes, changed, attempts.
 /// The engine's own credentials (`docker login`) are used as they are.
 #[derive(Parser, Debug)]
-#[command(name = "pull-image", version, after_help = step::codes_help(10))]
+#[command(name = "pull-image", version, after_help = step::codes_help(10), after_long_help = step::help_end(10, EXAMPLES))]
 pub(crate) struct Args {
     /// The image, as for `docker pull`: `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`
     pub(crate) image: Option<ImageRef>,

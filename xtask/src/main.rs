@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod deploy;
+mod dist;
 mod doctor;
 mod flags;
 mod interrupt;
@@ -43,6 +44,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Task::Bench(task) => task.run(&sh),
         Task::Lint(task) => task.run(&sh),
         Task::Test(task) => task.run(&sh),
+        Task::Dist(task) => task.run(&sh),
         Task::Doctor(task) => task.run(&sh),
         Task::Stage(task) => task.run(),
         Task::StageInner(task) => task.run(),
