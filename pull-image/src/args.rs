@@ -11,8 +11,8 @@ const EXAMPLES: &[(&str, &str)] = &[
         "pull-image --app web ghcr.io/acme/web:v2",
     ),
     (
-        "Exactly these bytes, and no others",
-        "pull-image --app web --expect-digest sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef ghcr.io/acme/web:v2",
+        "Bear a slow line to the registry",
+        "pull-image --app web --attempts 5 --timeout 30m ghcr.io/acme/web:v2",
     ),
 ];
 

@@ -6,7 +6,7 @@ use step::{Baton, Common, Identity, ImageRef, Probe, Publish, StepArgs};
 const EXAMPLES: &[(&str, &str)] = &[
     (
         "Start web-new beside the live container; once promoted it has the host's port 80",
-        "start-candidate --app web --image ghcr.io/acme/web:v2 --publish 80:8080 --replace -- --env-file /etc/web.env",
+        "start-candidate --app web --image ghcr.io/acme/web:v2 --publish 80:8080 -- --memory 512m",
     ),
     (
         "Start the release before, with its own ports and run options",

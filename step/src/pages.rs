@@ -13,7 +13,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 /// What belongs to every step besides the other steps.
 const ALSO: &str = "deploy.sh and doctor.sh are the whole pipeline and a look at what a machine lacks; \
-    /usr/share/doc/deploy-steps has README.md, troubleshooting.md by exit code and vm.md. docker(1), nft(8)";
+    share/doc/deploy-steps below /usr or /usr/local has README.md, troubleshooting.md by exit code and vm.md. docker(1), nft(8)";
 
 /// Writes them below the folder that follows `--pages`, laid out as /usr/share is; `None` where it was not asked for.
 pub(crate) fn requested(command: Command) -> Option<ExitCode> {
@@ -123,7 +123,7 @@ fn see_also(name: &str) -> Roff {
     let others = steps.into_iter().filter(|step| *step != name);
     let mut words = Vec::new();
     for other in others {
-        words.extend([bold(other), roman("(1), ")]);
+        words.extend([bold(other), roman("(1)  ")]);
     }
     let mut roff = Roff::new();
     roff.control("SH", ["SEE ALSO"]);
