@@ -1,5 +1,6 @@
 //! `cargo xtask dist`: what one installs on a VM, as a Debian package and as a tarball, the same bytes each time.
 
+mod bom;
 mod check;
 mod pack;
 mod programs;

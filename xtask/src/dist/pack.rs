@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
-use super::{Place, tree};
+use super::{Place, bom};
 
 /// Makes one distribution of the files in a tree.
 pub(crate) struct Packer<'a> {
@@ -38,7 +38,7 @@ impl Packer<'_> {
         )
         .quiet()
         .run()?;
-        tree::take_boms(&self.place.root, &folder.join("sbom"))
+        bom::take(sh, self.place, &folder.join("sbom"))
     }
 
     pub(crate) fn tarball(&self, epoch: &str) -> anyhow::Result<PathBuf> {

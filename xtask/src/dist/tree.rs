@@ -52,26 +52,6 @@ pub(crate) fn lay_out(sh: &Shell, root: &Path, tree: &Path, programs: &Path) -> 
     Ok(())
 }
 
-/// Takes the bills of materials from where they were written, beside each manifest.
-pub(crate) fn take_boms(root: &Path, folder: &Path) -> anyhow::Result<()> {
-    for entry in fs::read_dir(root)? {
-        let package = entry?;
-        let bom = package.path().join("bom.json");
-        if !bom.is_file() {
-            continue;
-        }
-        let name = package.file_name().to_string_lossy().into_owned();
-        if STEPS.contains(&&*name) {
-            let here = root.display().to_string();
-            let text = fs::read_to_string(&bom)?.replace(&here, "/deploy-steps");
-            fs::create_dir_all(folder)?;
-            fs::write(folder.join(format!("{name}.cdx.json")), text)?;
-        }
-        fs::remove_file(bom)?;
-    }
-    Ok(())
-}
-
 /// Copies a file; it may be run by all if the original may, and is written by its owner alone.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     let run = || -> std::io::Result<()> {
