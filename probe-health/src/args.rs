@@ -5,13 +5,24 @@ use std::time::Duration;
 use clap::Parser;
 use step::{Baton, Common, Identity, Name, Patience, Probe, ProbeArgs, StepArgs, duration};
 
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "Wait until the candidate of web is healthy",
+        "probe-health --app web --path /ready --within 60s",
+    ),
+    (
+        "Look at what is live, for a monitor",
+        "probe-health --app web --live --attempts 1 --quiet",
+    ),
+];
+
 /// Wait until a container answers healthily, or say why it does not.
 ///
 /// Looks at the app's candidate, or with --live at the live container, or at any container or URL.
 /// It stops as soon as the container exits, restarts or is killed.
 /// Prints one JSON line: app, container, candidate, candidate_id, target, attempts, last_attempts.
 #[derive(Parser, Debug)]
-#[command(name = "probe-health", version, after_help = step::codes_help(30))]
+#[command(name = "probe-health", version, after_help = step::codes_help(30), after_long_help = step::help_end(30, EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) identity: Identity,

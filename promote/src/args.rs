@@ -5,6 +5,21 @@ use std::time::Duration;
 use clap::Parser;
 use step::{Baton, Common, Identity, Looking, Patience, ProbeArgs, Recipe, StepArgs, duration};
 
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "Put the candidate of web in the live container's place",
+        "promote --app web",
+    ),
+    (
+        "Keep the old one for half a minute more, and roll back if the new one falls sick",
+        "promote --app web --settle 30s",
+    ),
+    (
+        "Rather fail than close the port for a moment",
+        "promote --app web --bridge require",
+    ),
+];
+
 /// Put the proven candidate in the live container's place.
 ///
 /// Makes the final container from the candidate's image id and recipe, stops the live one, starts
@@ -12,7 +27,7 @@ use step::{Baton, Common, Identity, Looking, Patience, ProbeArgs, Recipe, StepAr
 /// Run again after a crash, it carries on from what it finds.
 /// Prints one JSON line: app, container, container_id, image, image_id, digest, replaced, swap.
 #[derive(Parser, Debug)]
-#[command(name = "promote", version, after_help = step::codes_help(40))]
+#[command(name = "promote", version, after_help = step::codes_help(40), after_long_help = step::help_end(40, EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) identity: Identity,

@@ -3,13 +3,24 @@
 use clap::Parser;
 use step::{Baton, Common, Identity, ImageRef, StepArgs, repository};
 
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "Tell what would be removed",
+        "prune-app --app web --dry-run",
+    ),
+    (
+        "Remove the candidate that was not healthy, and old images",
+        "prune-app --app web --candidate",
+    ),
+];
+
 /// Remove an app's old images and its failed candidate.
 ///
 /// Keeps every image that any container uses, the image that the live container replaced, and
 /// the newest others. Images are the app's when they have the label app=APP.
 /// Prints one JSON line: removed, kept (and why), not_removed, containers_removed.
 #[derive(Parser, Debug)]
-#[command(name = "prune-app", version, after_help = step::codes_help(50))]
+#[command(name = "prune-app", version, after_help = step::codes_help(50), after_long_help = step::help_end(50, EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) identity: Identity,

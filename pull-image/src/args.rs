@@ -5,12 +5,23 @@ use std::time::Duration;
 use clap::Parser;
 use step::{Baton, Common, Identity, ImageRef, StepArgs, duration};
 
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "Pull a release of the app web, whose images carry the label app=web",
+        "pull-image --app web ghcr.io/acme/web:v2",
+    ),
+    (
+        "Bear a slow line to the registry",
+        "pull-image --app web --attempts 5 --timeout 30m ghcr.io/acme/web:v2",
+    ),
+];
+
 /// Pull an image and report exactly what was pulled.
 ///
 /// Prints one JSON line: image, image_id, digest, size_bytes, changed, attempts.
 /// The engine's own credentials (`docker login`) are used as they are.
 #[derive(Parser, Debug)]
-#[command(name = "pull-image", version, after_help = step::codes_help(10))]
+#[command(name = "pull-image", version, after_help = step::codes_help(10), after_long_help = step::help_end(10, EXAMPLES))]
 pub(crate) struct Args {
     /// The image, as for `docker pull`: `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`
     pub(crate) image: Option<ImageRef>,

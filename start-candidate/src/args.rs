@@ -3,6 +3,17 @@
 use clap::Parser;
 use step::{Baton, Common, Identity, ImageRef, Probe, Publish, StepArgs};
 
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "Start web-new beside the live container; once promoted it has the host's port 80",
+        "start-candidate --app web --image ghcr.io/acme/web:v2 --publish 80:8080 -- --memory 512m",
+    ),
+    (
+        "Start the release before, with its own ports and run options",
+        "start-candidate --app web --previous --replace",
+    ),
+];
+
 /// Start a new container beside the live one.
 ///
 /// The candidate publishes nothing but an ephemeral loopback port and is not restarted when it
@@ -13,7 +24,7 @@ use step::{Baton, Common, Identity, ImageRef, Probe, Publish, StepArgs};
     name = "start-candidate",
     version,
     override_usage = "start-candidate --app APP --image IMAGE [OPTIONS] [-- RUN OPTIONS [-- COMMAND…]]",
-    after_help = step::codes_help(20)
+    after_help = step::codes_help(20), after_long_help = step::help_end(20, EXAMPLES)
 )]
 pub(crate) struct Args {
     #[command(flatten)]

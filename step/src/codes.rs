@@ -115,6 +115,15 @@ pub fn codes_help(block: u8) -> String {
         .join("\n")
 }
 
+/// The same below a step's examples, each a sentence and a command, as `--help` and the man page end.
+pub fn help_end(block: u8, examples: &[(&str, &str)]) -> String {
+    let lines = examples
+        .iter()
+        .map(|(what, command)| format!("  {what}:\n    {command}"));
+    let examples = lines.collect::<Vec<_>>().join("\n");
+    format!("Examples:\n{examples}\n\n{}", codes_help(block))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,6 +66,10 @@ where
     R: Serialize + JsonSchema,
     F: Failure,
 {
+    #[cfg(feature = "pages")]
+    if let Some(code) = crate::pages::requested(A::command()) {
+        return code;
+    }
     let mut started = Instant::now();
     let mut args = match A::try_parse() {
         Ok(args) => args,

@@ -13,6 +13,8 @@ mod lock;
 mod look;
 mod names;
 mod nft;
+#[cfg(feature = "pages")]
+mod pages;
 mod probe;
 mod probe_args;
 #[cfg(test)]
@@ -37,7 +39,7 @@ pub use address::host_side;
 pub use baton::{Baton, Received};
 pub use both::both;
 pub use cli::{Common, EngineArgs, Identity};
-pub use codes::{Code, codes_help};
+pub use codes::{Code, codes_help, help_end};
 pub use docker::{
     Attachment, Container, Engine, EngineError, Image, Mount, Reply, State, familiar,
 };

@@ -9,6 +9,15 @@ use anyhow::{Context, anyhow, ensure};
 
 use crate::stage;
 
+/// The programs of the family, which are also their packages' names.
+pub const STEPS: [&str; 5] = [
+    "pull-image",
+    "start-candidate",
+    "probe-health",
+    "promote",
+    "prune-app",
+];
+
 /// The path of the demo application, statically linked; built once per process.
 ///
 /// It has a target folder of its own, as its flags would make every other build start over.
@@ -47,6 +56,24 @@ pub fn steps() -> anyhow::Result<&'static Path> {
     })
 }
 
+/// The folder of the same with the feature that writes man pages and completions; built once per process.
+///
+/// It has a target folder of its own, so that nobody finds these where the others are looked for.
+pub fn steps_with_pages() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, || {
+        let target = target_dir()?.join("pages");
+        let mut build = cargo();
+        build
+            .args(["build", "--features", "step/pages", "--target-dir"])
+            .arg(&target)
+            .args(STEPS.map(|step| ["-p", step]).concat())
+            .env("CARGO_PROFILE_DEV_DEBUG", "false");
+        finish(build)?;
+        Ok(target.join("debug"))
+    })
+}
+
 /// The root folder of this workspace.
 pub fn workspace() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -78,7 +105,8 @@ fn finish(mut build: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn host_triple() -> anyhow::Result<String> {
+/// The target that cargo builds for here.
+pub fn host_triple() -> anyhow::Result<String> {
     let out = cargo().arg("-vV").output()?;
     String::from_utf8_lossy(&out.stdout)
         .lines()

@@ -25,6 +25,7 @@ pub(crate) enum Task {
     Report(Report),
     Lint(Lint),
     Test(Test),
+    Dist(Dist),
     Doctor(Doctor),
     Stage(Stage),
     #[command(hide = true)]
@@ -301,6 +302,32 @@ pub(crate) struct Test {
     /// Passed on to `cargo test`, such as `-p step` or the name of a test.
     #[arg(last = true)]
     pub(crate) args: Vec<OsString>,
+}
+
+/// Make what one installs on a VM: static programs, man pages and completions, as a Debian package and a tarball.
+///
+/// Also the licences of all that is linked in, a bill of materials for each program, and checksums; all in
+/// target/dist. From the same commit, compiler and C library the same bytes come out, wherever it runs.
+/// Example: cargo xtask dist --install
+#[derive(Debug, Args)]
+pub(crate) struct Dist {
+    /// Build the cargo subcommands that are missing first, below the target folder.
+    #[arg(long)]
+    pub(crate) install: bool,
+    /// Make it a second time, in a clone of the last commit in another folder, and fail unless all bytes are the same.
+    #[arg(long, conflicts_with_all = ["programs", "draft"])]
+    pub(crate) twice: bool,
+    /// Only build the programs, and print their folder.
+    #[arg(long, conflicts_with = "draft")]
+    pub(crate) programs: bool,
+    /// Only lay the files out in this new folder, with the debug builds of the programs: quick, to look at.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "target")]
+    pub(crate) draft: Option<PathBuf>,
+    /// Another architecture, such as aarch64-unknown-linux-gnu. Before: `rustup target add` it, and install its C
+    /// cross-compiler (Debian's gcc-aarch64-linux-gnu), which CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER and
+    /// CC_aarch64_unknown_linux_gnu name. Its programs are built and packed, and not tried.
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Option<String>,
 }
 
 /// Look whether this machine has what the steps need; changes nothing.

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod deploy;
+mod dist;
 mod doctor;
 mod flags;
 mod interrupt;
@@ -45,6 +46,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Task::Report(task) => task.run(),
         Task::Lint(task) => task.run(&sh),
         Task::Test(task) => task.run(&sh),
+        Task::Dist(task) => task.run(&sh),
         Task::Doctor(task) => task.run(&sh),
         Task::Stage(task) => task.run(),
         Task::StageInner(task) => task.run(),

@@ -11,7 +11,7 @@ use crate::{code, flags, show};
 
 /// Pages are looked at in a real browser, deployments come over a real ssh, clocks are set, and what CI runners are
 /// given is run and checked.
-const BESIDES: [Need; 10] = [
+const BESIDES: [Need; 11] = [
     ("chromium", "chromium"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
@@ -22,6 +22,7 @@ const BESIDES: [Need; 10] = [
     ("curl", "curl"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("man", "man-db"),
 ];
 
 impl flags::Test {
@@ -40,6 +41,7 @@ impl flags::Test {
             }
         }
         cargo::demo_app()?;
+        cargo::steps_with_pages()?;
         actionlint::provide()?;
         // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
         let manifest = cargo::workspace().join("Cargo.toml");

@@ -6,6 +6,7 @@ mod calls;
 mod clock;
 mod contract;
 mod crowd;
+mod dist;
 mod docs;
 mod engines;
 mod heir;
