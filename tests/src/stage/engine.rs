@@ -6,18 +6,25 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::needs::Need;
-use super::root;
+use super::{podman, root};
 
 /// The variable that names the stage's engine and its flags, for everything that runs on the stage.
 pub const ENGINE: &str = "DEPLOY_STEPS_ENGINE";
 
 /// Each engine's name, and the Debian release whose packages hold it if it is not the installed one.
-const KNOWN: [(&str, Option<&str>); 4] = [
+const KNOWN: [(&str, Option<&str>); 6] = [
     ("docker", None),
     ("docker@20.10", Some("bookworm")),
     ("docker@26", Some("trixie")),
     ("docker@28", Some("forky")),
+    ("podman@4", Some("bookworm")),
+    ("podman@5", Some("trixie")),
 ];
+
+/// What an engine's root folder is made of besides the bare release.
+const DOCKER: &str = "docker.io,iptables,nftables,iproute2,ca-certificates";
+const PODMAN: &str =
+    "podman,netavark,aardvark-dns,crun,iptables,nftables,iproute2,ca-certificates,util-linux";
 
 /// Signatures are only checked where the keys are.
 const DEBOOTSTRAP: Need = ("debootstrap", "debootstrap debian-archive-keyring");
@@ -68,16 +75,23 @@ impl Engine {
         let Some((release, home)) = self.home()? else {
             return Ok(());
         };
-        root::make(release, &home)
+        let packages = if self.is_podman() { PODMAN } else { DOCKER };
+        root::make(release, packages, &home)
             .with_context(|| format!("{} could not be made from Debian {release}", self.name))
     }
 
-    /// Has `dockerd` be this engine's for all that look in the folder `bin` first.
-    pub(super) fn provide(&self, bin: &Path) -> anyhow::Result<()> {
+    /// Has `dockerd`, or podman under both names, be this engine's for all that look in the folder `bin` of the
+    /// stage's folder `dir` first.
+    pub(super) fn provide(&self, dir: &Path, bin: &Path) -> anyhow::Result<()> {
         match self.home()? {
+            Some((_, home)) if self.is_podman() => podman::provide(&home, dir, bin),
             Some((_, home)) => root::enter_for("dockerd", &home, bin),
             None => Ok(()),
         }
+    }
+
+    fn is_podman(&self) -> bool {
+        is_podman(self.name)
     }
 
     fn home(&self) -> anyhow::Result<Option<(&'static str, PathBuf)>> {
@@ -86,6 +100,16 @@ impl Engine {
             .release
             .map(|release| (release, engines.join(self.name))))
     }
+}
+
+/// Whether a stage's engine of this name, flags and all, is podman.
+fn is_podman(name: &str) -> bool {
+    name.starts_with("podman")
+}
+
+/// Whether this process's stage has podman for an engine.
+pub fn on_podman() -> bool {
+    std::env::var(ENGINE).is_ok_and(|name| is_podman(&name))
 }
 
 impl fmt::Display for Engine {
