@@ -11,6 +11,7 @@ mod forwarder;
 mod heir;
 mod keeper;
 mod lanes;
+mod likeness;
 mod listing;
 mod ports;
 mod preflight;

@@ -28,7 +28,8 @@ pub(crate) fn verified(
 }
 
 /// Creates it without a restart policy, which it gets when it is proven: after a power loss the
-/// engine must bring back the old container, not this one.
+/// engine must bring back the old container, not this one. An engine that could not give it one
+/// later does so now.
 fn create(
     promotion: &Promotion<'_>,
     recipe: &Recipe,
@@ -47,7 +48,13 @@ fn create(
         .publish
         .iter()
         .map(|publish| format!("--publish={publish}"));
+    let policy = &promotion.args.restart;
+    let now = candidate.is_podmans()
+        && policy != "no"
+        && !promotion.engine.changes_restart(&candidate.id)?;
+    let restart = now.then(|| format!("--restart={policy}"));
     let own = [made_from].into_iter().chain(replaced).chain(ports);
+    let own = own.chain(restart);
     let words = recipe.words(&promotion.names.next, promotion.app, own.collect());
     let reply = promotion.engine.create(&words, &recipe.folder);
     let reply = reply.inspect_err(|_| remove_unknown(promotion))?;

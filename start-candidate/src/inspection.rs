@@ -1,9 +1,11 @@
 //! What a created container must not be, seen on the container and not guessed from its options.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use step::{
-    APP_LABEL, CANDIDATE_LABEL, Container, Mount, Name, Names, PREVIOUS_LABEL, RECIPE_LABEL,
+    APP_LABEL, CANDIDATE_LABEL, Container, Mount, Name, Names, PREVIOUS_LABEL, Publish,
+    RECIPE_LABEL,
 };
 
 use crate::failure::Failure;
@@ -31,7 +33,10 @@ pub(crate) fn allowed(
 ) -> Result<(), Failure> {
     let host = &created.host_config;
     let restarts = !matches!(host.restart_policy.name.as_str(), "" | "no");
-    let ports = !host.published().is_empty()
+    let ours = |it: &Publish| {
+        it.address == Some(Ipv4Addr::LOCALHOST.into()) && plan.loopback.contains(&it.container)
+    };
+    let ports = !host.published().iter().all(ours)
         || host.publish_all_ports
         || host.binding_count() != plan.loopback.len();
     let other_labels = created.label(RECIPE_LABEL) != Some(&plan.recipe.label())

@@ -23,8 +23,7 @@ const KNOWN: [(&str, Option<&str>); 6] = [
 
 /// What an engine's root folder is made of besides the bare release.
 const DOCKER: &str = "docker.io,iptables,nftables,iproute2,ca-certificates";
-const PODMAN: &str =
-    "podman,netavark,aardvark-dns,crun,iptables,nftables,iproute2,ca-certificates,util-linux";
+const PODMAN: &str = "podman,netavark,aardvark-dns,crun,catatonit,iptables,nftables,iproute2,ca-certificates,util-linux";
 
 /// Signatures are only checked where the keys are.
 const DEBOOTSTRAP: Need = ("debootstrap", "debootstrap debian-archive-keyring");

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,7 +49,6 @@ pub fn inner(dir: &Path, flags: &[String], argv: &[OsString]) -> anyhow::Result<
         let mut keeper = podman::start(dir)?;
         wait_for(&mut keeper, dir, || podman::is_ready(dir))?;
         command.env_remove("DOCKER_HOST");
-        command.env("REGISTRY_AUTH_FILE", logins(dir)?);
     } else {
         let mut engine = start_engine(dir, &host, flags)?;
         wait_for(&mut engine, dir, || answers(&host))?;
@@ -115,13 +114,6 @@ fn answers(host: &str) -> bool {
     }
     let asked = run_within(&mut ask, None, Duration::from_secs(10));
     asked.is_ok_and(|run| run.code == 0)
-}
-
-/// Podman wants the file to be there.
-fn logins(dir: &Path) -> anyhow::Result<PathBuf> {
-    let file = dir.join("auth.json");
-    fs::write(&file, "{}")?;
-    Ok(file)
 }
 
 fn wait_for(engine: &mut Child, dir: &Path, is_there: impl Fn() -> bool) -> anyhow::Result<()> {

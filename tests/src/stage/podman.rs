@@ -75,8 +75,11 @@ pub(super) fn is_ready(dir: &Path) -> bool {
 fn settings(home: &Path, dir: &Path) -> anyhow::Result<()> {
     let at = dir.join("containers");
     fs::create_dir(&at)?;
-    fs::copy(home.join("etc/containers/policy.json"), at.join("policy.json"))
-        .context("podman's policy.json is missing")?;
+    fs::copy(
+        home.join("etc/containers/policy.json"),
+        at.join("policy.json"),
+    )
+    .context("podman's policy.json is missing")?;
     let registries = "[[registry]]\nlocation = \"127.0.0.1\"\ninsecure = true\n";
     let storage = format!(
         "[storage]\ndriver = \"overlay\"\ngraphroot = \"{0}/data\"\nrunroot = \"{0}/exec\"\n",
