@@ -4,6 +4,7 @@ mod alias;
 mod already;
 mod args;
 mod bridge;
+mod callers;
 mod clearing;
 mod drain;
 mod failure;

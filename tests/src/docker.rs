@@ -148,11 +148,12 @@ impl Scope {
 impl Drop for Scope {
     fn drop(&mut self) {
         let names = ["", "-new", "-old", "-next"].map(|end| format!("{}{end}", self.app));
-        let _ = docker(
-            ["rm", "-f", "-v"]
-                .into_iter()
-                .chain(names.each_ref().map(String::as_str)),
-        );
+        // One by one: where one is gone, podman 4 leaves the rest.
+        let (alone, together) = (names.chunks(1), names.chunks(names.len()));
+        for some in if stage::on_podman() { alone } else { together } {
+            let some = some.iter().map(String::as_str);
+            let _ = docker(["rm", "-f", "-v"].into_iter().chain(some));
+        }
         let commands = self.at_end.lock().map(|list| list.clone());
         for args in commands.unwrap_or_default().iter().rev() {
             let _ = docker(args);

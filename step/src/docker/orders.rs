@@ -91,8 +91,11 @@ impl Engine {
     /// When one could not be removed.
     pub fn remove(&self, ids: &[&str]) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} rm --force {ids...}").into())?
-            .success()?;
+        // One by one: where one of several is gone, podman 4 leaves the rest, and calls that a success.
+        for id in ids {
+            self.call(cmd!(sh, "{cli} rm --force {id}").into())?
+                .success()?;
+        }
         Ok(())
     }
 
@@ -112,8 +115,10 @@ impl Engine {
     /// When one could not be removed.
     pub fn remove_with_volumes(&self, ids: &[&str]) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} rm --force --volumes {ids...}").into())?
-            .success()?;
+        for id in ids {
+            self.call(cmd!(sh, "{cli} rm --force --volumes {id}").into())?
+                .success()?;
+        }
         Ok(())
     }
 

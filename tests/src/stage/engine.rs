@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::needs::Need;
 use super::{podman, root};
@@ -52,6 +52,9 @@ impl Engine {
             let names = Engine::names().join(", ");
             format!("no engine is called {name}: use one of {names}")
         })?;
+        if is_podman(name) && !flags.is_empty() {
+            bail!("{name} has no daemon that flags could be for");
+        }
         Ok(Engine {
             name,
             release,
@@ -128,6 +131,12 @@ mod tests {
         for name in Engine::names() {
             assert!(error.to_string().contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn flags_for_an_engine_without_a_daemon_are_an_error() {
+        let error = Engine::named("podman@5", vec!["--debug".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("no daemon"), "{error}");
     }
 
     #[test]

@@ -87,6 +87,10 @@ fn settings(home: &Path, dir: &Path) -> anyhow::Result<()> {
     );
     let containers = "[containers]\nlog_driver = \"k8s-file\"\n[engine]\ncgroup_manager = \"cgroupfs\"\n\
          events_logger = \"file\"\n[network]\nnetwork_backend = \"netavark\"\n";
+    // Where logins are kept there has to be a file.
+    let logins = dir.join("config");
+    fs::create_dir(&logins)?;
+    fs::write(logins.join("config.json"), "{}")?;
     fs::write(at.join("registries.conf"), registries)?;
     fs::write(at.join("storage.conf"), storage)?;
     fs::write(at.join("containers.conf"), containers)?;
