@@ -12,18 +12,24 @@ use super::{podman, root};
 pub const ENGINE: &str = "DEPLOY_STEPS_ENGINE";
 
 /// Each engine's name, and the Debian release whose packages hold it if it is not the installed one.
-const KNOWN: [(&str, Option<&str>); 6] = [
+const KNOWN: [(&str, Option<&str>); 8] = [
     ("docker", None),
     ("docker@20.10", Some("bookworm")),
     ("docker@26", Some("trixie")),
     ("docker@28", Some("forky")),
     ("podman@4", Some("bookworm")),
     ("podman@5", Some("trixie")),
+    ("podman@4-rootless", Some("bookworm")),
+    ("podman@5-rootless", Some("trixie")),
 ];
+
+/// The end of an engine's name that is run by a user who is not root, from the same root folder.
+const ROOTLESS: &str = "-rootless";
 
 /// What an engine's root folder is made of besides the bare release.
 const DOCKER: &str = "docker.io,iptables,nftables,iproute2,ca-certificates";
-const PODMAN: &str = "podman,netavark,aardvark-dns,crun,catatonit,iptables,nftables,iproute2,ca-certificates,util-linux";
+const PODMAN: &str = "podman,netavark,aardvark-dns,crun,catatonit,uidmap,slirp4netns,passt,iptables,nftables,\
+    iproute2,ca-certificates,util-linux";
 
 /// Signatures are only checked where the keys are.
 const DEBOOTSTRAP: Need = ("debootstrap", "debootstrap debian-archive-keyring");
@@ -86,7 +92,9 @@ impl Engine {
     /// stage's folder `dir` first.
     pub(super) fn provide(&self, dir: &Path, bin: &Path) -> anyhow::Result<()> {
         match self.home()? {
-            Some((_, home)) if self.is_podman() => podman::provide(&home, dir, bin),
+            Some((_, home)) if self.is_podman() => {
+                podman::provide(&home, dir, bin, self.name.ends_with(ROOTLESS))
+            }
             Some((_, home)) => root::enter_for("dockerd", &home, bin),
             None => Ok(()),
         }
@@ -100,7 +108,7 @@ impl Engine {
         let engines = crate::cargo::target_dir()?.join("engines");
         Ok(self
             .release
-            .map(|release| (release, engines.join(self.name))))
+            .map(|release| (release, engines.join(self.name.trim_end_matches(ROOTLESS)))))
     }
 }
 
