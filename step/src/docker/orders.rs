@@ -91,11 +91,8 @@ impl Engine {
     /// When one could not be removed.
     pub fn remove(&self, ids: &[&str]) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        // One by one: where one of several is gone, podman 4 leaves the rest, and calls that a success.
-        for id in ids {
-            self.call(cmd!(sh, "{cli} rm --force {id}").into())?
-                .success()?;
-        }
+        self.call(cmd!(sh, "{cli} rm --force {ids...}").into())?
+            .success()?;
         Ok(())
     }
 
@@ -115,10 +112,8 @@ impl Engine {
     /// When one could not be removed.
     pub fn remove_with_volumes(&self, ids: &[&str]) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        for id in ids {
-            self.call(cmd!(sh, "{cli} rm --force --volumes {id}").into())?
-                .success()?;
-        }
+        self.call(cmd!(sh, "{cli} rm --force --volumes {ids...}").into())?
+            .success()?;
         Ok(())
     }
 
@@ -167,7 +162,7 @@ impl Engine {
     }
 
     /// Whether [`Engine::set_restart`] can be had, asked by doing it: the container keeps having no policy.
-    /// Podman before 5.1 takes one at creation only.
+    /// Podman 4 takes one at creation only.
     ///
     /// # Errors
     /// When the engine cannot be asked.
