@@ -19,11 +19,15 @@ impl Swapping<'_> {
         }
     }
 
+    pub(crate) fn is_on_podman(&self) -> bool {
+        let mut known = self.candidate.iter().chain(&self.old);
+        known.any(Container::is_podmans)
+    }
+
     /// The proven container gets the name that callers know, and is proven once more.
     pub(crate) fn give_callers_name(&self) -> Result<(), Trouble> {
         let Promotion { engine, names, .. } = self.promotion;
-        let mut known = self.candidate.iter().chain(&self.old);
-        if !known.any(Container::is_podmans) {
+        if !self.is_on_podman() {
             return Ok(());
         }
         match engine.container(&self.next)? {

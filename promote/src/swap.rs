@@ -208,6 +208,11 @@ impl<'a> Swapping<'a> {
         let Promotion { engine, names, .. } = self.promotion;
         self.prove()?;
         self.give_callers_name()?;
+        if self.is_on_podman() {
+            // Two changes of one container at once: the one would undo the other.
+            self.promotion.keep_up(&self.next)?;
+            return Ok(engine.rename(&self.next, &names.live)?);
+        }
         let (beside, next) = (self.promotion.clone(), self.next.as_str());
         let (renamed, kept_up) = both(
             || engine.rename(&self.next, &names.live),

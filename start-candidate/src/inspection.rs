@@ -11,11 +11,21 @@ use step::{
 use crate::failure::Failure;
 use crate::plan::Plan;
 
-/// Refuses what the engine's CLI would write before the container could be looked at.
-pub(crate) fn writes_no_id_file(plan: &Plan) -> Result<(), Failure> {
+/// Refuses what the engine's CLI would write, or whom it would remove, before the container could be looked at.
+pub(crate) fn does_nothing_else(plan: &Plan) -> Result<(), Failure> {
     let mut options = plan.recipe.options.iter();
     if options.any(|option| option.starts_with("--cidfile")) {
         return Err(refused("--cidfile (it cannot be written twice)"));
+    }
+    if plan
+        .recipe
+        .options
+        .iter()
+        .any(|option| option.starts_with("--replace"))
+    {
+        return Err(refused(
+            "--replace (podman would remove a container that runs)",
+        ));
     }
     Ok(())
 }
