@@ -17,19 +17,45 @@ pub(crate) fn share_name(
 ) -> Result<bool, EngineError> {
     let mut done = false;
     for (network, place) in &candidate.network_settings.networks {
-        let shared = live.network_settings.networks.contains_key(network);
-        if !resolves(network) || !shared || is_known(place, live.name()) {
-            continue;
+        if live.network_settings.networks.contains_key(network) {
+            done |= join_as(engine, candidate, (network, place), live.name())?;
         }
-        engine.disconnect(network, &candidate.id)?;
-        engine.connect(
-            network,
-            &candidate.id,
-            &options(candidate, place, Some(live.name())),
-        )?;
-        done = true;
     }
     Ok(done)
+}
+
+/// Gives the container that name on all its networks, as [`share_name`] does: an engine whose name
+/// servers hear of names only when a container joins a network (podman) does not do it by a rename.
+pub(crate) fn give_name(
+    engine: &Engine,
+    container: &Container,
+    name: &str,
+) -> Result<bool, EngineError> {
+    let mut done = false;
+    for place in &container.network_settings.networks {
+        done |= join_as(engine, container, place, name)?;
+    }
+    Ok(done)
+}
+
+fn join_as(
+    engine: &Engine,
+    container: &Container,
+    (network, place): (&String, &Attachment),
+    name: &str,
+) -> Result<bool, EngineError> {
+    if !resolves(network) || is_known(place, name) {
+        return Ok(false);
+    }
+    engine.disconnect(network, &container.id)?;
+    let options = options(container, place, Some(name));
+    engine.connect(network, &container.id, &options)?;
+    Ok(true)
+}
+
+/// Whether containers on that network are found by their names.
+fn resolves(network: &str) -> bool {
+    !matches!(network, "bridge" | "podman" | "host" | "none")
 }
 
 /// Takes the name away again from the candidate, which was `before` like this: on all its networks.
@@ -66,16 +92,14 @@ pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Containe
     Ok(engine.container(&candidate.id)?.unwrap_or(candidate))
 }
 
-/// Whether the engine resolves names on this network.
-fn resolves(network: &str) -> bool {
-    !matches!(network, "bridge" | "podman" | "host" | "none")
-}
-
-/// The networks on which both are, and `leaving` is also known as `name`.
+/// The networks on which both are, and `leaving` is also known as `name`: to podman's name servers under
+/// whatever name it was started.
 pub(crate) fn moves(leaving: &Container, staying: &Container, name: &str) -> Vec<Move> {
     let places = leaving.network_settings.networks.iter();
     places
-        .filter(|(_, place)| is_known(place, name))
+        .filter(|(network, place)| {
+            is_known(place, name) || leaving.is_podmans() && resolves(network)
+        })
         .filter_map(|(network, place)| {
             let there = staying.network_settings.networks.get(network)?;
             let (from, prefix) = place.address()?;

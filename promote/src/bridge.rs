@@ -145,6 +145,19 @@ impl Bridge {
         }
     }
 
+    /// Leads those who still look `leaving` up by the app's name, which the engine's name servers do not take
+    /// from a container that runs, to the candidate.
+    pub(crate) fn lead_away(&self, moves: &[Move]) {
+        let script = ruleset::hand_over(&Nft::table(&self.container), moves);
+        if !moves.is_empty()
+            && let Err(why) = self.nft.apply(&script)
+        {
+            warn(&format!(
+                "promote: who calls the app by its name may be refused: {why}"
+            ));
+        }
+    }
+
     /// From here on the candidate may go, and this removes the rest by itself.
     pub(crate) fn unwatch(&mut self) {
         self.watch = None;

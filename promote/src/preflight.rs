@@ -9,7 +9,7 @@ use step::{
 
 use crate::failure::Failure;
 use crate::promote::Promotion;
-use crate::{alias, ports};
+use crate::{alias, likeness, ports};
 
 /// The candidate was healthy a moment ago; it is given this long to show it again.
 const ONCE_MORE: Duration = Duration::from_secs(5);
@@ -133,11 +133,6 @@ pub(crate) fn same(
         labels.retain(|name, _| !name.starts_with("deploy-steps."));
         labels
     };
-    let sorted = |container: &Container| {
-        let mut env = container.config.env.clone();
-        env.sort_unstable();
-        env
-    };
     let mounts = |container: &Container| {
         let mut mounts = container.mounts.clone();
         mounts
@@ -153,7 +148,7 @@ pub(crate) fn same(
     let (a, b) = (&candidate.config, &next.config);
     let differences = [
         (candidate.image != next.image, "image"),
-        (sorted(candidate) != sorted(&next), "environment"),
+        (likeness::env_differs(candidate, &next), "environment"),
         (
             (&a.entrypoint, &a.cmd) != (&b.entrypoint, &b.cmd),
             "program",
@@ -165,7 +160,7 @@ pub(crate) fn same(
         (ours(candidate) != ours(&next), "labels"),
         (mounts(candidate) != mounts(&next), "mounts"),
         (
-            candidate.host_config.rest != next.host_config.rest,
+            likeness::limits_differ(candidate, &next),
             "limits and rights",
         ),
     ];

@@ -100,7 +100,12 @@ impl Promotion<'_> {
     pub(crate) fn keep_up(&self, id: &str) -> Result<(), EngineError> {
         match self.args.restart.as_str() {
             "no" => Ok(()),
-            policy => self.engine.set_restart(id, policy),
+            policy => self.engine.set_restart(id, policy).or_else(|error| {
+                // One that could not get it later was made with it.
+                let found = self.engine.container(id)?;
+                let has = found.is_some_and(|it| it.host_config.restart_policy.name == policy);
+                has.then_some(()).ok_or(error)
+            }),
         }
     }
 

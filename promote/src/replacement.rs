@@ -19,7 +19,11 @@ pub(crate) fn verified(
     old: Option<&Container>,
     condition: Condition,
 ) -> Result<String, Failure> {
-    let next = create(promotion, recipe, candidate, old, condition)?;
+    let labels = labels(recipe, candidate, old, condition);
+    let mut next = create(promotion, recipe, &labels)?;
+    if candidate.is_podmans() {
+        next = able_to_restart(promotion, recipe, next, labels)?;
+    }
     let same = preflight::same(promotion, candidate, &next);
     if same.is_err() {
         promotion.engine.remove_with_volumes(&[&next])?;
@@ -27,15 +31,29 @@ pub(crate) fn verified(
     same.map(|()| next)
 }
 
-/// Creates it without a restart policy, which it gets when it is proven: after a power loss the
-/// engine must bring back the old container, not this one.
-fn create(
+/// An engine that could not give it a restart policy later (podman 4) does so at its creation.
+fn able_to_restart(
     promotion: &Promotion<'_>,
+    recipe: &Recipe,
+    next: String,
+    mut options: Vec<String>,
+) -> Result<String, Failure> {
+    let policy = &promotion.args.restart;
+    if policy == "no" || promotion.engine.changes_restart(&next)? {
+        return Ok(next);
+    }
+    promotion.engine.remove_with_volumes(&[&next])?;
+    options.push(format!("--restart={policy}"));
+    create(promotion, recipe, &options)
+}
+
+/// What it says of where it comes from.
+fn labels(
     recipe: &Recipe,
     candidate: &Container,
     old: Option<&Container>,
     condition: Condition,
-) -> Result<String, Failure> {
+) -> Vec<String> {
     let made_from = format!("--label={CANDIDATE_LABEL}={}", candidate.id);
     let replaced = previous(recipe, old).map(|previous| Previous {
         condition,
@@ -43,11 +61,21 @@ fn create(
     });
     let replaced =
         replaced.map(|previous| format!("--label={PREVIOUS_LABEL}={}", previous.label()));
+    [made_from].into_iter().chain(replaced).collect()
+}
+
+/// Creates it without a restart policy, which it gets when it is proven: after a power loss the
+/// engine must bring back the old container, not this one.
+fn create(
+    promotion: &Promotion<'_>,
+    recipe: &Recipe,
+    options: &[String],
+) -> Result<String, Failure> {
     let ports = recipe
         .publish
         .iter()
         .map(|publish| format!("--publish={publish}"));
-    let own = [made_from].into_iter().chain(replaced).chain(ports);
+    let own = ports.chain(options.iter().cloned());
     let words = recipe.words(&promotion.names.next, promotion.app, own.collect());
     let reply = promotion.engine.create(&words, &recipe.folder);
     let reply = reply.inspect_err(|_| remove_unknown(promotion))?;

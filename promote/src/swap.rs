@@ -163,6 +163,7 @@ impl<'a> Swapping<'a> {
         if let Some(old) = self.old.as_ref().filter(|old| old.state.running) {
             let publish = &self.recipe.publish;
             let by_proxy: Vec<u16> = publish.iter().map(|publish| publish.host).collect();
+            self.take_callers(old);
             self.drained = Some(drain(old, publish, &by_proxy, args.drain));
             if self.bridge.as_ref().is_some_and(Bridge::is_lost) {
                 return Err(Trouble::not_started(format!(
@@ -207,6 +208,12 @@ impl<'a> Swapping<'a> {
     fn name_proven(&self) -> Result<(), Trouble> {
         let Promotion { engine, names, .. } = self.promotion;
         self.prove()?;
+        self.give_callers_name()?;
+        if self.is_on_podman() {
+            // Two changes of one container at once: the one would undo the other.
+            self.promotion.keep_up(&self.next)?;
+            return Ok(engine.rename(&self.next, &names.live)?);
+        }
         let (beside, next) = (self.promotion.clone(), self.next.as_str());
         let (renamed, kept_up) = both(
             || engine.rename(&self.next, &names.live),

@@ -137,8 +137,15 @@ fn sleep(pause: Duration, image: &ImageRef) -> Result<(), Failure> {
 /// registry's own error codes (distribution, errcode) and Go's network errors.
 fn classify(image: &ImageRef, reply: &Reply) -> Failure {
     const DISK: [&str; 1] = ["no space left on device"];
-    const DAMAGED: [&str; 2] = ["verification failed for digest", "unexpected commit digest"];
-    const DENIED: [&str; 8] = [
+    const DAMAGED: [&str; 4] = [
+        "verification failed for digest",
+        "unexpected commit digest",
+        "digest did not match",
+        "does not match provided manifest digest",
+    ];
+    const DENIED: [&str; 10] = [
+        "statuscode: 401",
+        "statuscode: 403",
         "denied",
         "interactive login",
         "http 401",
@@ -148,16 +155,19 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "authentication required",
         "forbidden",
     ];
-    const MISSING: [&str; 6] = [
+    const MISSING: [&str; 7] = [
         "http 404",
+        "statuscode: 404",
         "manifest unknown",
         "not found",
         "name unknown",
         "no matching manifest",
         "does not match the specified platform",
     ];
-    const PASSING: [&str; 15] = [
+    const PASSING: [&str; 17] = [
         "http 429",
+        "statuscode: 429",
+        "statuscode: 5",
         "connection refused",
         "connection reset",
         "no such host",
@@ -173,9 +183,10 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "http response to https client",
         "blob",
     ];
-    let said = without_names(&reply.stderr.to_lowercase(), image);
+    let stderr = complaint(&reply.stderr);
+    let said = without_names(&stderr.to_lowercase(), image);
     let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let message = step::printable(&reply.stderr, 500);
+    let message = step::printable(stderr, 500);
     if reply.engine_is_away() {
         reply.failure().into()
     } else if reply.wants_login {
@@ -196,6 +207,12 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
     }
 }
 
+/// Podman tells its progress and its own new tries before what it gave up for.
+fn complaint(stderr: &str) -> &str {
+    let at = stderr.rfind("\nError: ").map_or(0, |at| at + 1);
+    &stderr[at..]
+}
+
 /// What was said, without the image's own names: one may well be called `denied`.
 fn without_names(said: &str, image: &ImageRef) -> String {
     let whole = image.as_str().to_lowercase();
@@ -209,7 +226,11 @@ fn without_names(said: &str, image: &ImageRef) -> String {
         names.push(host.to_owned());
     }
     if !tag.is_empty() {
-        names.extend([format!(":{tag}"), format!("/{tag}")]);
+        names.extend([
+            format!(":{tag}"),
+            format!("/{tag}"),
+            format!("manifest {tag} in"),
+        ]);
     }
     names
         .iter()

@@ -1,19 +1,31 @@
 //! What a created container must not be, seen on the container and not guessed from its options.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use step::{
-    APP_LABEL, CANDIDATE_LABEL, Container, Mount, Name, Names, PREVIOUS_LABEL, RECIPE_LABEL,
+    APP_LABEL, CANDIDATE_LABEL, Container, Mount, Name, Names, PREVIOUS_LABEL, Publish,
+    RECIPE_LABEL,
 };
 
 use crate::failure::Failure;
 use crate::plan::Plan;
 
-/// Refuses what the engine's CLI would write before the container could be looked at.
-pub(crate) fn writes_no_id_file(plan: &Plan) -> Result<(), Failure> {
+/// Refuses what the engine's CLI would write, or whom it would remove, before the container could be looked at.
+pub(crate) fn does_nothing_else(plan: &Plan) -> Result<(), Failure> {
     let mut options = plan.recipe.options.iter();
     if options.any(|option| option.starts_with("--cidfile")) {
         return Err(refused("--cidfile (it cannot be written twice)"));
+    }
+    if plan
+        .recipe
+        .options
+        .iter()
+        .any(|option| option.starts_with("--replace"))
+    {
+        return Err(refused(
+            "--replace (podman would remove a container that runs)",
+        ));
     }
     Ok(())
 }
@@ -31,7 +43,10 @@ pub(crate) fn allowed(
 ) -> Result<(), Failure> {
     let host = &created.host_config;
     let restarts = !matches!(host.restart_policy.name.as_str(), "" | "no");
-    let ports = !host.published().is_empty()
+    let ours = |it: &Publish| {
+        it.address == Some(Ipv4Addr::LOCALHOST.into()) && plan.loopback.contains(&it.container)
+    };
+    let ports = !host.published().iter().all(ours)
         || host.publish_all_ports
         || host.binding_count() != plan.loopback.len();
     let other_labels = created.label(RECIPE_LABEL) != Some(&plan.recipe.label())

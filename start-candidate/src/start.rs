@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         move || Place::look(&beside, args, live, all),
     );
     let (place, plan) = (place?, plan?);
-    inspection::writes_no_id_file(&plan)?;
+    inspection::does_nothing_else(&plan)?;
     place.clear(&engine, &names)?;
     progress(&format!(
         "start-candidate: creating {} from {}",

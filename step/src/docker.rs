@@ -177,6 +177,28 @@ fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
+/// A full id as docker writes an image's: podman leaves out what it is a digest by.
+fn image_id<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    let id = String::deserialize(value)?;
+    let bare = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(if bare { format!("sha256:{id}") } else { id })
+}
+
+/// Words, or one text of them all as older podman writes an entrypoint.
+fn words<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Words(Vec<String>),
+        Text(String),
+    }
+    Ok(match Option::deserialize(value)? {
+        Some(Either::Words(words)) => words,
+        Some(Either::Text(text)) => vec![text],
+        None => Vec::new(),
+    })
+}
+
 /// The number in `80/tcp`.
 fn tcp_port(key: &str) -> Option<u16> {
     let number = key.strip_suffix("/tcp")?.parse().ok();

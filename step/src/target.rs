@@ -131,7 +131,7 @@ fn port(container: &Container, probe: &Probe) -> Result<u16, String> {
         .first()
         .or(bound.first())
         .map(|publish| publish.container);
-    match (probe.port.or(first), &container.config.exposed()[..]) {
+    match (probe.port.or(first), &container.exposed()[..]) {
         (Some(port), _) => Ok(port),
         (None, [only]) => Ok(*only),
         (None, []) => Err("the container neither publishes nor exposes a port".to_owned()),

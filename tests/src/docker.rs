@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::process::run_within;
+use crate::stage;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -55,12 +56,41 @@ pub fn inspect(name: &str) -> anyhow::Result<Option<Value>> {
     let ids = docker(["ps", "-aq", "--no-trunc", "--filter", &filter])?;
     for id in ids.lines() {
         let found: Vec<Value> = serde_json::from_str(&docker(["container", "inspect", id])?)?;
-        let by_name = |it: &Value| it["Name"].as_str() == Some(&format!("/{name}"));
-        if let Some(one) = found.into_iter().find(by_name) {
+        let by_name = |it: &Value| {
+            let found = it["Name"].as_str().unwrap_or_default();
+            found.trim_start_matches('/') == name
+        };
+        if let Some(mut one) = found.into_iter().find(by_name) {
+            let image = one["Image"].as_str().unwrap_or_default();
+            // Podman writes it bare.
+            if !image.starts_with("sha256:") {
+                one["Image"] = format!("sha256:{image}").into();
+            }
             return Ok(Some(one));
         }
     }
     Ok(None)
+}
+
+/// The words of a call that keeps its logins in the folder `config`: podman's calls each have a flag for it.
+pub fn with_logins(config: &str, words: &[&str]) -> Vec<String> {
+    let (call, rest) = words.split_at(1);
+    let file = format!("--authfile={config}/config.json");
+    let all = if stage::on_podman() {
+        [call, &[&file], rest].concat()
+    } else {
+        [&["--config", config], call, rest].concat()
+    };
+    all.into_iter().map(str::to_owned).collect()
+}
+
+/// The network that containers are on unless they are told otherwise.
+pub fn default_network() -> &'static str {
+    if stage::on_podman() {
+        "podman"
+    } else {
+        "bridge"
+    }
 }
 
 /// The host's address at which the container's TCP port `port` is published.
@@ -118,11 +148,12 @@ impl Scope {
 impl Drop for Scope {
     fn drop(&mut self) {
         let names = ["", "-new", "-old", "-next"].map(|end| format!("{}{end}", self.app));
-        let _ = docker(
-            ["rm", "-f", "-v"]
-                .into_iter()
-                .chain(names.each_ref().map(String::as_str)),
-        );
+        // One by one: where one is gone, podman 4 leaves the rest.
+        let (alone, together) = (names.chunks(1), names.chunks(names.len()));
+        for some in if stage::on_podman() { alone } else { together } {
+            let some = some.iter().map(String::as_str);
+            let _ = docker(["rm", "-f", "-v"].into_iter().chain(some));
+        }
         let commands = self.at_end.lock().map(|list| list.clone());
         for args in commands.unwrap_or_default().iter().rev() {
             let _ = docker(args);

@@ -4,9 +4,11 @@ use std::fs::{self, File};
 use std::io::Read;
 
 use anyhow::Context;
+use tempfile::NamedTempFile;
 
 use crate::cargo;
 use crate::docker::{docker, docker_with};
+use crate::stage;
 
 /// A recipe for an image of the demo application; each image built from it has a layer of its own.
 #[derive(Debug, Clone)]
@@ -47,7 +49,8 @@ impl Image {
     pub fn env(self, name: &str, value: &str) -> Image {
         let mut quoted = String::new();
         for c in value.chars() {
-            if ['"', '\\', '$'].contains(&c) {
+            // Podman takes all between the outer quotes as it is.
+            if ['"', '\\', '$'].contains(&c) && !stage::on_podman() {
                 quoted.push('\\');
             }
             quoted.push(c);
@@ -109,6 +112,13 @@ impl Image {
 impl Built {
     /// Pushes it to the registry in its name and returns its digest there, `sha256:…`.
     pub fn push(&self) -> anyhow::Result<String> {
+        if stage::on_podman() {
+            // It says nothing of the digest.
+            let file = NamedTempFile::new()?;
+            let path = file.path().to_string_lossy();
+            docker(["push", "--digestfile", &path, &self.name])?;
+            return Ok(fs::read_to_string(file.path())?);
+        }
         let said = docker(["push", &self.name])?;
         let words = || said.split_whitespace();
         words()

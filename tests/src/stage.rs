@@ -7,6 +7,7 @@ mod engine;
 mod folder;
 mod inner;
 mod needs;
+mod podman;
 mod private;
 mod root;
 
@@ -19,7 +20,7 @@ use anyhow::{Context, bail};
 use rustix::process::geteuid;
 
 use crate::process::{code_of, run_within, scrub};
-pub use engine::{ENGINE, Engine};
+pub use engine::{ENGINE, Engine, on_podman};
 pub use inner::inner;
 pub use needs::{Need, find};
 

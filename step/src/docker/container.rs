@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Deserialize;
 
 use super::network::{Attachment, HostConfig, NetworkSettings};
-use super::nullable;
+use super::{image_id, nullable, words};
 
 /// A container, by `docker container inspect`.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,13 +15,16 @@ pub struct Container {
     /// The full id.
     pub id: String,
     name: String,
-    /// The id of its image.
+    /// The full id of its image, `sha256:…`.
+    #[serde(deserialize_with = "image_id")]
     pub image: String,
     /// How often the engine restarted it.
     #[serde(default)]
     pub restart_count: u32,
     /// Whether it runs, and how it ended.
     pub state: State,
+    #[serde(rename = "OCIRuntime", default, deserialize_with = "nullable")]
+    runtime: String,
     /// What it was created with.
     pub config: Config,
     /// How it is tied to the host.
@@ -92,7 +95,7 @@ pub struct Config {
     #[serde(deserialize_with = "nullable")]
     pub cmd: Vec<String>,
     /// The program.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "words")]
     pub entrypoint: Vec<String>,
     /// The user it runs as.
     pub user: String,
@@ -141,6 +144,22 @@ impl Container {
     /// The name, without the engine's leading slash.
     pub fn name(&self) -> &str {
         self.name.trim_start_matches('/')
+    }
+
+    /// The TCP ports that its image or its options expose, ascending. Older podman only lists them
+    /// among the ports that may be bound.
+    pub fn exposed(&self) -> Vec<u16> {
+        let mut ports = self.config.exposed();
+        ports.extend(self.network_settings.listed());
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+
+    /// Whether podman made it, which names the runtime there and shows a started container as it runs, not
+    /// as it was asked for.
+    pub fn is_podmans(&self) -> bool {
+        !self.runtime.is_empty()
     }
 
     /// Its own address for `port`, where this machine has a direct route to it.

@@ -3,13 +3,14 @@
 use serde::Deserialize;
 
 use super::container::Config;
-use super::nullable;
+use super::{image_id, nullable};
 
 /// An image, by `docker image inspect`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Image {
-    /// The full id.
+    /// The full id, `sha256:…`.
+    #[serde(deserialize_with = "image_id")]
     pub id: String,
     /// Tags as `repository:tag`.
     #[serde(default, deserialize_with = "nullable")]

@@ -43,7 +43,8 @@ struct Binding {
 }
 
 impl HostConfig {
-    /// The TCP ports asked for at creation. A port left to the engine is not in it.
+    /// The TCP ports asked for at creation. A port left to the engine is not in it, unless the
+    /// engine chooses at creation, as podman does.
     pub fn published(&self) -> Vec<Publish> {
         bindings(&self.port_bindings)
             .filter_map(|(container, binding)| binding.publish(container))
@@ -68,6 +69,11 @@ pub struct NetworkSettings {
 }
 
 impl NetworkSettings {
+    /// The TCP ports that are listed, bound or not.
+    pub(super) fn listed(&self) -> impl Iterator<Item = u16> {
+        self.ports.keys().filter_map(|key| super::tcp_port(key))
+    }
+
     /// The TCP ports that the engine really bound, those it chose itself included.
     pub fn bound(&self) -> Vec<Publish> {
         bindings(&self.ports)

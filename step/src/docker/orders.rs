@@ -161,6 +161,20 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether [`Engine::set_restart`] can be had, asked by doing it: the container keeps having no policy.
+    /// Podman 4 takes one at creation only.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn changes_restart(&self, id: &str) -> Result<bool, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let reply = self.call(cmd!(sh, "{cli} update --restart no {id}").into())?;
+        if reply.engine_is_away() {
+            return Err(reply.failure());
+        }
+        Ok(reply.code == Some(0))
+    }
+
     /// Runs a program in a container; its exit code is the reply's.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use xshell::cmd;
 
 use super::{Container, Engine, EngineError, Image, Reply};
@@ -70,20 +71,24 @@ impl Engine {
         self.lines(cmd!(sh, "{cli} ps --all --no-trunc --format '{{.ID}}'").into())
     }
 
-    /// The full ids of running containers that publish `port` on the host.
+    /// The full ids of running containers that publish `port` on the host; or of all that run, from
+    /// an engine that does not filter by ports (podman).
     ///
     /// # Errors
     /// When the engine cannot be asked.
     pub fn publishing(&self, port: u16) -> Result<Vec<String>, EngineError> {
         let Self { sh, cli, .. } = self;
         let port = port.to_string();
-        self.lines(
-            cmd!(
-                sh,
-                "{cli} ps --no-trunc --filter publish={port} --format '{{.ID}}'"
-            )
-            .into(),
-        )
+        let filtered = cmd!(
+            sh,
+            "{cli} ps --no-trunc --filter publish={port} --format '{{.ID}}'"
+        );
+        match self.lines(filtered.into()) {
+            Err(EngineError::Failed { .. }) => {
+                self.lines(cmd!(sh, "{cli} ps --no-trunc --format '{{.ID}}'").into())
+            }
+            answered => answered,
+        }
     }
 
     /// The ids of the images that match any of `filters` (such as `label=app=web`, `reference=R`),
@@ -121,8 +126,19 @@ impl Engine {
     /// When the engine cannot be asked.
     pub fn data_root(&self) -> Result<String, EngineError> {
         let Self { sh, cli, .. } = self;
-        let reply = self.call(cmd!(sh, "{cli} info --format '{{.DockerRootDir}}'").into())?;
-        Ok(reply.success()?.stdout.trim().to_owned())
+        let reply = self.call(cmd!(sh, "{cli} info --format '{{json .}}'").into())?;
+        let reply = reply.success()?;
+        let unreadable = |message| EngineError::Failed {
+            call: reply.call.clone(),
+            message,
+        };
+        let info: Value = serde_json::from_str(&reply.stdout)
+            .map_err(|error| unreadable(super::unreadable(&error)))?;
+        // Docker's word for it, and podman's.
+        let root = [&info["DockerRootDir"], &info["store"]["graphRoot"]];
+        let root = root.into_iter().find_map(Value::as_str);
+        let root = root.ok_or_else(|| unreadable("it names no folder of images".to_owned()))?;
+        Ok(root.to_owned())
     }
 
     /// The address of the CLI's current context.

@@ -48,7 +48,7 @@ fn use_all(container: &Container) -> Result<(), TestCaseError> {
     for publish in published.iter().chain(&container.network_settings.bound()) {
         prop_assert_eq!(publish.to_string().parse::<Publish>(), Ok(*publish));
     }
-    prop_assert!(!container.config.exposed().contains(&0));
+    prop_assert!(!container.exposed().contains(&0));
     let places = container.network_settings.networks.values();
     prop_assert!(
         places

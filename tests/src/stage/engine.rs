@@ -3,21 +3,33 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::needs::Need;
-use super::root;
+use super::{podman, root};
 
 /// The variable that names the stage's engine and its flags, for everything that runs on the stage.
 pub const ENGINE: &str = "DEPLOY_STEPS_ENGINE";
 
 /// Each engine's name, and the Debian release whose packages hold it if it is not the installed one.
-const KNOWN: [(&str, Option<&str>); 4] = [
+const KNOWN: [(&str, Option<&str>); 8] = [
     ("docker", None),
     ("docker@20.10", Some("bookworm")),
     ("docker@26", Some("trixie")),
     ("docker@28", Some("forky")),
+    ("podman@4", Some("bookworm")),
+    ("podman@5", Some("trixie")),
+    ("podman@4-rootless", Some("bookworm")),
+    ("podman@5-rootless", Some("trixie")),
 ];
+
+/// The end of an engine's name that is run by a user who is not root, from the same root folder.
+const ROOTLESS: &str = "-rootless";
+
+/// What an engine's root folder is made of besides the bare release.
+const DOCKER: &str = "docker.io,iptables,nftables,iproute2,ca-certificates";
+const PODMAN: &str = "podman,netavark,aardvark-dns,crun,catatonit,uidmap,slirp4netns,passt,iptables,nftables,\
+    iproute2,ca-certificates,util-linux";
 
 /// Signatures are only checked where the keys are.
 const DEBOOTSTRAP: Need = ("debootstrap", "debootstrap debian-archive-keyring");
@@ -46,6 +58,9 @@ impl Engine {
             let names = Engine::names().join(", ");
             format!("no engine is called {name}: use one of {names}")
         })?;
+        if is_podman(name) && !flags.is_empty() {
+            bail!("{name} has no daemon that flags could be for");
+        }
         Ok(Engine {
             name,
             release,
@@ -68,24 +83,43 @@ impl Engine {
         let Some((release, home)) = self.home()? else {
             return Ok(());
         };
-        root::make(release, &home)
+        let packages = if self.is_podman() { PODMAN } else { DOCKER };
+        root::make(release, packages, &home)
             .with_context(|| format!("{} could not be made from Debian {release}", self.name))
     }
 
-    /// Has `dockerd` be this engine's for all that look in the folder `bin` first.
-    pub(super) fn provide(&self, bin: &Path) -> anyhow::Result<()> {
+    /// Has `dockerd`, or podman under both names, be this engine's for all that look in the folder `bin` of the
+    /// stage's folder `dir` first.
+    pub(super) fn provide(&self, dir: &Path, bin: &Path) -> anyhow::Result<()> {
         match self.home()? {
+            Some((_, home)) if self.is_podman() => {
+                podman::provide(&home, dir, bin, self.name.ends_with(ROOTLESS))
+            }
             Some((_, home)) => root::enter_for("dockerd", &home, bin),
             None => Ok(()),
         }
+    }
+
+    fn is_podman(&self) -> bool {
+        is_podman(self.name)
     }
 
     fn home(&self) -> anyhow::Result<Option<(&'static str, PathBuf)>> {
         let engines = crate::cargo::target_dir()?.join("engines");
         Ok(self
             .release
-            .map(|release| (release, engines.join(self.name))))
+            .map(|release| (release, engines.join(self.name.trim_end_matches(ROOTLESS)))))
     }
+}
+
+/// Whether a stage's engine of this name, flags and all, is podman.
+fn is_podman(name: &str) -> bool {
+    name.starts_with("podman")
+}
+
+/// Whether this process's stage has podman for an engine.
+pub fn on_podman() -> bool {
+    std::env::var(ENGINE).is_ok_and(|name| is_podman(&name))
 }
 
 impl fmt::Display for Engine {
@@ -105,6 +139,12 @@ mod tests {
         for name in Engine::names() {
             assert!(error.to_string().contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn flags_for_an_engine_without_a_daemon_are_an_error() {
+        let error = Engine::named("podman@5", vec!["--debug".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("no daemon"), "{error}");
     }
 
     #[test]

@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::{STAGE, command};
+use super::{STAGE, command, on_podman, podman};
 use crate::process::{code_of, run_within, scrub};
 
 /// Where promotions of the same app lock each other out.
 const LOCKS: &str = "/run/lock";
 
 // All that would lead the CLI to another engine than the stage's own.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 7] = [
+    "CONTAINER_CONNECTION",
+    "CONTAINER_HOST",
     "DOCKER_CONTEXT",
     "DOCKER_TLS",
     "DOCKER_TLS_VERIFY",
@@ -39,15 +41,20 @@ pub fn inner(dir: &Path, flags: &[String], argv: &[OsString]) -> anyhow::Result<
     }
     see_own_network()?;
     let host = format!("unix://{}/docker.sock", dir.display());
-    let mut engine = start_engine(dir, &host, flags)?;
-    wait_for_engine(&mut engine, dir, &host)?;
-
     let mut command = command(argv)?;
     for name in ELSEWHERE {
         command.env_remove(name);
     }
+    if on_podman() {
+        let mut keeper = podman::start(dir)?;
+        wait_for(&mut keeper, dir, || podman::is_ready(dir))?;
+        command.env_remove("DOCKER_HOST");
+    } else {
+        let mut engine = start_engine(dir, &host, flags)?;
+        wait_for(&mut engine, dir, || answers(&host))?;
+        command.env("DOCKER_HOST", &host);
+    }
     let status = scrub(&mut command)
-        .env("DOCKER_HOST", host)
         // Logins are kept here, not in the home folder of whoever runs this.
         .env("DOCKER_CONFIG", dir.join("config"))
         .env(STAGE, dir)
@@ -99,16 +106,20 @@ fn start_engine(dir: &Path, host: &str, flags: &[String]) -> anyhow::Result<Chil
         .context("`dockerd` could not be started")
 }
 
-fn wait_for_engine(engine: &mut Child, dir: &Path, host: &str) -> anyhow::Result<()> {
+fn answers(host: &str) -> bool {
+    let mut ask = Command::new("docker");
+    ask.args(["-H", host, "version", "--format", "{{.Server.Version}}"]);
+    for name in ELSEWHERE {
+        ask.env_remove(name);
+    }
+    let asked = run_within(&mut ask, None, Duration::from_secs(10));
+    asked.is_ok_and(|run| run.code == 0)
+}
+
+fn wait_for(engine: &mut Child, dir: &Path, is_there: impl Fn() -> bool) -> anyhow::Result<()> {
     let end = Instant::now() + Duration::from_secs(60);
     while Instant::now() < end {
-        let mut ask = Command::new("docker");
-        ask.args(["-H", host, "version", "--format", "{{.Server.Version}}"]);
-        for name in ELSEWHERE {
-            ask.env_remove(name);
-        }
-        let asked = run_within(&mut ask, None, Duration::from_secs(10));
-        if asked.is_ok_and(|run| run.code == 0) {
+        if is_there() {
             return Ok(());
         }
         if let Some(status) = engine.try_wait()? {

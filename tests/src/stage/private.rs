@@ -46,7 +46,7 @@ fn start(argv: &[OsString], engine: Option<&Engine>, dir: &Path) -> anyhow::Resu
     stage.args(["sh", "-c", r#""$@"; exit $?"#, "sh"]);
     stage.arg(program).arg(INNER).arg(dir);
     if let Some(engine) = engine {
-        engine.provide(&dir.join("bin"))?;
+        engine.provide(dir, &dir.join("bin"))?;
         let flags = engine.flags().iter();
         stage.args(flags.map(|flag| format!("--engine-flag={flag}")));
         stage.env(ENGINE, engine.to_string());

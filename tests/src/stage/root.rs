@@ -11,7 +11,6 @@ use anyhow::{Context, ensure};
 
 use super::private::sealed;
 
-const PACKAGES: &str = "--include=docker.io,iptables,nftables,iproute2,ca-certificates";
 const MIRROR: &str = "http://deb.debian.org/debian";
 /// The script that debootstrap uses for every newer release, and for those it does not know yet.
 const SCRIPT: &str = "/usr/share/debootstrap/scripts/sid";
@@ -21,8 +20,8 @@ const SCRIPT: &str = "/usr/share/debootstrap/scripts/sid";
 const ENTER: &str = r#"mount -o bind,ro "$0/etc" /etc && mount -t tmpfs tmpfs /etc/docker && \
     mount -o bind,ro "$0/usr" /usr && exec "$@""#;
 
-/// Makes the root folder `home` of a release with an engine in it, unless it is there already.
-pub(super) fn make(release: &str, home: &Path) -> anyhow::Result<()> {
+/// Makes the root folder `home` of a release with these packages in it, unless it is there already.
+pub(super) fn make(release: &str, packages: &str, home: &Path) -> anyhow::Result<()> {
     let engines = home
         .parent()
         .context("an engine's folder lies in no other")?;
@@ -36,7 +35,7 @@ pub(super) fn make(release: &str, home: &Path) -> anyhow::Result<()> {
     let half = home.with_added_extension("new");
     remove(&half)?;
     writeln!(io::stderr(), "making {} (once)", home.display())?;
-    let made = debootstrap(release, &half).and_then(|()| Ok(fs::rename(&half, home)?));
+    let made = debootstrap(release, packages, &half).and_then(|()| Ok(fs::rename(&half, home)?));
     if made.is_err() {
         remove(&half)?;
     }
@@ -56,9 +55,10 @@ pub(super) fn enter_for(program: &str, home: &Path, bin: &Path) -> anyhow::Resul
     Ok(())
 }
 
-fn debootstrap(release: &str, root: &Path) -> anyhow::Result<()> {
+fn debootstrap(release: &str, packages: &str, root: &Path) -> anyhow::Result<()> {
     let status = sealed(&[])
-        .args(["debootstrap", "--variant=minbase", PACKAGES, release])
+        .args(["debootstrap", "--variant=minbase"])
+        .args([&format!("--include={packages}"), release])
         .arg(root)
         .args([&mirror(), SCRIPT])
         .stdin(Stdio::null())
@@ -67,10 +67,10 @@ fn debootstrap(release: &str, root: &Path) -> anyhow::Result<()> {
         .status()
         .context("`debootstrap` could not be started")?;
     ensure!(status.success(), "`debootstrap {release}` failed");
-    // A place for the engine's key, which it wants to write in a folder that is read only.
-    DirBuilder::new()
-        .recursive(true)
-        .create(root.join("etc/docker"))?;
+    // Places for an engine's key and settings, which it looks for in a folder that is read only.
+    for place in ["etc/docker", "etc/containers"] {
+        DirBuilder::new().recursive(true).create(root.join(place))?;
+    }
     // Packages and their lists: only programs and settings are used.
     remove(&root.join("var"))
 }

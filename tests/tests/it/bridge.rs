@@ -13,7 +13,7 @@ use std::sync::RwLock;
 
 use serde_json::Value;
 use tests::image::Built;
-use tests::stage::ENGINE;
+use tests::stage::{ENGINE, on_podman};
 
 use crate::support::{App, ok, text};
 
@@ -41,10 +41,10 @@ pub(crate) fn has_rules(app: &App) -> bool {
     listed.status.success()
 }
 
-/// Whether the engine has a proxy of its own on published ports: all do unless their stage says otherwise.
+/// Whether the engine has a proxy of its own on published ports: docker has unless its stage says otherwise.
 pub(crate) fn has_proxy() -> bool {
     let engine = std::env::var(ENGINE).unwrap_or_default();
-    !engine.split(' ').any(|it| it == "--userland-proxy=false")
+    !on_podman() && !engine.split(' ').any(|it| it == "--userland-proxy=false")
 }
 
 /// A line for whoever reads the test's output: the numbers behind its verdict.

@@ -12,7 +12,8 @@ mod volumes;
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
-use tests::docker::{docker, inspect, published};
+use tests::docker::{default_network, docker, inspect, published};
+use tests::stage::on_podman;
 use tests::steps::run;
 
 use crate::support::{App, failed, get, ok};
@@ -84,8 +85,12 @@ fn a_candidate_answers_on_an_ephemeral_loopback_port_and_nowhere_else() {
     crate::support::eventually("it answers", || get(loopback, "/").is_ok());
     assert_eq!(get(loopback, "/").unwrap(), "v1");
     assert!(TcpStream::connect(app.addr()).is_err(), "not published yet");
-    let gateway = "{{(index .IPAM.Config 0).Gateway}}";
-    let gateway = docker(["network", "inspect", "bridge", "-f", gateway]).unwrap();
+    let gateway = if on_podman() {
+        "{{(index .Subnets 0).Gateway}}"
+    } else {
+        "{{(index .IPAM.Config 0).Gateway}}"
+    };
+    let gateway = docker(["network", "inspect", default_network(), "-f", gateway]).unwrap();
     assert!(TcpStream::connect((gateway.as_str(), loopback.port())).is_err());
 }
 

@@ -34,6 +34,8 @@ pub(crate) fn lay_out(sh: &Shell, root: &Path, tree: &Path, programs: &Path) -> 
         let schema = tree.join(format!("share/deploy-steps/schemas/{step}.json"));
         copy(&root.join(step).join("schema.json"), &schema)?;
     }
+    let whole = tree.join("share/deploy-steps/schemas/deploy.json");
+    copy(&root.join("xtask/vm/schema.json"), &whole)?;
     for (from, to) in SCRIPTS {
         copy(&root.join(from), &tree.join(to))?;
     }

@@ -7,8 +7,8 @@ use tests::docker::Scope;
 use tests::image::Image;
 use tests::load::{Load, Outcome};
 
-use super::kinds::{SERVED_BY_PROXY_ONLY, kinds, seen_by, show};
-use super::{RULES, bridged, has_proxy};
+use super::kinds::{is_served, kinds, seen_by, show};
+use super::{RULES, bridged};
 use crate::support::{App, ok};
 
 /// Replaces `v1` by `v2` under all clients at once; the table of what they saw is printed.
@@ -20,7 +20,7 @@ fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
     let peer = Peer::new().unwrap();
     let (served, unserved): (Vec<_>, Vec<_>) = kinds(app, &peer, &scope)
         .into_iter()
-        .partition(|it| has_proxy() || !SERVED_BY_PROXY_ONLY.contains(&it.0));
+        .partition(|it| is_served(it.0));
     for (kind, outcome) in seen_by(&unserved, app, || ()) {
         assert!(outcome.sent() > 0, "{kind}");
         assert_eq!(outcome.failed(), outcome.sent(), "the engine serves {kind}");

@@ -3,24 +3,31 @@
 use std::time::Duration;
 
 use tests::clients::{Peer, RemoteLoad};
-use tests::docker::{Scope, docker};
+use tests::docker::{Scope, default_network, docker};
 use tests::load::{Load, Outcome};
+use tests::stage::on_podman;
 
-use super::say;
+use super::{has_proxy, say};
 use crate::support::App;
 
 /// Requests a second of each client, every one over a new connection.
 const RATE: u32 = 40;
 
 /// Without its own proxy the engine serves these at no time, deployment or not: nothing of it listens on
-/// IPv6, and it lets nobody cross from one of its networks to another.
-pub(super) const SERVED_BY_PROXY_ONLY: [&str; 5] = [
+/// IPv6, and it lets nobody cross from one of its networks to another. Podman lets them cross.
+const SERVED_BY_PROXY_ONLY: [&str; 5] = [
     "[::1]",
     "own IPv6 address",
     "another host over IPv6",
     "container on another network",
     "container on another network, by another address",
 ];
+
+/// Whether the engine itself serves clients of this kind.
+pub(super) fn is_served(kind: &str) -> bool {
+    let only_ipv6 = if on_podman() { 3 } else { 5 };
+    has_proxy() || !SERVED_BY_PROXY_ONLY[..only_ipv6].contains(&kind)
+}
 
 /// Where a client is.
 pub(super) enum Place<'a> {
@@ -77,7 +84,7 @@ pub(super) fn kinds<'a>(app: &App, peer: &'a Peer, scope: &Scope) -> Vec<Kind<'a
     let other = format!("{}-net", app.name());
     docker(["network", "create", &other]).unwrap();
     scope.at_end(["network", "rm", &other]);
-    let beside = bystander(scope, app, "beside", "bridge");
+    let beside = bystander(scope, app, "beside", default_network());
     let apart = bystander(scope, app, "apart", &other);
     let (v4, v6) = (peer.host_v4(), format!("[{}]", peer.host_v6()));
     let [from_beside, from_apart] = [&beside, &apart].map(|name| gateway(name));

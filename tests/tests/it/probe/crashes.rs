@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::docker::{Scope, docker, inspect};
+use tests::docker::{Scope, default_network, docker, inspect};
 use tests::image::Image;
 
 use super::{
@@ -62,7 +62,8 @@ fn a_crash_is_noticed_although_a_look_hangs() {
     let hanging = ["--path", "/slow?ms=90000", "--timeout", "95s"];
     let waiting = UnderWay::of(command(&scope, &[&PATIENT[..], &hanging].concat()));
     // Off the network, so that the end of the app does not end the connection.
-    docker(["network", "disconnect", "bridge", &scope.candidate()]).unwrap();
+    let network = default_network();
+    docker(["network", "disconnect", network, &scope.candidate()]).unwrap();
     docker(["kill", &scope.candidate()]).unwrap();
     let report = crashed(&waiting.end());
     assert_eq!(report["exit_code"], 137, "{report}");

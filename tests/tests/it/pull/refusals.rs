@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use tests::docker::{Scope, docker};
+use tests::docker::{Scope, docker, with_logins};
 use tests::fault::{Fault, Proxy};
 use tests::image::Image;
 use tests::registry::{self, PASSWORD, Registry};
@@ -57,9 +57,9 @@ fn a_registry_that_asks_for_a_password_is_11_until_someone_logs_in() {
         .unwrap();
     let config = tempfile::tempdir().unwrap();
     let folder = config.path().to_str().unwrap();
-    let login = ["--config", folder, "login", "-u", "deployer", "-p"];
-    docker(login.into_iter().chain([PASSWORD, registry.host()])).unwrap();
-    docker(["--config", folder, "push", &built.name]).unwrap();
+    let login = ["login", "-u", "deployer", "-p", PASSWORD, registry.host()];
+    docker(with_logins(folder, &login)).unwrap();
+    docker(with_logins(folder, &["push", &built.name])).unwrap();
     docker(["image", "rm", &built.name]).unwrap();
 
     let run = pull(&[&built.name]);

@@ -66,7 +66,7 @@ fn options_that_are_promotes_business_or_nonsense_are_22_and_leave_nothing() {
     app.scope.also_container(&named);
     let port = format!("{}:8080", free_port());
     let glued = format!("-p{port}");
-    let cases: [&[&str]; 24] = [
+    let cases: [&[&str]; 25] = [
         &["--network", "host"],
         &["--net=host"],
         &["-p", &port],
@@ -91,6 +91,7 @@ fn options_that_are_promotes_business_or_nonsense_are_22_and_leave_nothing() {
         &["--memory", "plenty"],
         &["--volume", "relative/../path:/x"],
         &["--detach"],
+        &["--replace", "--name", app.name()],
     ];
     for options in cases {
         let flags = [&["--image", &image.name, "--"], options].concat();
