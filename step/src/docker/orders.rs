@@ -77,7 +77,8 @@ impl Engine {
         let Self {
             sh, cli, timeout, ..
         } = self;
-        let seconds = grace.as_secs().to_string();
+        // The engine takes whole seconds: rather one more than a shutdown that is cut short.
+        let seconds = grace.as_millis().div_ceil(1000).to_string();
         let how = How::within(*timeout + grace);
         // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
         self.call_as(cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how)?

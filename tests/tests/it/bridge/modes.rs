@@ -143,3 +143,22 @@ fn stray_rules_are_removed_by_promote_and_by_prune_app() {
     assert!(!has_rules(&app));
     app.assert_live(&new);
 }
+
+#[test]
+fn rules_that_lead_to_the_only_one_that_serves_are_left_alone_by_prune_app() {
+    let app = App::new("serving");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    app.candidate(&new, &[]);
+    let half = "docker stop -t 0 $CALLED; kill -KILL $CALLER; exit 1";
+    let half = half.replace("$CALLED", &format!("{}-old", app.name()));
+    app.promote_with(Fault::Before("stop", &half), &[]);
+    assert_eq!(app.present(), ["-new", "-old", "-next"]);
+    assert_eq!(app.answer(), "v2");
+    ok(&app.step("prune-app", &[]));
+    assert!(has_rules(&app));
+    assert_eq!(app.answer(), "v2");
+    ok(&app.promote(&[]));
+    app.assert_live(&new);
+    assert!(!has_rules(&app));
+}
