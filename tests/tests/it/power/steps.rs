@@ -83,7 +83,8 @@ fn starts(ground: &Ground) {
         before: &start,
         again: &start,
     };
-    ground.at_each_call(&replaces, 2.., &[0]);
+    // It asks for its image and its place at the same time, and only one of the two is held.
+    ground.at_each_call(&replaces, 2.., &[0, 4]);
     for (call, ms) in [("create", 20), ("start", 100)] {
         ground.within(&replaces, call, after(ms), &[0, 4, 24]);
     }
