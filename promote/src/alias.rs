@@ -54,7 +54,7 @@ fn join_as(
 }
 
 /// Whether containers on that network are found by their names.
-fn resolves(network: &str) -> bool {
+pub(crate) fn resolves(network: &str) -> bool {
     !matches!(network, "bridge" | "podman" | "host" | "none")
 }
 
@@ -80,6 +80,18 @@ pub(crate) fn take_back(
     Ok(())
 }
 
+/// Gives a container one more name on a network it is on. Returns whether anything was done, as
+/// with [`share_name`].
+pub(crate) fn give(
+    engine: &Engine,
+    container: &Container,
+    network: &str,
+    name: &str,
+) -> Result<bool, EngineError> {
+    let place = container.network_settings.networks.get_key_value(network);
+    place.map_or(Ok(false), |place| join_as(engine, container, place, name))
+}
+
 /// Puts the candidate back on its network, which a promotion that ended in the middle of
 /// [`share_name`] has left it without. Only the final container has all its names there again.
 pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Container, EngineError> {
@@ -92,6 +104,23 @@ pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Containe
     Ok(engine.container(&candidate.id)?.unwrap_or(candidate))
 }
 
+/// Takes a name away again from a container, as it is now.
+pub(crate) fn take(
+    engine: &Engine,
+    container: &Container,
+    network: &str,
+    name: &str,
+) -> Result<(), EngineError> {
+    let place = container.network_settings.networks.get(network);
+    let Some(place) = place.filter(|place| is_known(place, name)) else {
+        return Ok(());
+    };
+    let mut kept = options(container, place, None);
+    kept.retain(|option| *option != format!("--alias={name}"));
+    engine.disconnect(network, &container.id)?;
+    engine.connect(network, &container.id, &kept)
+}
+
 /// The networks on which both are, and `leaving` is also known as `name`: to podman's name servers under
 /// whatever name it was started.
 pub(crate) fn moves(leaving: &Container, staying: &Container, name: &str) -> Vec<Move> {
@@ -100,19 +129,23 @@ pub(crate) fn moves(leaving: &Container, staying: &Container, name: &str) -> Vec
         .filter(|(network, place)| {
             is_known(place, name) || leaving.is_podmans() && resolves(network)
         })
-        .filter_map(|(network, place)| {
-            let there = staying.network_settings.networks.get(network)?;
-            let (from, prefix) = place.address()?;
-            let (to, _) = there.address()?;
-            let hardware = hardware_of(from)?;
-            Some(Move {
-                from,
-                to,
-                prefix,
-                hardware,
-            })
-        })
+        .filter_map(|(network, _)| move_on(network, leaving, staying))
         .collect()
+}
+
+/// Calls to `leaving` on a network on which both are.
+pub(crate) fn move_on(network: &str, leaving: &Container, staying: &Container) -> Option<Move> {
+    let there = staying.network_settings.networks.get(network)?;
+    let here = leaving.network_settings.networks.get(network)?;
+    let (from, prefix) = here.address()?;
+    let (to, _) = there.address()?;
+    let hardware = hardware_of(from)?;
+    Some(Move {
+        from,
+        to,
+        prefix,
+        hardware,
+    })
 }
 
 /// Whether the engine leads those who call `name` to this container.

@@ -90,9 +90,11 @@ impl Promotion<'_> {
     }
 }
 
-/// Whether this candidate is what runs under the live name, which only a proven container has.
+/// Whether this candidate, or what was made from it, is what runs under the live name, which only
+/// a proven container has.
 pub(crate) fn is_made_from(live: &Container, candidate_id: &str) -> bool {
-    live.label(CANDIDATE_LABEL) == Some(candidate_id) && live.state.up()
+    let made = live.label(CANDIDATE_LABEL) == Some(candidate_id);
+    (made || live.id == candidate_id) && live.state.up()
 }
 
 /// The candidate that a container was made from.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use clap::Parser;
-use step::{Baton, Common, Identity, Looking, Patience, ProbeArgs, Recipe, StepArgs, duration};
+use step::{
+    Baton, Common, Identity, Looking, Name, Patience, ProbeArgs, Recipe, StepArgs, duration,
+};
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -18,12 +20,17 @@ const EXAMPLES: &[(&str, &str)] = &[
         "Rather fail than close the port for a moment",
         "promote --app web --bridge require",
     ),
+    (
+        "Let the candidate itself take over the name that a proxy on its network calls",
+        "promote --app web --network web --alias web",
+    ),
 ];
 
 /// Put the proven candidate in the live container's place.
 ///
 /// Makes the final container from the candidate's image id and recipe, stops the live one, starts
 /// the new one on its ports and proves it. On any failure the old one serves again.
+/// With --network and --alias no port is published: the candidate itself goes live, under the name a proxy calls.
 /// Run again after a crash, it carries on from what it finds.
 /// Prints one JSON line: app, container, container_id, image, image_id, digest, replaced, swap.
 #[derive(Parser, Debug)]
@@ -36,6 +43,17 @@ pub(crate) struct Args {
     /// Lead new connections to the candidate while the live container is replaced: if possible, always, or never
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub(crate) bridge: BridgeMode,
+    /// The network on which a proxy calls the app by --alias: no port is published, and the candidate itself goes
+    /// live as it was verified, with no second boot; it must be on that network
+    #[arg(long, value_name = "NAME", requires = "alias", conflicts_with_all = ["bridge", "max_gap"])]
+    pub(crate) network: Option<Name>,
+    /// The name by which it is called there, which moves from the live container to the candidate
+    #[arg(long, value_name = "NAME", requires = "network")]
+    pub(crate) alias: Option<Name>,
+    /// The longest that the proxy keeps an address before it looks the name up again: for so long calls to the old
+    /// container's address are led to the new one, or without the right to do that it is stopped only so much later
+    #[arg(long, value_name = "TIME", default_value = "2s", requires = "network", value_parser = duration)]
+    pub(crate) linger: Duration,
     /// Fail (48) if the port did not answer for longer than this; the release is live all the same
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) max_gap: Option<Duration>,
@@ -72,6 +90,13 @@ pub(crate) enum BridgeMode {
     Off,
 }
 
+/// The name by which an app is called on a network.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calling<'a> {
+    pub(crate) network: &'a str,
+    pub(crate) alias: &'a str,
+}
+
 impl StepArgs for Args {
     fn common(&self) -> &Common {
         &self.common
@@ -95,6 +120,14 @@ impl Args {
             .map(|recipe| recipe.probe.clone())
             .unwrap_or_default();
         self.how.looking(self.how.probe().or(&handed).or(&carried))
+    }
+
+    /// How clients call the app, where no port of the host leads to it.
+    pub(crate) fn calling(&self) -> Option<Calling<'_>> {
+        Some(Calling {
+            network: self.network.as_ref()?.as_str(),
+            alias: self.alias.as_ref()?.as_str(),
+        })
     }
 
     pub(crate) fn patience(&self) -> Patience {

@@ -32,6 +32,16 @@ pub(crate) fn drain(
     limit: Duration,
 ) -> Drained {
     let ports: Vec<u16> = publish.iter().map(|publish| publish.container).collect();
+    drain_ports(container, &ports, carriers, limit)
+}
+
+/// As [`drain`], for a container's ports whether they are published or not.
+pub(crate) fn drain_ports(
+    container: &Container,
+    ports: &[u16],
+    carriers: &[u16],
+    limit: Duration,
+) -> Drained {
     let began = Instant::now();
     let mut drained = Drained {
         waited: Duration::ZERO,
@@ -41,7 +51,7 @@ pub(crate) fn drain(
     let mut quiet = 0;
     let mut wait: Option<Wait> = None;
     while container.state.up() && !ports.is_empty() {
-        let found = match look(container, &ports, carriers) {
+        let found = match look(container, ports, carriers) {
             Ok(found) => found,
             Err(error) => {
                 progress(&format!(

@@ -1,5 +1,7 @@
 //! What `nft` lists of an app's rules.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 /// How many rules for `port` have counted a connection.
@@ -24,6 +26,19 @@ pub(crate) fn rules_for(listing: &Value, port: u16) -> Vec<Vec<Value>> {
         .collect()
 }
 
+/// The one address whose calls the rules lead elsewhere.
+pub(crate) fn called(listing: &Value) -> Option<IpAddr> {
+    let items = listing["nftables"].as_array()?.iter();
+    let mut parts = items
+        .filter_map(|item| item["rule"]["expr"].as_array())
+        .flatten();
+    parts.find_map(|part| {
+        let found = &part["match"];
+        let is_called = found["left"]["payload"]["field"] == "daddr";
+        found["right"].as_str().filter(|_| is_called)?.parse().ok()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +48,15 @@ mod tests {
         let rule = |port: u16, packets: u32| serde_json::json!({"rule": {"expr": [{"match": {"right": port}}, {"counter": {"packets": packets}}]}});
         let rules = serde_json::json!({"nftables": [rule(80, 1), rule(80, 0), rule(81, 1)]});
         assert_eq!((counted(&rules, 80), counted(&rules, 82)), (1, 0));
+    }
+
+    #[test]
+    fn the_address_that_is_called_is_not_the_network_that_calls() {
+        let part = |field: &str, right: Value| serde_json::json!({"match": {"left": {"payload": {"field": field}}, "right": right}});
+        let network = serde_json::json!({"prefix": {"addr": "172.18.0.0", "len": 16}});
+        let parts = [part("saddr", network), part("daddr", "172.18.0.2".into())];
+        let rules = serde_json::json!({"nftables": [{"table": {}}, {"rule": {"expr": parts}}]});
+        assert_eq!(called(&rules), Some("172.18.0.2".parse().unwrap()));
+        assert_eq!(called(&Value::Null), None);
     }
 }

@@ -14,6 +14,8 @@ mod keeper;
 mod lanes;
 mod likeness;
 mod listing;
+mod moving;
+mod passage;
 mod ports;
 mod preflight;
 mod promote;
@@ -28,6 +30,7 @@ mod ruleset;
 mod situation;
 mod sockets;
 mod swap;
+mod takeover;
 mod trouble;
 mod watcher;
 

@@ -68,23 +68,30 @@ pub(crate) fn run_holding(args: &Args, lock: &Lock, killed: Killed) -> Result<Re
         killed,
     };
     let situation = Situation::read(&promotion.engine, &promotion.names)?;
-    if let Some(candidate) = &situation.candidate {
-        lock.note_work_on(&candidate.id).map_err(Failure::NoLock)?;
+    let candidate_id = situation.candidate_id();
+    if let Some(id) = &candidate_id {
+        lock.note_work_on(id).map_err(Failure::NoLock)?;
     }
-    let _heir = promotion.leave_heir(&situation);
+    let _heir = promotion.leave_heir(candidate_id);
+    if let Some(calling) = args.calling() {
+        return promotion.by_alias(situation, calling);
+    }
     match situation.course() {
         Course::Begin => promotion.begin(situation),
         Course::CarryOn => promotion.carry_on(situation),
+        Course::Finish if situation.is_by_alias() => Err(Failure::NoCandidate(format!(
+            "an unfinished promotion of {} was begun with --network and --alias: give them again",
+            promotion.names.live
+        ))),
         Course::Finish => promotion.finish(situation),
     }
 }
 
 impl Promotion<'_> {
     /// From here on a kill leaves nothing half done.
-    fn leave_heir(&self, situation: &Situation) -> Option<Heir> {
-        let candidate = situation.candidate.as_ref()?;
+    fn leave_heir(&self, candidate_id: Option<String>) -> Option<Heir> {
         let baton = Baton {
-            candidate_id: Some(candidate.id.clone()),
+            candidate_id: Some(candidate_id?),
             ..self.args.baton.clone()
         };
         let heir = Heir::leave(&baton);

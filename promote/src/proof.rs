@@ -22,16 +22,12 @@ const PORT_WITHIN: Duration = Duration::from_secs(3);
 impl Swapping<'_> {
     /// The new container is healthy on its own address.
     pub(crate) fn prove(&self) -> Result<(), Trouble> {
-        let Promotion {
-            engine,
-            args,
-            names,
-            ..
-        } = self.promotion;
+        let Promotion { engine, args, .. } = self.promotion;
         let (next, target) = self.own_target()?;
         let _wait = waiting(format!(
             "promote: waiting for {} at {}",
-            names.next, target.shown
+            next.name(),
+            target.shown
         ));
         let looked = await_health(Some(engine), &target, &args.patience());
         self.judge(&next, looked)
@@ -63,7 +59,7 @@ impl Swapping<'_> {
     }
 
     /// The new container stays healthy for as long as `--settle` says.
-    fn settle(&self) -> Result<(), Trouble> {
+    pub(crate) fn settle(&self) -> Result<(), Trouble> {
         let Promotion { engine, args, .. } = self.promotion;
         if args.settle.is_zero() {
             return Ok(());
@@ -158,6 +154,6 @@ impl Swapping<'_> {
     }
 }
 
-fn vanished() -> Trouble {
+pub(crate) fn vanished() -> Trouble {
     Trouble::not_started("the new container vanished".to_owned())
 }

@@ -102,12 +102,7 @@ fn remove_unknown(promotion: &Promotion<'_>) {
         .remove_with_volumes(&[&promotion.names.next]);
 }
 
-/// What a rollback goes to. The same release deployed again replaces nothing: then it stays
-/// the one before.
+/// What a rollback goes to.
 pub(crate) fn previous(recipe: &Recipe, old: Option<&Container>) -> Option<Previous> {
-    let old = old?;
-    if old.image == recipe.image_id.as_str() {
-        return Previous::of(old).or_else(|| Some(Previous::from(old)));
-    }
-    Some(Previous::from(old))
+    old.map(|old| Previous::replaced(recipe, old))
 }

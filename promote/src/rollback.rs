@@ -30,6 +30,17 @@ impl Swapping<'_> {
             .and_then(|()| self.close_bridge());
         self.end_bridge(undone.is_ok());
         trouble.evidence.swap = self.measured();
+        let commands = self.by_hand(bridged);
+        self.told(trouble, undone, commands)
+    }
+
+    /// What becomes of the trouble.
+    pub(crate) fn told(
+        &self,
+        mut trouble: Trouble,
+        undone: Result<(), String>,
+        commands: String,
+    ) -> Failure {
         match undone {
             Ok(()) => {
                 trouble.evidence.rolled_back_to =
@@ -43,7 +54,7 @@ impl Swapping<'_> {
                 Failure::RollbackFailed {
                     message,
                     why,
-                    commands: self.by_hand(bridged),
+                    commands,
                     evidence,
                 }
             }
@@ -53,11 +64,16 @@ impl Swapping<'_> {
     /// The new one goes, the old one is started and named, in the order that has the port answer
     /// soonest; what is done already is left as it is.
     fn restore(&self) -> Result<(), String> {
+        if !self.next.is_empty() {
+            self.remove_next().map_err(|error| error.to_string())?;
+        }
+        self.restore_old()
+    }
+
+    /// The old container runs, if it did before, and has its name.
+    pub(crate) fn restore_old(&self) -> Result<(), String> {
         let Promotion { engine, names, .. } = self.promotion;
         let said = |error: EngineError| error.to_string();
-        if !self.next.is_empty() {
-            self.remove_next().map_err(said)?;
-        }
         let Some(old) = &self.old else {
             return Ok(());
         };
@@ -95,7 +111,7 @@ impl Swapping<'_> {
         Ok(())
     }
 
-    fn prove_restored(&self) -> Result<(), String> {
+    pub(crate) fn prove_restored(&self) -> Result<(), String> {
         let proven = self
             .old
             .as_ref()

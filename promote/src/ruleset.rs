@@ -74,6 +74,16 @@ pub(crate) fn close(table: &str) -> String {
     format!("flush chain inet {table} prerouting\nflush chain inet {table} output\n")
 }
 
+/// The tables that [`hand_over`] fills, in place of whatever has their name; no port of the host is led anywhere.
+pub(crate) fn passage(table: &str) -> String {
+    format!(
+        "add table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n\
+         \x20 chain prerouting {{\n    type nat hook prerouting priority dstnat - 10;\n  }}\n\
+         \x20 chain postrouting {{\n    type nat hook postrouting priority srcnat - 10;\n  }}\n}}\n\
+         add table bridge {table}\ndelete table bridge {table}\n"
+    )
+}
+
 /// Leads new connections from the network's containers to the one that stays.
 ///
 /// Such packets never leave their bridge, where a kernel may not translate them: so they are

@@ -1,6 +1,8 @@
 //! Where things stand: which of the four containers exist tells how far a promotion got.
 
-use step::{Container, Engine, EngineError, Names};
+use step::{Container, Engine, EngineError, Names, Recipe};
+
+use crate::already::made_from_of;
 
 /// The containers of one app.
 #[derive(Debug)]
@@ -37,6 +39,28 @@ impl Situation {
             old: take(&names.old),
             next: take(&names.next),
         })
+    }
+
+    /// The candidate that is being promoted, as far as it can be known.
+    pub(crate) fn candidate_id(&self) -> Option<String> {
+        let unfinished = self.live.as_ref().filter(|_| self.old.is_some());
+        let candidate = self
+            .candidate
+            .as_ref()
+            .map(|candidate| candidate.id.clone());
+        candidate.or_else(|| unfinished.map(|live| made_from_of(live).unwrap_or(live.id.clone())))
+    }
+
+    /// Whether what has the live name is a candidate that has taken it over, and was not made from one.
+    pub(crate) fn is_by_alias(&self) -> bool {
+        let live = self.live.as_ref();
+        live.is_some_and(|live| Recipe::of(live).is_some() && made_from_of(live).is_none())
+    }
+
+    /// Whether a promotion that makes a final container is under way.
+    pub(crate) fn is_by_port(&self) -> bool {
+        let made = self.live.as_ref().and_then(made_from_of).is_some();
+        self.old.is_some() && (self.next.is_some() || made)
     }
 
     pub(crate) fn course(&self) -> Course {

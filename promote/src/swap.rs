@@ -43,7 +43,9 @@ pub(crate) struct Swapping<'a> {
     /// Why there is no bridge.
     pub(crate) bridge_off_because: Option<String>,
     watcher: Watcher,
-    drained: Option<Drained>,
+    pub(crate) drained: Option<Drained>,
+    /// Whether calls to the old container's address were led to the new one; `None` where they need not be.
+    pub(crate) handed_over: Option<Result<(), String>>,
     pub(crate) candidate_drained: Option<Drained>,
 }
 
@@ -78,6 +80,7 @@ impl<'a> Swapping<'a> {
             bridged: false,
             bridge_off_because: None,
             drained: None,
+            handed_over: None,
             candidate_drained: None,
         }
     }
@@ -116,7 +119,7 @@ impl<'a> Swapping<'a> {
         self.conclude(done)
     }
 
-    fn rename_old(&self) -> Result<(), Trouble> {
+    pub(crate) fn rename_old(&self) -> Result<(), Trouble> {
         let Some(old) = &self.old else {
             return Ok(());
         };
@@ -235,6 +238,11 @@ impl<'a> Swapping<'a> {
         if let Err(trouble) = self.give_up_old() {
             return Err(self.roll_back(trouble));
         }
+        Ok(self.done())
+    }
+
+    /// All that is left is to clear away.
+    pub(crate) fn done(mut self) -> Outcome {
         self.bridge.iter_mut().for_each(Bridge::unwatch);
         let left_over = self.clear_away();
         let swap = self.measured();
@@ -242,13 +250,13 @@ impl<'a> Swapping<'a> {
             "promote: {} is live with {}",
             self.promotion.names.live, self.recipe.image
         ));
-        Ok(Outcome {
+        Outcome {
             previous: replacement::previous(&self.recipe, self.old.as_ref()),
             container_id: self.next,
             recipe: self.recipe,
             swap,
             left_over,
-        })
+        }
     }
 
     /// What clients saw; nothing where nothing was live.
@@ -269,6 +277,8 @@ impl<'a> Swapping<'a> {
                 .drained
                 .as_ref()
                 .map_or("unknown", |drained| drained.by),
+            handed_over: self.handed_over.as_ref().map(Result::is_ok),
+            not_handed_over_because: self.handed_over.clone().and_then(Result::err),
             ..seen
         })
     }

@@ -20,7 +20,13 @@ pub(crate) struct Swap {
     /// Why there was no bridge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bridge_off_because: Option<String>,
-    /// How many requests were sent, each over a new connection.
+    /// Whether calls to the old container's address were led to the new one, where clients call the app by an alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) handed_over: Option<bool>,
+    /// Why they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) not_handed_over_because: Option<String>,
+    /// How many requests were sent, each over a new connection; 0 where nothing was watched, as behind a proxy.
     pub(crate) probes: u32,
     /// How many of them were not answered healthily.
     pub(crate) failed: u32,

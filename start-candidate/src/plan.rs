@@ -8,6 +8,8 @@ use crate::failure::Failure;
 /// A candidate before it exists.
 pub(crate) struct Plan {
     pub(crate) recipe: Recipe,
+    /// What it is to replace, where no port is published: then promote may put the candidate itself live.
+    pub(crate) replaces: Option<Previous>,
     /// The container's ports that get an ephemeral port on the host's loopback address.
     pub(crate) loopback: Vec<u16>,
 }
@@ -43,7 +45,9 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
         deploy_id: args.deploy_id.or_else(|| taken_back(args, live.as_ref())),
         ..options(args, earlier)
     };
+    let goes_live = live.as_ref().filter(|_| recipe.publish.is_empty());
     Ok(Plan {
+        replaces: goes_live.map(|live| Previous::replaced(&recipe, live)),
         loopback: loopback(&recipe, &image),
         recipe,
     })

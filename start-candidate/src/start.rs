@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Baton, Engine, EngineError, Lock, Name, Names, Publish, RECIPE_LABEL, Recipe, Reply, both,
-    interrupted, printable, progress, redact, secrets_of_options,
+    Baton, Engine, EngineError, Lock, Name, Names, PREVIOUS_LABEL, Publish, RECIPE_LABEL, Recipe,
+    Reply, both, interrupted, printable, progress, redact, secrets_of_options,
 };
 
 use crate::args::Args;
@@ -73,7 +73,10 @@ fn create(engine: &Engine, app: &Name, names: &Names, plan: &Plan) -> Result<Str
     let recipe = &plan.recipe;
     let ports = plan.loopback.iter();
     let ports = ports.map(|port| format!("--publish=127.0.0.1::{port}"));
-    let words = recipe.words(&names.candidate, app, ports.collect());
+    let replaces = plan.replaces.iter();
+    let replaces =
+        replaces.map(|previous| format!("--label={PREVIOUS_LABEL}={}", previous.label()));
+    let words = recipe.words(&names.candidate, app, ports.chain(replaces).collect());
     let lost = |_: &EngineError| remove_unstarted(engine, names, plan);
     let reply = engine.create(&words, &recipe.folder).inspect_err(lost)?;
     if reply.code == Some(0) {

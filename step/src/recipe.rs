@@ -10,7 +10,8 @@ use crate::{Container, ImageRef, Name, Probe, Publish};
 pub const APP_LABEL: &str = "deploy-steps.app";
 /// Label of every container that the steps make: its [`Recipe`], as JSON.
 pub const RECIPE_LABEL: &str = "deploy-steps.recipe";
-/// Label of a promoted container: what it replaced, a [`Previous`] as JSON.
+/// Label of a promoted container, and of a candidate that publishes no port and so may go live itself:
+/// what it replaces, a [`Previous`] as JSON.
 pub const PREVIOUS_LABEL: &str = "deploy-steps.previous";
 /// Label of a promoted container: the id of the candidate it was made from.
 pub const CANDIDATE_LABEL: &str = "deploy-steps.candidate";
@@ -131,6 +132,14 @@ impl Previous {
             image_id: container.image.clone(),
             recipe: Recipe::of(container),
         }
+    }
+
+    /// What a container of `recipe` in the place of `old` would go back to. The same release
+    /// deployed again replaces nothing: then it stays the one before.
+    pub fn replaced(recipe: &Recipe, old: &Container) -> Self {
+        let same = old.image == recipe.image_id.as_str();
+        let earlier = same.then(|| Self::of(old)).flatten();
+        earlier.unwrap_or_else(|| Self::from(old))
     }
 
     /// As a label's value.

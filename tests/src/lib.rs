@@ -13,3 +13,4 @@ pub mod process;
 pub mod registry;
 pub mod stage;
 pub mod steps;
+pub mod unpacked;

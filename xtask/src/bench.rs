@@ -7,7 +7,6 @@ mod proxy;
 mod report;
 mod result;
 mod stand;
-mod unpacked;
 mod ways;
 
 use std::env;
@@ -22,6 +21,7 @@ use anyhow::Context;
 use tests::cargo;
 use tests::registry::Registry;
 use tests::stage::{self, Ground, Need};
+use tests::unpacked;
 use xshell::Shell;
 
 use crate::flags;
@@ -32,7 +32,9 @@ use app::{APPS, App};
 use result::{Bench, Row};
 use ways::Way;
 
-/// What is compared with; the proxies are not installed, as their packages start services.
+/// What is compared with and only unpacked: the proxies' packages start services.
+const PROGRAMS: [&str; 3] = ["nginx", "haproxy", "wrk"];
+/// What is compared with.
 const PEERS: [Need; 2] = [("curl", "curl"), ("docker-compose", "docker-compose")];
 
 impl flags::Bench {
@@ -49,7 +51,9 @@ impl flags::Bench {
         let ground = stage::prepare_with(self.install, also, None)?;
         if !stage::inside() {
             progress("building the steps and the demo app")?;
-            unpacked::provide(self.install)?;
+            if self.install {
+                unpacked::provide(&PROGRAMS)?;
+            }
         }
         cargo::steps()?;
         cargo::demo_app()?;

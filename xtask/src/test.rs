@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use tests::stage::{self, Need};
-use tests::{actionlint, cargo};
+use tests::{actionlint, cargo, unpacked};
 use xshell::{Shell, cmd};
 
 use crate::{code, flags, show};
@@ -25,6 +25,9 @@ const BESIDES: [Need; 11] = [
     ("man", "man-db"),
 ];
 
+/// Only unpacked into the target folder: installed, they would start.
+const PROXIES: [&str; 2] = ["nginx", "haproxy"];
+
 impl flags::Test {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
         // First, as it is the quickest to fail.
@@ -43,6 +46,9 @@ impl flags::Test {
         cargo::demo_app()?;
         cargo::steps_with_pages()?;
         actionlint::provide()?;
+        if self.install {
+            unpacked::provide(&PROXIES)?;
+        }
         // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
         let manifest = cargo::workspace().join("Cargo.toml");
         let test = ["cargo", "test", "--offline", "--manifest-path"].map(OsString::from);

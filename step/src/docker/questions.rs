@@ -1,12 +1,30 @@
 //! The questions the steps have for the engine, each one call of its CLI.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::process::Command;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use xshell::cmd;
 
-use super::{Container, Engine, EngineError, Image, Reply};
+use super::{Container, Engine, EngineError, Image, Reply, nullable};
+
+/// A network, by `docker network inspect`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inhabited {
+    #[serde(default, deserialize_with = "nullable")]
+    containers: BTreeMap<String, Place>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Place {
+    #[serde(rename = "IPv4Address")]
+    ipv4: String,
+}
 
 impl Engine {
     /// The containers among `names`, found by exact name or full id (the CLI itself also takes
@@ -108,6 +126,20 @@ impl Engine {
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
+    }
+
+    /// The ids and addresses of the containers that run on a network.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn addresses(&self, network: &str) -> Result<Vec<(String, IpAddr)>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let found: Vec<Inhabited> =
+            self.inspect(cmd!(sh, "{cli} network inspect {network}").into())?;
+        let places = found.into_iter().flat_map(|network| network.containers);
+        Ok(places
+            .filter_map(|(id, place)| Some((id, place.ipv4.split('/').next()?.parse().ok()?)))
+            .collect())
     }
 
     fn lines(&self, command: Command) -> Result<Vec<String>, EngineError> {

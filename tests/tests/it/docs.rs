@@ -14,6 +14,7 @@ use Claim::{NotRun, RunBy};
 const README: &str = "README.md";
 const VM: &str = "xtask/vm/README.md";
 const SCRIPT: &str = "xtask/docs/from-a-script.md";
+const PROXY: &str = "xtask/docs/behind-a-proxy.md";
 const ACTION: &str = ".github/actions/deploy/README.md";
 
 const WORKFLOWS: &str = "actionlint_finds_nothing_in_the_workflows_and_in_the_examples";
@@ -33,7 +34,7 @@ enum Claim {
 }
 
 /// Page, kind, how its first line begins, how many of them there are.
-const CLAIMS: [(&str, &str, &str, usize, Claim); 24] = [
+const CLAIMS: [(&str, &str, &str, usize, Claim); 27] = [
     (README, "sh", "cargo xtask demo", 1, RunBy(FLAGS)),
     (README, "sh", "cargo xtask test", 1, RunBy(FLAGS)),
     (README, "sh", "cargo xtask bench", 1, RunBy(FLAGS)),
@@ -118,6 +119,27 @@ const CLAIMS: [(&str, &str, &str, usize, Claim); 24] = [
     ),
     (SCRIPT, "sh", "", 11, RunBy(FROM_A_SCRIPT)),
     (ACTION, "yaml", "# .github/workflows/", 2, RunBy(WORKFLOWS)),
+    (
+        PROXY,
+        "sh",
+        "docker network",
+        1,
+        RunBy("the_page_puts_a_release_live_under_its_alias"),
+    ),
+    (
+        PROXY,
+        "nginx",
+        "resolver",
+        1,
+        RunBy("behind_nginx_nobody_notices_what_is_deployed"),
+    ),
+    (
+        PROXY,
+        "haproxy",
+        "resolvers",
+        1,
+        RunBy("behind_haproxy_nobody_notices_what_is_deployed"),
+    ),
 ];
 
 /// A fenced block.

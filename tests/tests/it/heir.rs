@@ -36,7 +36,7 @@ fn first(times: u32, count: &Path, script: &str) -> String {
     format!("echo >> {count}; [ $(wc -l < {count}) -gt {times} ] || {{ {script}; }}")
 }
 
-fn wait_for_heirs(app: &App) {
+pub(crate) fn wait_for_heirs(app: &App) {
     eventually("the heir is done", || at_work(app).is_empty());
 }
 

@@ -19,6 +19,7 @@ mod power;
 mod privileges;
 mod probe;
 mod promote;
+mod proxy;
 mod prune;
 mod pull;
 mod resume;

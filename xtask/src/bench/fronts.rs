@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use tests::docker::{Scope, docker, published};
 use tests::image::Image;
 use tests::process::run_within;
+use tests::unpacked;
 
 use super::proxy::{HAPROXY, NGINX, Proxy};
-use super::unpacked;
 
 /// How many connections are kept open.
 pub(crate) const CONNECTIONS: u32 = 32;

@@ -7,8 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
-
-use super::unpacked;
+use tests::unpacked;
 
 /// A reverse proxy: its settings, with LISTEN, TARGET and DIR to be filled in, and how it is called.
 pub(super) struct Kind {

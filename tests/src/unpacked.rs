@@ -1,4 +1,4 @@
-//! Programs that are only compared with: unpacked from their packages into the target folder, not installed.
+//! Programs that are only tried beside the steps: unpacked from their packages into the target folder, not installed.
 //!
 //! Installing a web server's package would start it, on port 80 of a machine that has other plans for it.
 
@@ -7,19 +7,18 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::{cargo, process, stage};
 use anyhow::{Context, ensure};
-use tests::{cargo, process, stage};
 
-const PROGRAMS: [&str; 3] = ["nginx", "haproxy", "wrk"];
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Unpacks what is missing, if asked to; all packages are named as their programs.
-pub(crate) fn provide(install: bool) -> anyhow::Result<()> {
-    let missing: Vec<&str> = PROGRAMS
-        .into_iter()
-        .filter(|it| find(it).is_none())
-        .collect();
-    if missing.is_empty() || !install {
+/// Unpacks those of `programs` that are missing; each package has the name of its program.
+///
+/// # Errors
+/// When apt-get cannot fetch them, as where there is no network.
+pub fn provide(programs: &[&str]) -> anyhow::Result<()> {
+    let missing: Vec<&&str> = programs.iter().filter(|it| find(it).is_none()).collect();
+    if missing.is_empty() {
         return Ok(());
     }
     let packages = folder().join("packages");
@@ -33,7 +32,7 @@ pub(crate) fn provide(install: bool) -> anyhow::Result<()> {
         "--download-only",
     ])
     .args(["-o", &archives])
-    .args(&missing);
+    .args(missing);
     done(&mut get)?;
     for entry in fs::read_dir(&packages)? {
         let package = entry?.path();
@@ -50,7 +49,7 @@ pub(crate) fn provide(install: bool) -> anyhow::Result<()> {
 }
 
 /// The command of a program that is installed or was unpacked.
-pub(crate) fn command(program: &str) -> Option<Command> {
+pub fn command(program: &str) -> Option<Command> {
     let (path, unpacked) = find(program)?;
     let mut command = Command::new(path);
     if unpacked {

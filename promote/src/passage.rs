@@ -1,0 +1,100 @@
+//! Calls to a container that leaves are led to the one that stays, by whoever has its address still.
+
+use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use step::{Container, Engine, Name, Nft, waiting, warn};
+
+use crate::alias;
+use crate::keeper::{Mortal, Watch};
+use crate::listing::called;
+use crate::ruleset;
+
+/// Between two looks whether the address has been given to somebody else.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Rules that lead new connections from one address of a network to another; dropped, they go.
+pub(crate) struct Passage {
+    nft: Nft,
+    container: Name,
+    from: Option<IpAddr>,
+    /// They go the moment that the container they lead to ends, whatever becomes of this process.
+    _watch: Watch,
+}
+
+impl Passage {
+    /// Leads them from `leaving` to `staying`, in place of any other rules of the app.
+    ///
+    /// # Errors
+    /// Why that cannot be, as a sentence; then nothing is left of it.
+    pub(crate) fn open(
+        engine: &Engine,
+        container: &Name,
+        network: &str,
+        leaving: &Container,
+        staying: &Container,
+    ) -> Result<Self, String> {
+        if let Some(host) = engine.elsewhere() {
+            return Err(format!("the engine is on another machine ({host})"));
+        }
+        let nft = Nft::find(engine)?;
+        let way = alias::move_on(network, leaving, staying).ok_or_else(|| {
+            format!("there is no way between them on {network} that this machine sees")
+        })?;
+        let (table, from) = (Nft::table(container), way.from);
+        let script = ruleset::passage(&table) + &ruleset::hand_over(&table, &[way]);
+        let watch = watch(&nft, container, staying)?;
+        nft.apply(&script)?;
+        Ok(Self {
+            nft,
+            container: container.clone(),
+            from: Some(from),
+            _watch: watch,
+        })
+    }
+
+    /// Takes over the one that a promotion which was killed has left.
+    pub(crate) fn adopt(engine: &Engine, container: &Name, staying: &Container) -> Option<Self> {
+        let nft = Nft::find(engine).ok()?;
+        let rules = nft.read(container)?;
+        let watch = watch(&nft, container, staying).ok()?;
+        Some(Self {
+            nft,
+            container: container.clone(),
+            from: called(&rules),
+            _watch: watch,
+        })
+    }
+
+    /// Stays open for `time` after the container that leaves has ended, unless the engine gives
+    /// its address to another one.
+    pub(crate) fn linger(self, engine: &Engine, network: &str, time: Duration) {
+        let _wait = waiting("promote: who still has the old address is led to the new one");
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            thread::sleep(PAUSE.min(end.saturating_duration_since(Instant::now())));
+            let there = engine.addresses(network).unwrap_or_default();
+            if there.iter().any(|(_, address)| Some(*address) == self.from) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        if let Err(why) = self.nft.remove(&self.container) {
+            warn(&format!(
+                "promote: the rules for calls to the old container could not be removed: {why}"
+            ));
+        }
+    }
+}
+
+fn watch(nft: &Nft, container: &Name, staying: &Container) -> Result<Watch, String> {
+    let process = Mortal::find(staying.state.pid)
+        .map_err(|error| format!("the process of {} cannot be seen: {error}", staying.name()))?;
+    let (nft, container) = (nft.clone(), container.clone());
+    Ok(Watch::start(process, move || drop(nft.remove(&container))))
+}
