@@ -147,9 +147,7 @@ impl Swapping<'_> {
             id => engine.container(id).map_err(|error| error.to_string())?,
         };
         if let Some(next) = next {
-            let policy = &next.host_config.restart_policy.name;
-            let restarts = !matches!(policy.as_str(), "" | "no");
-            let calm = if restarts {
+            let calm = if next.host_config.restart_policy.restarts() {
                 engine.set_restart(&next.id, "no")
             } else {
                 Ok(())

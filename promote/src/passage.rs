@@ -75,7 +75,7 @@ impl Passage {
         while Instant::now() < end {
             thread::sleep(PAUSE.min(end.saturating_duration_since(Instant::now())));
             let there = engine.addresses(network).unwrap_or_default();
-            if there.iter().any(|(_, address)| Some(*address) == self.from) {
+            if there.iter().any(|address| Some(*address) == self.from) {
                 return;
             }
         }

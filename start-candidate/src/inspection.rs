@@ -13,21 +13,17 @@ use crate::plan::Plan;
 
 /// Refuses what the engine's CLI would write, or whom it would remove, before the container could be looked at.
 pub(crate) fn does_nothing_else(plan: &Plan) -> Result<(), Failure> {
-    let mut options = plan.recipe.options.iter();
-    if options.any(|option| option.starts_with("--cidfile")) {
-        return Err(refused("--cidfile (it cannot be written twice)"));
-    }
-    if plan
-        .recipe
-        .options
-        .iter()
-        .any(|option| option.starts_with("--replace"))
-    {
-        return Err(refused(
+    const DOES_MORE: [(&str, &str); 2] = [
+        ("--cidfile", "--cidfile (it cannot be written twice)"),
+        (
+            "--replace",
             "--replace (podman would remove a container that runs)",
-        ));
-    }
-    Ok(())
+        ),
+    ];
+    let options = &plan.recipe.options;
+    let given = |flag: &str| options.iter().any(|option| option.starts_with(flag));
+    let found = DOES_MORE.iter().find(|(flag, _)| given(flag));
+    found.map_or(Ok(()), |(_, why)| Err(refused(why)))
 }
 
 fn refused(what: &str) -> Failure {
@@ -42,7 +38,7 @@ pub(crate) fn allowed(
     plan: &Plan,
 ) -> Result<(), Failure> {
     let host = &created.host_config;
-    let restarts = !matches!(host.restart_policy.name.as_str(), "" | "no");
+    let restarts = host.restart_policy.restarts();
     let ours = |it: &Publish| {
         it.address == Some(Ipv4Addr::LOCALHOST.into()) && plan.loopback.contains(&it.container)
     };

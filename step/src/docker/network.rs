@@ -35,6 +35,13 @@ pub struct RestartPolicy {
     pub name: String,
 }
 
+impl RestartPolicy {
+    /// Whether the engine ever starts it again.
+    pub fn restarts(&self) -> bool {
+        !matches!(self.name.as_str(), "" | "no")
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Binding {

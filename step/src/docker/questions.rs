@@ -128,17 +128,19 @@ impl Engine {
         Ok(ids)
     }
 
-    /// The ids and addresses of the containers that run on a network.
+    /// The addresses of the containers that run on a network.
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub fn addresses(&self, network: &str) -> Result<Vec<(String, IpAddr)>, EngineError> {
+    pub fn addresses(&self, network: &str) -> Result<Vec<IpAddr>, EngineError> {
         let Self { sh, cli, .. } = self;
         let found: Vec<Inhabited> =
             self.inspect(cmd!(sh, "{cli} network inspect {network}").into())?;
-        let places = found.into_iter().flat_map(|network| network.containers);
+        let places = found
+            .into_iter()
+            .flat_map(|network| network.containers.into_values());
         Ok(places
-            .filter_map(|(id, place)| Some((id, place.ipv4.split('/').next()?.parse().ok()?)))
+            .filter_map(|place| place.ipv4.split('/').next()?.parse().ok())
             .collect())
     }
 
