@@ -222,6 +222,15 @@ pub(crate) struct Pipeline {
     /// Lead new connections to the candidate meanwhile: auto, require or off [default: auto].
     #[arg(long, value_name = "MODE", help_heading = PROMOTE)]
     pub(crate) bridge: Option<String>,
+    /// The network on which a proxy calls the app by --alias: no port is published, the candidate itself goes live.
+    #[arg(long, value_name = "NAME", help_heading = PROMOTE)]
+    pub(crate) network: Option<String>,
+    /// The name by which it is called there.
+    #[arg(long, value_name = "NAME", help_heading = PROMOTE)]
+    pub(crate) alias: Option<String>,
+    /// The longest that the proxy keeps an address before it looks the name up again [default: 2s].
+    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
+    pub(crate) linger: Option<String>,
     /// Fail if the port did not answer for longer than this; the release is live all the same.
     #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
     pub(crate) max_gap: Option<String>,

@@ -22,12 +22,12 @@
 //! Called as `demo-app hostile N` it only prints so many MiB of hostile text, and ends with 1.
 //!
 //! Paths: `/`, `/health`, `/slow?ms=N`, `/headers` (the request's own), `/redirect?URL`, `/upload` (the body's length),
-//! and those of `tests::hostile`.
+//! `/echo` (switches to lines that come back, and says `bye` at its own shutdown), and those of `tests::hostile`.
 
 use std::env;
 use std::hint::black_box;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
@@ -182,6 +182,10 @@ fn exchange(app: &App, reader: &mut impl BufRead, mut stream: &TcpStream) -> io:
     if tests::hostile::answer(&request.path, &mut stream)? {
         return Ok(true);
     }
+    if request.path == "/echo" {
+        echo(app, reader, stream)?;
+        return Ok(true);
+    }
     let read = io::copy(&mut reader.take(request.length as u64), &mut io::sink())?;
     let (status, more, body) = answer(app, &request, read);
     let close = request.close || app.ending.load(Ordering::SeqCst);
@@ -192,6 +196,30 @@ fn exchange(app: &App, reader: &mut impl BufRead, mut stream: &TcpStream) -> io:
     );
     stream.write_all(said.as_bytes())?;
     Ok(close)
+}
+
+/// What a WebSocket is to the network: a connection on which both sides speak for as long as they like.
+fn echo(app: &App, reader: &mut impl BufRead, mut stream: &TcpStream) -> io::Result<()> {
+    stream.write_all(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: lines\r\nConnection: Upgrade\r\n\r\n",
+    )?;
+    stream.set_read_timeout(Some(Duration::from_millis(20)))?;
+    let mut line = Vec::new();
+    while !app.ending.load(Ordering::SeqCst) {
+        match reader.read_until(b'\n', &mut line) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {
+                stream.write_all(&line)?;
+                line.clear();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    stream.write_all(b"bye\n")?;
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    io::copy(reader, &mut io::sink()).map(drop)
 }
 
 fn answer(app: &App, request: &Request, read: u64) -> (&'static str, String, String) {

@@ -16,7 +16,7 @@ use tests::load::Load;
 use tests::process::Run;
 
 use crate::bridge::has_rules;
-use crate::support::{App, ok};
+use crate::support::{App, first_seed, ok};
 
 const APPS: usize = 2;
 /// The jobs of each app that work at the same time.
@@ -36,9 +36,11 @@ fn apps_on_which_many_jobs_work_at_once_answer_every_request_and_end_in_order() 
         .map(|(app, _)| Load::start(app.addr(), "/", REQUESTS_PER_S))
         .collect();
     let codes = Codes::default();
+    let first = first_seed();
     thread::scope(|scope| {
-        for (app, images) in apps.iter().cycle().take(APPS * JOBS) {
-            scope.spawn(|| work(app, images, end, &codes));
+        for ((app, images), seed) in apps.iter().cycle().take(APPS * JOBS).zip(first..) {
+            let (codes, random) = (&codes, Rng::with_seed(seed));
+            scope.spawn(move || work(app, images, end, random, codes));
         }
     });
     let seen: Vec<_> = loads.into_iter().map(Load::stop).collect();
@@ -47,7 +49,7 @@ fn apps_on_which_many_jobs_work_at_once_answer_every_request_and_end_in_order() 
     // Seen whether or not the test passes.
     let _ = writeln!(
         io::stderr(),
-        "crowd: {sent} requests, steps and their codes: {codes:?}"
+        "crowd: seeds from {first}, {sent} requests, steps and their codes: {codes:?}"
     );
     for seen in seen {
         assert_eq!(seen.failed(), 0, "{:?}", seen.kinds());
@@ -69,8 +71,7 @@ fn released() -> (App, [Built; 2]) {
 }
 
 /// One job after another, each in its own order.
-fn work(app: &App, images: &[Built; 2], end: Instant, codes: &Codes) {
-    let mut random = Rng::new();
+fn work(app: &App, images: &[Built; 2], end: Instant, mut random: Rng, codes: &Codes) {
     let publish = format!("{}:8080", app.port);
     while Instant::now() < end {
         let image = images[random.usize(..2)].name.as_str();

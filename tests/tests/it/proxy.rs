@@ -5,6 +5,7 @@ mod kills;
 mod page;
 mod refusals;
 mod settings;
+mod whole;
 
 use std::thread;
 use std::time::Duration;

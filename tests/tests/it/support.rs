@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tests::cargo;
@@ -243,4 +243,13 @@ pub(crate) fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Where a test's seeds begin: at `FIRST_SEED`, to see a run again, else anywhere.
+pub(crate) fn first_seed() -> u64 {
+    let given = std::env::var("FIRST_SEED").ok();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    given.map_or(now.as_secs() % 1_000_000 * 1_000, |seed| {
+        seed.parse().unwrap()
+    })
 }

@@ -194,3 +194,41 @@ fn a_connection_on_which_the_client_waits_is_drained_up_to_the_limit_and_then_cl
     drop(stream);
     app.assert_live(&new);
 }
+
+/// Speaks on a connection both ways until the app takes its leave; how often it was answered.
+fn speak(addr: SocketAddr) -> std::io::Result<u32> {
+    let stream = TcpStream::connect(addr)?;
+    let mut lines = BufReader::new(&stream).lines();
+    write!(&mut (&stream), "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")?;
+    let mut next = || {
+        lines
+            .next()
+            .unwrap_or(Err(std::io::ErrorKind::UnexpectedEof.into()))
+    };
+    while !next()?.is_empty() {}
+    for answered in 0.. {
+        writeln!(&mut (&stream), "line {answered}")?;
+        match next()? {
+            line if line == format!("line {answered}") => thread::sleep(Duration::from_millis(20)),
+            line if line == "bye" => return Ok(answered),
+            other => return Err(std::io::Error::other(other)),
+        }
+    }
+    Ok(0)
+}
+
+#[test]
+fn a_connection_on_which_both_sides_speak_stays_until_the_old_container_takes_its_leave_on_it() {
+    let app = App::new("twoway");
+    let graceful = |version| app.tagged(&app.image(version).env("GRACEFUL", "1"), version);
+    let (old, new) = (graceful("v1"), graceful("v2"));
+    app.deploy(&old, &[]);
+    let speakers = ways(&app).map(|addr| thread::spawn(move || speak(addr)));
+    thread::sleep(Duration::from_millis(500));
+    bridged(&app, &new, &["--drain", "2s"]);
+    for speaker in speakers {
+        let answered = speaker.join().unwrap().unwrap();
+        assert!(answered > 10, "{answered}");
+    }
+    app.assert_live(&new);
+}

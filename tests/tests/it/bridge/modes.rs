@@ -41,6 +41,29 @@ fn without_a_bridge_the_report_says_off_and_why() {
 }
 
 #[test]
+fn the_gap_in_the_report_is_the_one_that_clients_saw() {
+    let app = App::new("seen");
+    let booting = |version| app.tagged(&app.image(version).env("BOOT_MS", "1500"), version);
+    let (old, new) = (booting("v1"), booting("v2"));
+    app.deploy(&old, &[]);
+    app.candidate(&new, &[]);
+    let load = Load::start(app.addr(), "/", 100);
+    let report = ok(&app.promote(&["--bridge", "off"]));
+    let seen = load.stop();
+    let said = report["swap"]["longest_gap_ms"].as_f64().unwrap();
+    let saw = seen.longest_gap_ms();
+    // They knock at different moments, on a machine that has other work.
+    assert!(
+        saw > 1500.0 && said > saw / 2.0 && said < saw * 2.0,
+        "{saw} {report}"
+    );
+    assert!(
+        seen.failed() > 0 && report["swap"]["failed"].as_u64() > Some(0),
+        "{report}"
+    );
+}
+
+#[test]
 fn without_the_right_to_change_rules_auto_says_why_and_require_is_44_before_anything_is_touched() {
     let app = App::new("right");
     let (old, new) = (app.build("v1"), app.build("v2"));

@@ -10,7 +10,7 @@ use tests::docker::docker;
 use tests::load::{Kind, Load, Outcome};
 
 use super::{bridged, has_proxy, has_rules, say};
-use crate::support::{App, free_port, ok};
+use crate::support::{App, failed, free_port, ok, text};
 
 #[test]
 fn two_apps_are_swapped_at_the_same_time() {
@@ -83,38 +83,42 @@ fn an_app_on_a_network_of_its_own_is_bridged() {
     app.assert_live(&new);
 }
 
-/// A firewall as a careful administrator writes it: nothing in or through unless it is allowed.
-struct Firewall;
+/// Somebody's table of rules, gone when dropped.
+struct Rules(String);
 
-impl Firewall {
-    fn up(port: u16) -> Firewall {
-        let rules = format!(
-            "table inet deploy-steps-test-firewall {{\n\
-             chain input {{ type filter hook input priority filter - 1; policy drop; \
-             ct state established,related accept; iif lo accept; ip protocol icmp accept; \
-             ip6 nexthdr icmpv6 accept; tcp dport {port} accept; }}\n\
-             chain forward {{ type filter hook forward priority filter - 1; policy drop; \
-             ct state established,related accept; ct status dnat accept; }}\n}}\n"
-        );
+impl Rules {
+    fn up(name: &str, chains: &str) -> Rules {
+        let table = format!("deploy-steps-test-{name}");
         let mut nft = Command::new("nft")
             .args(["-f", "-"])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        nft.stdin
-            .take()
-            .unwrap()
-            .write_all(rules.as_bytes())
-            .unwrap();
+        let rules = format!("table inet {table} {{\n{chains}\n}}\n");
+        let mut input = nft.stdin.take().unwrap();
+        input.write_all(rules.as_bytes()).unwrap();
+        drop(input);
         assert!(nft.wait().unwrap().success());
-        Firewall
+        Rules(table)
+    }
+
+    /// A firewall as a careful administrator writes it: nothing in or through unless it is allowed.
+    fn firewall(port: u16) -> Rules {
+        let chains = format!(
+            "chain input {{ type filter hook input priority filter - 1; policy drop; \
+             ct state established,related accept; iif lo accept; ip protocol icmp accept; \
+             ip6 nexthdr icmpv6 accept; tcp dport {port} accept; }}\n\
+             chain forward {{ type filter hook forward priority filter - 1; policy drop; \
+             ct state established,related accept; ct status dnat accept; }}"
+        );
+        Rules::up("firewall", &chains)
     }
 }
 
-impl Drop for Firewall {
+impl Drop for Rules {
     fn drop(&mut self) {
         let _ = Command::new("nft")
-            .args(["delete", "table", "inet", "deploy-steps-test-firewall"])
+            .args(["delete", "table", "inet", &self.0])
             .status();
     }
 }
@@ -128,7 +132,7 @@ fn a_firewall_that_drops_by_default_lets_the_bridge_through() {
     let (old, new) = (app.build("v1"), app.build("v2"));
     app.deploy(&old, &[]);
     let peer = Peer::new().unwrap();
-    let _firewall = Firewall::up(app.port);
+    let _firewall = Rules::firewall(app.port);
     let target = |host: &str| format!("{host}:{}", app.port);
     let here = Load::start(app.addr(), "/", 100);
     let v4 = peer.load(&target(&peer.host_v4()), 100).unwrap();
@@ -159,4 +163,34 @@ fn assert_held_over_ipv6(seen: &Outcome) {
     }
     assert!(kinds.iter().all(|kind| *kind == Kind::Timeout), "{kinds:?}");
     assert_eq!(seen.versions(), ["v1", "v2"]);
+}
+
+#[test]
+fn where_other_rules_win_the_bridge_is_not_proven_and_nothing_was_stopped_for_it() {
+    if !has_proxy() {
+        say("an engine without a proxy does not answer through the rules of this test");
+        return;
+    }
+    let app = App::new("unproven");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    let id = app.id("");
+    app.candidate(&new, &[]);
+    // The first translation of a connection is its only one.
+    let chains = format!(
+        "chain output {{ type nat hook output priority -150; \
+         ip daddr 127.0.0.0/8 tcp dport {port} redirect to :{port}; }}",
+        port = app.port
+    );
+    let _rules = Rules::up(&app.name(), &chains);
+    let refused = app.promote(&["--bridge", "require"]);
+    let report = failed(&refused, 44, "no_bridge");
+    let why = text(&report["error"]["message"]);
+    assert!(why.contains("did not take the bridge"), "{report}");
+    app.assert_untouched(&id, &old);
+    assert!(!has_rules(&app));
+    let report = ok(&app.promote(&[]));
+    assert_eq!(text(&report["swap"]["bridge"]), "off", "{report}");
+    assert!(!has_rules(&app));
+    app.assert_live(&new);
 }

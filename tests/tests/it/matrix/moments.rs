@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use fastrand::Rng;
@@ -19,9 +19,8 @@ use super::processes;
 use super::state::State;
 use super::steps::Step;
 use crate::resume::KILLED;
+use crate::support::first_seed;
 
-/// Where the seeds begin, to see a run again.
-const FIRST_SEED: &str = "FIRST_SEED";
 const REQUESTS_PER_S: u32 = 50;
 const BLOWS: [Blow; 6] = [
     Blow::Signal(Signal::HUP),
@@ -45,7 +44,7 @@ enum Blow {
 pub(super) fn run(step: Step, seeds: u64) {
     let whole = env::args().any(|arg| arg.contains("moments"));
     let seeds = if whole { seeds * 10 } else { seeds };
-    let first = env::var(FIRST_SEED).map_or_else(|_| from_clock(), |seed| seed.parse().unwrap());
+    let first = first_seed();
     let mut lane = Lane::new(step, true);
     let (end, _) = lane.undisturbed();
     let usual = lane.struck(|case| {
@@ -76,11 +75,6 @@ pub(super) fn run(step: Step, seeds: u64) {
         step.name(),
     );
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-fn from_clock() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    now.as_secs() % 1_000_000 * 1_000
 }
 
 /// Runs the step, strikes it, and judges; returns what was done as well.
