@@ -56,6 +56,21 @@ pub fn steps() -> anyhow::Result<&'static Path> {
     })
 }
 
+/// The folder of the steps as they are released, for what is measured; built once per process.
+pub fn released_steps() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, || {
+        let target = target_dir()?;
+        let mut build = cargo();
+        build
+            .args(["build", "--release", "--target-dir"])
+            .arg(&target)
+            .args(STEPS.map(|step| ["-p", step]).concat());
+        finish(build)?;
+        Ok(target.join("release"))
+    })
+}
+
 /// The folder of the same with the feature that writes man pages and completions; built once per process.
 ///
 /// It has a target folder of its own, so that nobody finds these where the others are looked for.

@@ -55,7 +55,7 @@ impl flags::Bench {
                 unpacked::provide(&PROGRAMS)?;
             }
         }
-        cargo::steps()?;
+        cargo::released_steps()?;
         cargo::demo_app()?;
         if ground == Ground::Private {
             progress("no engine answers, so a private one is started; it ends with the bench")?;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::ensure;
 use tempfile::TempDir;
+use tests::cargo;
 use tests::docker::{Scope, docker};
 use tests::registry::Registry;
 use xshell::Shell;
@@ -120,6 +121,7 @@ impl Stand<'_> {
                 keep: Some("0".to_owned()),
                 quiet: true,
                 sealed: true,
+                steps: Some(cargo::released_steps()?.to_owned()),
                 ..Pipeline::default()
             },
             min_free: Some("100MiB".to_owned()),
