@@ -132,14 +132,20 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// The same command finishes it, or finds it finished.
+    /// The same command finishes it, or finds it finished; where its hint asks for a candidate, with a new one.
     pub(super) fn again(&self, end: &State) -> anyhow::Result<()> {
         let mut again = run(self.command(&[]), None)?;
+        let anew = self.step.starts_over(again.code);
+        let anew = anew.then(|| self.step.prepare_anew(self.app, self.new, self.old));
+        if anew.is_some() {
+            again = run(self.command(&[]), None)?;
+        }
         if let Some(flag) = self.step.hinted(again.code) {
             again = run(self.command(&[flag]), None)?;
         }
         ensure!(again.code == 0, "again: {again:?}");
-        let state = self.state().context("afterwards")?;
+        let roles = anew.as_ref().unwrap_or(&self.roles);
+        let state = State::read(self.app, roles).context("afterwards")?;
         if state != *end {
             bail!("again: {again:?}, which leaves {state:#?} and not {end:#?}");
         }

@@ -101,6 +101,17 @@ impl Step {
         roles
     }
 
+    /// Brings it about once more.
+    pub(super) fn prepare_anew(self, app: &App, new: &Built, old: &Built) -> Roles {
+        drop_candidate(app);
+        self.prepare(app, new, old)
+    }
+
+    /// Whether the hint of a failure asks for the steps before: a rollback ends a candidate that has the app's name.
+    pub(super) fn starts_over(self, code: i32) -> bool {
+        self == Step::PromoteByName && code == 40
+    }
+
     /// The step's own flags.
     pub(super) fn flags(self, app: &App, new: &Built) -> Vec<String> {
         let publish = format!("{}:8080", app.port);
