@@ -182,7 +182,7 @@ fn where_other_rules_win_the_bridge_is_not_proven_and_nothing_was_stopped_for_it
          ip daddr 127.0.0.0/8 tcp dport {port} redirect to :{port}; }}",
         port = app.port
     );
-    let _rules = Rules::up(&app.name(), &chains);
+    let _rules = Rules::up(app.name(), &chains);
     let refused = app.promote(&["--bridge", "require"]);
     let report = failed(&refused, 44, "no_bridge");
     let why = text(&report["error"]["message"]);
