@@ -43,6 +43,8 @@ impl Swapping<'_> {
         let Some(candidate) = &self.candidate else {
             return;
         };
+        let forwarders = self.bridge.as_ref().map(Bridge::forwarder_ports);
+        let forwarders = forwarders.unwrap_or_default();
         let named = alias::is_known_as(candidate, &names.live);
         if named && let Some(bridge) = &mut self.bridge {
             // Found as long as it is there, it could never be drained, and would refuse the last.
@@ -50,8 +52,6 @@ impl Swapping<'_> {
                 bridge.hand_over(&alias::moves(candidate, &staying, &names.live));
             }
         }
-        let forwarders = self.bridge.as_ref().map(Bridge::forwarder_ports);
-        let forwarders = forwarders.unwrap_or_default();
         let drained = drain(candidate, &self.recipe.publish, &forwarders, args.drain);
         // Stopped it loses the name, which it must not keep after a rollback.
         if (named || drained.open > 0)

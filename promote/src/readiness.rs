@@ -5,6 +5,7 @@ use step::{Condition, Container, Recipe, both, interrupted, progress, warn};
 use crate::alias;
 use crate::args::BridgeMode;
 use crate::bridge::{self, Bridge};
+use crate::drain::drain;
 use crate::failure::Failure;
 use crate::preflight;
 use crate::promote::Promotion;
@@ -31,14 +32,37 @@ impl Promotion<'_> {
             || make_ready(self, candidate, recipe, live),
             move || replacement::verified(&beside, recipe, verified, live, old_was),
         );
-        let wanted = ready.and_then(|ready| self.still_wanted().map(|()| ready));
-        match (wanted, next) {
-            (Ok(ready), Ok(next)) => Ok((ready, next)),
-            (Ok(_), Err(failure)) => Err(self.leave_as_before(&before, None, failure)),
-            (Err(failure), next) => {
-                Err(self.leave_as_before(&before, next.ok().as_deref(), failure))
-            }
+        let (ready, next, failure) = match (ready, next, self.still_wanted()) {
+            (Ok(ready), Ok(next), Ok(())) => return Ok((ready, next)),
+            (Err(failure), next, _) => (None, next.ok(), failure),
+            (Ok(ready), Err(failure), _) => (Some(ready), None, failure),
+            (Ok(ready), Ok(next), Err(failure)) => (Some(ready), Some(next), failure),
+        };
+        let _leads_on = ready.and_then(|ready| self.stand_down(ready, recipe, live));
+        Err(self.leave_as_before(&before, next.as_deref(), failure))
+    }
+
+    /// Nobody is led to the candidate any more, and it has answered what it was asked. What is returned leads those
+    /// who still call it by the app's name to the live container.
+    fn stand_down(
+        &self,
+        ready: Ready,
+        recipe: &Recipe,
+        live: Option<&Container>,
+    ) -> Option<Bridge> {
+        let Ready { candidate, bridge } = ready;
+        let mut bridge = bridge.ok()?;
+        let forwarders = bridge.forwarder_ports();
+        if let Err(why) = bridge.close() {
+            warn(&format!("promote: {why}"));
         }
+        if let Some(live) = live
+            && alias::is_known_as(&candidate, live.name())
+        {
+            bridge.hand_over(&alias::moves(&candidate, live, live.name()));
+        }
+        drain(&candidate, &recipe.publish, &forwarders, self.args.drain);
+        Some(bridge)
     }
 
     /// Nothing was touched that cannot be put back: the new container goes, and so does the name
