@@ -93,7 +93,7 @@ impl Swapping<'_> {
             engine, args, live, ..
         } = self.promotion;
         let left = self.old.as_ref();
-        let left = left.and_then(|_| Passage::adopt(engine, live, next));
+        let left = left.and_then(|old| Passage::adopt(engine, live, old, next));
         self.settle()?;
         if let Some(passage) = left {
             passage.linger(engine, calling.network, args.linger);

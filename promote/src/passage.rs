@@ -18,6 +18,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Passage {
     nft: Nft,
     container: Name,
+    /// The full id of the container that leaves.
+    leaving: String,
     from: Option<IpAddr>,
     /// They go the moment that the container they lead to ends, whatever becomes of this process.
     _watch: Watch,
@@ -49,33 +51,41 @@ impl Passage {
         Ok(Self {
             nft,
             container: container.clone(),
+            leaving: leaving.id.clone(),
             from: Some(from),
             _watch: watch,
         })
     }
 
     /// Takes over the one that a promotion which was killed has left.
-    pub(crate) fn adopt(engine: &Engine, container: &Name, staying: &Container) -> Option<Self> {
+    pub(crate) fn adopt(
+        engine: &Engine,
+        container: &Name,
+        leaving: &Container,
+        staying: &Container,
+    ) -> Option<Self> {
         let nft = Nft::find(engine).ok()?;
         let rules = nft.read(container)?;
         let watch = watch(&nft, container, staying).ok()?;
         Some(Self {
             nft,
             container: container.clone(),
+            leaving: leaving.id.clone(),
             from: called(&rules),
             _watch: watch,
         })
     }
 
-    /// Stays open for `time` after the container that leaves has ended, unless the engine gives
+    /// Stays open for `time` after the container that leaves has ended or lost its name, unless the engine gives
     /// its address to another one.
     pub(crate) fn linger(self, engine: &Engine, network: &str, time: Duration) {
         let _wait = waiting("promote: who still has the old address is led to the new one");
         let end = Instant::now() + time;
         while Instant::now() < end {
             thread::sleep(PAUSE.min(end.saturating_duration_since(Instant::now())));
-            let there = engine.addresses(network).unwrap_or_default();
-            if there.iter().any(|address| Some(*address) == self.from) {
+            let holder = self.from.map(|from| engine.holder(network, from));
+            let holder = holder.and_then(|holder| holder.ok().flatten());
+            if holder.is_some_and(|holder| holder != self.leaving) {
                 return;
             }
         }

@@ -128,20 +128,18 @@ impl Engine {
         Ok(ids)
     }
 
-    /// The addresses of the containers that run on a network.
+    /// The full id of the container that has this address on a network, if one that runs there has.
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub fn addresses(&self, network: &str) -> Result<Vec<IpAddr>, EngineError> {
+    pub fn holder(&self, network: &str, address: IpAddr) -> Result<Option<String>, EngineError> {
         let Self { sh, cli, .. } = self;
         let found: Vec<Inhabited> =
             self.inspect(cmd!(sh, "{cli} network inspect {network}").into())?;
-        let places = found
-            .into_iter()
-            .flat_map(|network| network.containers.into_values());
-        Ok(places
-            .filter_map(|place| place.ipv4.split('/').next()?.parse().ok())
-            .collect())
+        let mut places = found.into_iter().flat_map(|network| network.containers);
+        let there = |place: &Place| place.ipv4.split('/').next()?.parse().ok();
+        let held = places.find(|(_, place)| there(place) == Some(address));
+        Ok(held.map(|(id, _)| id))
     }
 
     fn lines(&self, command: Command) -> Result<Vec<String>, EngineError> {

@@ -62,6 +62,11 @@ fn promote_of_an_app_that_is_called_by_its_name_survives_every_fault_at_any_call
 }
 
 #[test]
+fn promote_of_an_app_behind_a_proxy_survives_every_fault_at_any_call() {
+    run(Step::PromoteByAlias, &Fault::ALL, true);
+}
+
+#[test]
 fn pull_image_survives_every_fault_at_any_call() {
     run(Step::Pull, &Fault::ALL, false);
 }

@@ -1,6 +1,6 @@
 //! Behind a reverse proxy: no port is published, and the candidate itself goes live under the alias that the proxy calls.
 
-mod front;
+pub(crate) mod front;
 mod kills;
 mod page;
 mod refusals;
@@ -46,7 +46,7 @@ fn a_life(program: &str) {
     let build = |version: &str| app.tagged(&image(version), version);
     let (v1, v2) = (build("v1"), build("v2"));
     behind.deploy(&v1);
-    let front = Front::start(&behind, program, &settings(program));
+    let front = Front::start(&behind.app, &behind.network, program, &settings(program));
 
     unnoticed(
         &front,

@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::processes;
 use super::state::State;
 use super::steps::Step;
+use crate::proxy::front::Front;
 use crate::support::App;
 
 pub(super) struct Lane {
@@ -21,6 +22,8 @@ pub(super) struct Lane {
     releases: [Built; 2],
     path: String,
     _folder: tempfile::TempDir,
+    /// The proxy, where there is one.
+    front: Option<Front>,
     /// How many deployments there were.
     turns: usize,
 }
@@ -50,9 +53,11 @@ impl Lane {
             releases,
             path,
             _folder: folder,
+            front: None,
             turns: 0,
         };
         lane.renew();
+        lane.front = lane.step.front(&lane.app);
         lane
     }
 
@@ -74,10 +79,8 @@ impl Lane {
         }
         self.turns = 0;
         self.step.provide(&self.releases[1]);
-        let options = self.step.options(&self.app);
-        let options: Vec<&str> = options.iter().map(String::as_str).collect();
         for release in [1, 0] {
-            self.app.deploy(&self.releases[release], &options);
+            self.step.deploy(&self.app, &self.releases[release]);
         }
     }
 

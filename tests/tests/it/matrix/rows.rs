@@ -65,13 +65,13 @@ pub(super) fn run(step: Step, faults: &[Fault], heir: bool) {
     );
 }
 
-/// The calls that are struck. An app that is called by its name has a few of its own, and one whose failure takes
+/// The calls that are struck. An app that is called by a name has a few of its own, and one whose failure takes
 /// the name back; the others are like any app's.
 fn numbers(lane: &Lane, fault: Fault, calls: &[String]) -> Vec<usize> {
     let first = 1 + (fault as usize + usize::from(lane.heir)) % STRIDE;
     if env::args().any(|arg| arg.contains("matrix")) {
         (1..ENOUGH).collect()
-    } else if lane.step == Step::PromoteByName {
+    } else if lane.step.has_network() {
         let own =
             |k: &usize| calls[k - 1].starts_with("network") || calls[k - 1].starts_with("create");
         (1..=calls.len()).filter(own).collect()

@@ -1,11 +1,13 @@
 //! The steps of the matrix: how each is prepared for, called, and called again.
 
+use serde_json::Value;
 use tests::docker::docker;
 use tests::image::Built;
 use tests::registry;
 
 use super::state::Roles;
-use crate::support::{App, text};
+use crate::proxy::front::{Front, settings};
+use crate::support::{App, ok, text};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -15,6 +17,8 @@ pub(super) enum Step {
     Promote,
     /// Of an app on a network of its own, whose clients may call it by its name.
     PromoteByName,
+    /// Of an app behind a proxy, which calls it by an alias; the proxy has the app's port.
+    PromoteByAlias,
     Prune,
 }
 
@@ -24,19 +28,24 @@ impl Step {
             Step::Pull => "pull-image",
             Step::Start => "start-candidate",
             Step::Probe => "probe-health",
-            Step::Promote | Step::PromoteByName => "promote",
+            Step::Promote | Step::PromoteByName | Step::PromoteByAlias => "promote",
             Step::Prune => "prune-app",
         }
     }
 
     pub(super) fn promotes(self) -> bool {
-        matches!(self, Step::Promote | Step::PromoteByName)
+        matches!(self, Step::Promote) || self.has_network()
+    }
+
+    /// Whether the app is on a network of its own.
+    pub(super) fn has_network(self) -> bool {
+        matches!(self, Step::PromoteByName | Step::PromoteByAlias)
     }
 
     /// The run options of the app.
-    pub(super) fn options(self, app: &App) -> Vec<String> {
+    fn options(self, app: &App) -> Vec<String> {
         let mut options = vec!["-e".to_owned(), "COLOR=blue".to_owned()];
-        if self == Step::PromoteByName {
+        if self.has_network() {
             options.extend(["--network".to_owned(), network(app)]);
         }
         options
@@ -44,10 +53,40 @@ impl Step {
 
     /// Makes what the app's containers need.
     pub(super) fn lay_ground(self, app: &App) {
-        if self == Step::PromoteByName {
+        if self.has_network() {
             docker(["network", "create", &network(app)]).unwrap();
             app.scope.at_end(["network", "rm", &network(app)]);
         }
+    }
+
+    /// Puts a release live.
+    pub(super) fn deploy(self, app: &App, release: &Built) {
+        self.start(app, release);
+        app.prove_candidate();
+        let flags = if self.promotes() {
+            self.flags(app, release)
+        } else {
+            Vec::new()
+        };
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        ok(&app.promote(&flags));
+    }
+
+    /// Starts a candidate with the run options of the app.
+    fn start(self, app: &App, release: &Built) -> Value {
+        let options = self.options(app);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        if self != Step::PromoteByAlias {
+            return app.start(release, &options);
+        }
+        let flags = ["--image", &release.name, "--"];
+        ok(&app.step("start-candidate", &[&flags, &options[..]].concat()))
+    }
+
+    /// The proxy that has the app's port, once something is live behind it.
+    pub(super) fn front(self, app: &App) -> Option<Front> {
+        let nginx = || Front::start(app, &network(app), "nginx", &settings("nginx"));
+        (self == Step::PromoteByAlias).then(nginx)
     }
 
     /// The release that the step has to do with; what is to be pulled comes from a registry.
@@ -86,10 +125,8 @@ impl Step {
                 drop_candidate(app);
                 app.start(new, &[]);
             }
-            Step::Promote | Step::PromoteByName => {
-                let options = self.options(app);
-                let options: Vec<&str> = options.iter().map(String::as_str).collect();
-                let started = app.start(new, &options);
+            Step::Promote | Step::PromoteByName | Step::PromoteByAlias => {
+                let started = self.start(app, new);
                 roles.push((text(&started["candidate_id"]).to_owned(), "CANDIDATE-ID"));
                 app.prove_candidate();
             }
@@ -114,12 +151,20 @@ impl Step {
 
     /// The step's own flags.
     pub(super) fn flags(self, app: &App, new: &Built) -> Vec<String> {
-        let publish = format!("{}:8080", app.port);
+        let (publish, network) = (format!("{}:8080", app.port), network(app));
         let words = match self {
             Step::Pull => vec!["--attempts", "1", &new.name],
             Step::Start => vec!["--image", &new.name, "--publish", &publish],
             Step::Probe => vec![],
             Step::Promote | Step::PromoteByName => vec!["--stop-timeout", "2s"],
+            Step::PromoteByAlias => vec![
+                "--stop-timeout",
+                "2s",
+                "--network",
+                &network,
+                "--alias",
+                "web",
+            ],
             Step::Prune => vec!["--candidate", "--keep", "0"],
         };
         words.into_iter().map(str::to_owned).collect()

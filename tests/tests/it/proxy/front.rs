@@ -93,21 +93,13 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// `nginx` or `haproxy` with these settings, which listen on port 80.
-    pub(crate) fn start(behind: &Behind, program: &str, settings: &str) -> Front {
-        let container = format!("{}-front", behind.app.name());
-        let image = behind.app.build("front");
-        docker([
-            "run",
-            "-d",
-            "--name",
-            &container,
-            "--network",
-            &behind.network,
-            &image.name,
-        ])
-        .unwrap();
-        behind.app.scope.also_container(&container);
+    /// `nginx` or `haproxy` with these settings, which listen on port 80; on the host it is the app's port.
+    pub(crate) fn start(app: &App, network: &str, program: &str, settings: &str) -> Front {
+        let container = format!("{}-front", app.name());
+        let (image, publish) = (app.build("front"), format!("--publish={}:80", app.port));
+        let run = ["run", "-d", "--name", &container, "--network", network];
+        docker(run.into_iter().chain([publish.as_str(), &image.name])).unwrap();
+        app.scope.also_container(&container);
         let inspect =
             |format: &str| docker(["container", "inspect", "--format", format, &container]);
         let (pid, resolv) = (inspect("{{.State.Pid}}"), inspect("{{.ResolvConfPath}}"));

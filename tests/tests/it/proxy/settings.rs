@@ -17,7 +17,7 @@ fn deployed(program: &str, settings: &str, rules: bool, what: &str) -> Outcome {
     let build = |version: &str| app.tagged(&app.image(version).env("GRACEFUL", "1"), version);
     let (v1, v2) = (build("v1"), build("v2"));
     behind.deploy(&v1);
-    let front = Front::start(&behind, program, settings);
+    let front = Front::start(&behind.app, &behind.network, program, settings);
     let refused = tempfile::tempdir().unwrap();
     let nft = refused.path().join("nft");
     fs::write(&nft, "#!/bin/sh\necho not permitted >&2\nexit 1\n").unwrap();

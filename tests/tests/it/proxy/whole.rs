@@ -60,7 +60,7 @@ fn both_pipelines_put_a_release_live_behind_a_proxy_and_take_it_back() {
     };
     let on = ["--", "--network", &behind.network];
     assert_moved(&behind, &script(&["deploy", &names[0]]), "v1");
-    let front = Front::start(&behind, "nginx", &settings("nginx"));
+    let front = Front::start(&behind.app, &behind.network, "nginx", &settings("nginx"));
     let all = ["v1", "v2", "v3"];
     unnoticed(&front, "both pipelines, releases", &all, || {
         assert_moved(&behind, &xtask(&["deploy", &names[1]], &on), "v2");
