@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::stage;
+
 /// What goes wrong on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -59,7 +61,7 @@ struct State {
 impl Proxy {
     /// Starts a proxy with `fault` in front of `host`, `127.0.0.1:PORT`.
     pub fn in_front_of(host: &str, fault: Fault) -> io::Result<Proxy> {
-        Proxy::on(TcpListener::bind("127.0.0.1:0")?, host, fault)
+        Proxy::on(TcpListener::bind((stage::registries(), 0))?, host, fault)
     }
 
     /// The same on a listener of one's own, which may be in another network namespace.

@@ -81,7 +81,7 @@ fn try_start(user: Option<&str>) -> anyhow::Result<Option<Registry>> {
     let dir = tempfile::Builder::new()
         .prefix("deploy-steps-registry-")
         .tempdir_in(home)?;
-    let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let addr = TcpListener::bind((stage::registries(), 0))?.local_addr()?;
     fs::write(
         dir.path().join("htpasswd"),
         format!("{}:{HASH}\n", user.unwrap_or_default()),

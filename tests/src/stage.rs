@@ -10,6 +10,8 @@ mod needs;
 mod podman;
 mod private;
 mod root;
+mod rootless;
+mod user;
 
 use std::env;
 use std::ffi::OsString;
@@ -20,7 +22,7 @@ use anyhow::{Context, bail};
 use rustix::process::geteuid;
 
 use crate::process::{code_of, run_within, scrub};
-pub use engine::{ENGINE, Engine, on_podman};
+pub use engine::{ENGINE, Engine, on_podman, on_rootless_docker, registries};
 pub use inner::inner;
 pub use needs::{Need, find};
 
@@ -72,7 +74,7 @@ pub fn prepare_with(
                 "no Docker engine answers and only root can start a private one: start Docker, or run this as root",
         });
     }
-    let own = engine.map(Engine::need).transpose()?.flatten();
+    let own = engine.map(Engine::needs).transpose()?.unwrap_or_default();
     let also: Vec<Need> = also.iter().copied().chain(own).collect();
     needs::provide(ground, install, &also)?;
     Ok(ground)

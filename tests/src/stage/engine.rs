@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::needs::Need;
-use super::{podman, root};
+use super::{podman, root, rootless};
+use rootless::ROOTLESS;
 
 /// The variable that names the stage's engine and its flags, for everything that runs on the stage.
 pub const ENGINE: &str = "DEPLOY_STEPS_ENGINE";
 
 /// Each engine's name, and the Debian release whose packages hold it if it is not the installed one.
-const KNOWN: [(&str, Option<&str>); 8] = [
+const KNOWN: [(&str, Option<&str>); 10] = [
     ("docker", None),
     ("docker@20.10", Some("bookworm")),
     ("docker@26", Some("trixie")),
     ("docker@28", Some("forky")),
+    ("docker-rootless", None),
+    ("docker@28-rootless", Some("forky")),
     ("podman@4", Some("bookworm")),
     ("podman@5", Some("trixie")),
     ("podman@4-rootless", Some("bookworm")),
     ("podman@5-rootless", Some("trixie")),
 ];
-
-/// The end of an engine's name that is run by a user who is not root, from the same root folder.
-const ROOTLESS: &str = "-rootless";
 
 /// What an engine's root folder is made of besides the bare release.
 const DOCKER: &str = "docker.io,iptables,nftables,iproute2,ca-certificates";
@@ -72,10 +72,17 @@ impl Engine {
         &self.flags
     }
 
-    /// What it takes to make the engine's root folder, if it has one and is not made yet.
-    pub(super) fn need(&self) -> anyhow::Result<Option<Need>> {
-        let home = self.home()?;
-        Ok(home.filter(|(_, home)| !home.exists()).map(|_| DEBOOTSTRAP))
+    /// What it takes to run the installed one, or to make the engine's root folder, if it is not made yet.
+    pub(super) fn needs(&self) -> anyhow::Result<Vec<Need>> {
+        let installed: &[Need] = match self.is_rootless_docker() {
+            true => &rootless::NEEDS,
+            false => &[],
+        };
+        Ok(match self.home()? {
+            Some((_, home)) if !home.exists() => vec![DEBOOTSTRAP],
+            Some(_) => Vec::new(),
+            None => installed.to_vec(),
+        })
     }
 
     /// Makes the engine's root folder, if it has one and is not made yet.
@@ -83,19 +90,26 @@ impl Engine {
         let Some((release, home)) = self.home()? else {
             return Ok(());
         };
-        let packages = if self.is_podman() { PODMAN } else { DOCKER };
-        root::make(release, packages, &home)
+        let mut packages = if self.is_podman() { PODMAN } else { DOCKER }.to_owned();
+        if self.is_rootless_docker() {
+            packages = format!("{packages},{}", rootless::PACKAGES);
+        }
+        root::make(release, &packages, &home)
             .with_context(|| format!("{} could not be made from Debian {release}", self.name))
     }
 
     /// Has `dockerd`, or podman under both names, be this engine's for all that look in the folder `bin` of the
     /// stage's folder `dir` first.
     pub(super) fn provide(&self, dir: &Path, bin: &Path) -> anyhow::Result<()> {
-        match self.home()? {
-            Some((_, home)) if self.is_podman() => {
+        let home = self.home()?.map(|it| it.1);
+        if self.is_rootless_docker() {
+            return rootless::provide(home.as_deref(), dir, bin);
+        }
+        match home {
+            Some(home) if self.is_podman() => {
                 podman::provide(&home, dir, bin, self.name.ends_with(ROOTLESS))
             }
-            Some((_, home)) => root::enter_for("dockerd", &home, bin),
+            Some(home) => root::enter_for("dockerd", &home, bin),
             None => Ok(()),
         }
     }
@@ -104,17 +118,43 @@ impl Engine {
         is_podman(self.name)
     }
 
+    fn is_rootless_docker(&self) -> bool {
+        is_rootless_docker(self.name)
+    }
+
     fn home(&self) -> anyhow::Result<Option<(&'static str, PathBuf)>> {
         let engines = crate::cargo::target_dir()?.join("engines");
-        Ok(self
-            .release
-            .map(|release| (release, engines.join(self.name.trim_end_matches(ROOTLESS)))))
+        // Docker as another user takes more packages.
+        let folder = match self.is_podman() {
+            true => self.name.trim_end_matches(ROOTLESS),
+            false => self.name,
+        };
+        Ok(self.release.map(|it| (it, engines.join(folder))))
     }
 }
 
 /// Whether a stage's engine of this name, flags and all, is podman.
 fn is_podman(name: &str) -> bool {
     name.starts_with("podman")
+}
+
+/// Whether a stage's engine of this name, flags and all, is Docker run by another user than root.
+fn is_rootless_docker(name: &str) -> bool {
+    let word = name.split(' ').next().unwrap_or_default();
+    !is_podman(name) && word.ends_with(ROOTLESS)
+}
+
+/// Whether this process's stage has rootless Docker for an engine.
+pub fn on_rootless_docker() -> bool {
+    std::env::var(ENGINE).is_ok_and(|name| is_rootless_docker(&name))
+}
+
+/// The address of this machine at which its engine reaches registries.
+pub fn registries() -> &'static str {
+    match on_rootless_docker() {
+        true => rootless::REGISTRIES.trim_end_matches("/32"),
+        false => "127.0.0.1",
+    }
 }
 
 /// Whether this process's stage has podman for an engine.

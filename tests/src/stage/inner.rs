@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::{STAGE, command, on_podman, podman};
+use super::{STAGE, command, on_podman, on_rootless_docker, podman, rootless};
 use crate::process::{code_of, run_within, scrub};
 
 /// Where promotions of the same app lock each other out.
@@ -40,7 +40,13 @@ pub fn inner(dir: &Path, flags: &[String], argv: &[OsString]) -> anyhow::Result<
         must("mount", &["-t", "tmpfs", "-o", "mode=1777", "tmpfs", LOCKS])?;
     }
     see_own_network()?;
-    let host = format!("unix://{}/docker.sock", dir.display());
+    let own = if on_rootless_docker() {
+        must("ip", &["address", "add", rootless::REGISTRIES, "dev", "lo"])?;
+        rootless::folder(dir)
+    } else {
+        dir.to_owned()
+    };
+    let host = format!("unix://{}/docker.sock", own.display());
     let mut command = command(argv)?;
     for name in ELSEWHERE {
         command.env_remove(name);
@@ -50,7 +56,7 @@ pub fn inner(dir: &Path, flags: &[String], argv: &[OsString]) -> anyhow::Result<
         wait_for(&mut keeper, dir, || podman::is_ready(dir))?;
         command.env_remove("DOCKER_HOST");
     } else {
-        let mut engine = start_engine(dir, &host, flags)?;
+        let mut engine = start_engine(dir, &own, &host, flags)?;
         wait_for(&mut engine, dir, || answers(&host))?;
         command.env("DOCKER_HOST", &host);
     }
@@ -78,26 +84,33 @@ fn see_own_network() -> anyhow::Result<()> {
     must("mount", &["--move", "/mnt", CGROUPS])
 }
 
-fn start_engine(dir: &Path, host: &str, flags: &[String]) -> anyhow::Result<Child> {
+fn start_engine(dir: &Path, own: &Path, host: &str, flags: &[String]) -> anyhow::Result<Child> {
     // The system's own settings are not for this engine, and might contradict its flags.
     let config = dir.join("daemon.json");
     fs::write(&config, "{}")?;
     let log = File::create(dir.join("log"))?;
-    // From the root, as the engine's own default: relative to our cgroup it could not be found again.
-    let name = dir.file_name().context("the stage's folder has no name")?;
-    let parent = Path::new("/").join(name);
-    Command::new("dockerd")
+    let mut engine = Command::new("dockerd");
+    engine
         .arg("--config-file")
         .arg(config)
         .arg("--data-root")
-        .arg(dir.join("data"))
+        .arg(own.join("data"))
         .arg("--exec-root")
-        .arg(dir.join("exec"))
+        .arg(own.join("exec"))
         .arg("--pidfile")
-        .arg(dir.join("pid"))
-        .args(["-H", host, "--exec-opt", "native.cgroupdriver=cgroupfs"])
-        .arg("--cgroup-parent")
-        .arg(parent)
+        .arg(own.join("pid"))
+        .args(["-H", host]);
+    if on_rootless_docker() {
+        engine.args(["--insecure-registry", rootless::REGISTRIES]);
+    } else {
+        // From the root, as the engine's own default: relative to our cgroup it could not be found again.
+        let name = dir.file_name().context("the stage's folder has no name")?;
+        engine
+            .args(["--exec-opt", "native.cgroupdriver=cgroupfs"])
+            .arg("--cgroup-parent")
+            .arg(Path::new("/").join(name));
+    }
+    engine
         .args(flags)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

@@ -1,15 +1,15 @@
 //! Podman on a stage: it has no daemon, so every call of its CLI enters the one mount namespace that all of its
 //! containers live in, where programs and settings are the other release's and all other paths mean the same.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 
-/// The id of the user of a rootless one.
-const USER: u32 = 1000;
+use super::root::{program, quoted};
+use super::user;
 
 /// The program that keeps the namespace; started where one would start `dockerd`.
 const KEEPER: &str = "podman-keeper";
@@ -55,7 +55,8 @@ pub(super) fn provide(home: &Path, dir: &Path, bin: &Path, rootless: bool) -> an
     program(&bin.join(KEEPER), &keeper)?;
     // By its own path and search path: what this machine has under the same names is not meant.
     let user = if rootless {
-        user(home, dir)?
+        let start = user::known(&home.join("etc"), dir)?;
+        format!("{start} XDG_RUNTIME_DIR=/run/user/{}", user::USER)
     } else {
         String::new()
     };
@@ -67,24 +68,6 @@ pub(super) fn provide(home: &Path, dir: &Path, bin: &Path, rootless: bool) -> an
     program(&bin.join("podman"), &enter)?;
     symlink("podman", bin.join("docker"))?;
     settings(home, dir, rootless)
-}
-
-/// Makes the user known, and returns the start of a command as that user.
-fn user(home: &Path, dir: &Path) -> anyhow::Result<String> {
-    let own = dir.join("home");
-    let known = fs::read_to_string(home.join("etc/passwd")).context("the users are unknown")?;
-    let line = format!("deployer:x:{USER}:{USER}::{}:/bin/sh\n", own.display());
-    fs::write(dir.join("passwd"), known + &line)?;
-    fs::write(dir.join("subids"), "deployer:100000:65536\n")?;
-    fs::create_dir(&own)?;
-    chown(&own, Some(USER), Some(USER))?;
-    // On the way to its home.
-    fs::set_permissions(dir, Permissions::from_mode(0o711))?;
-    Ok(format!(
-        "setpriv --reuid={USER} --regid={USER} --clear-groups env -u DOCKER_CONFIG HOME='{}' \
-         XDG_RUNTIME_DIR=/run/user/{USER}",
-        own.display()
-    ))
 }
 
 /// Starts the keeper and returns when the namespace is there.
@@ -131,14 +114,4 @@ fn settings(home: &Path, dir: &Path, rootless: bool) -> anyhow::Result<()> {
     fs::write(at.join("storage.conf"), storage)?;
     fs::write(at.join("containers.conf"), containers)?;
     Ok(())
-}
-
-fn program(path: &Path, does: &str) -> anyhow::Result<()> {
-    fs::write(path, format!("#!/bin/sh\n{does}\n"))?;
-    fs::set_permissions(path, Permissions::from_mode(0o755))?;
-    Ok(())
-}
-
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

@@ -45,14 +45,21 @@ pub(super) fn make(release: &str, packages: &str, home: &Path) -> anyhow::Result
 /// Writes a program to the folder `bin` that runs `program` of the root folder `home`.
 pub(super) fn enter_for(program: &str, home: &Path, bin: &Path) -> anyhow::Result<()> {
     fs::create_dir(bin)?;
-    let path = bin.join(program);
-    let home = home.display().to_string().replace('\'', r"'\''");
-    let script = format!(
-        "#!/bin/sh\nexec unshare --mount -- sh -c '{ENTER}' '{home}' /usr/sbin/{program} \"$@\"\n"
-    );
-    fs::write(&path, script)?;
-    fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+    let home = quoted(home);
+    let does = format!("exec unshare --mount -- sh -c '{ENTER}' {home} /usr/sbin/{program} \"$@\"");
+    self::program(&bin.join(program), &does)
+}
+
+/// Writes a program that does what this line of a shell says.
+pub(super) fn program(path: &Path, does: &str) -> anyhow::Result<()> {
+    fs::write(path, format!("#!/bin/sh\n{does}\n"))?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))?;
     Ok(())
+}
+
+/// As one word for a shell.
+pub(super) fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 fn debootstrap(release: &str, packages: &str, root: &Path) -> anyhow::Result<()> {
