@@ -99,7 +99,7 @@ impl step::Failure for Failure {
             ),
             Self::NoAddress(..) => Verdict::new(
                 Code::NoAddress,
-                "name the container's port with --port, or look from inside with --exec or --docker-health",
+                "publish the port, name another with --port, or look from inside with --exec or --docker-health",
             ),
             Self::Elsewhere(_) => Verdict::new(
                 Code::NoAddress,

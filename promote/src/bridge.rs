@@ -9,7 +9,7 @@ use step::{Container, Engine, Looking, Name, Nft, Publish, Target, look_once, wa
 
 use crate::forwarder::Forwarder;
 use crate::keeper::{Mortal, Watch};
-use crate::lanes::{lane, own_address, place};
+use crate::lanes::{address, lane, own_address, place};
 use crate::listing::counted;
 use crate::ruleset::{self, Lane, Move};
 
@@ -41,6 +41,10 @@ impl Bridge {
     ) -> Result<Self, String> {
         if let Some(host) = engine.elsewhere() {
             return Err(format!("the engine is on another machine ({host})"));
+        }
+        // First, as no right to change rules would help there.
+        for publish in publish {
+            address(candidate, *publish)?;
         }
         let nft = Nft::find(engine)?;
         let mut forwarders = Vec::new();

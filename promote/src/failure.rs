@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Interrupted(String),
     #[error("{0}")]
     NoCandidate(String),
+    #[error("the new container could not be proven: {0}; nothing was touched")]
+    NotProvable(String),
     #[error("another promotion of {0} is running")]
     Locked(String),
     #[error("the host port {port} is taken by something else{}", undone(.evidence))]
@@ -107,6 +109,10 @@ impl step::Failure for Failure {
                 Code::NoCandidate,
                 "start-candidate, then probe-health, then promote",
             ),
+            Self::NotProvable(_) => Verdict::new(
+                Code::NoCandidate,
+                "start the candidate with --publish, or look from inside with --exec or --docker-health",
+            ),
             Self::Locked(_) => Verdict::new(
                 Code::Locked,
                 "wait until it ends; the lock is freed however it ends",
@@ -121,7 +127,7 @@ impl step::Failure for Failure {
             ),
             Self::NoBridge(_) => Verdict::new(
                 Code::NoBridge,
-                "run it as root (or allow `sudo -n nft`) with nftables installed, or give --bridge auto",
+                "run it as root (or allow `sudo -n nft`) with nftables installed, on an engine of root's, or give --bridge auto",
             ),
             Self::StrayBridge(_) => Verdict::new(
                 Code::Unexpected,
@@ -161,6 +167,7 @@ impl step::Failure for Failure {
             | Self::NoLock(_)
             | Self::Interrupted(_)
             | Self::NoCandidate(_)
+            | Self::NotProvable(_)
             | Self::Locked(_)
             | Self::NoBridge(_)
             | Self::StrayBridge(_)

@@ -8,6 +8,15 @@ use step::{Container, Name, Publish};
 use crate::forwarder::Forwarder;
 use crate::ruleset::{Lane, Place};
 
+/// The address that a bridge for this port leads to.
+pub(crate) fn address(candidate: &Container, publish: Publish) -> Result<SocketAddr, String> {
+    let address = candidate
+        .own_address(publish.container)
+        .filter(SocketAddr::is_ipv4);
+    let none = "the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)";
+    address.ok_or_else(|| none.to_owned())
+}
+
 /// The way of one port, with a forwarder for what cannot be translated.
 pub(crate) fn lane(
     candidate: &Container,
@@ -15,10 +24,7 @@ pub(crate) fn lane(
     publish: Publish,
     forwarders: &mut Vec<Forwarder>,
 ) -> Result<Lane, String> {
-    let address = candidate
-        .own_address(publish.container)
-        .filter(SocketAddr::is_ipv4);
-    let address = address.ok_or("the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)")?;
+    let address = address(candidate, publish)?;
     let forwarder = Forwarder::start(address, candidate.state.pid, container)
         .map_err(|error| format!("no forwarder could be started: {error}"))?;
     let port = forwarder.port;

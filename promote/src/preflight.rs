@@ -67,6 +67,16 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
     }
 }
 
+/// The new container will have an address at which it can be proven, without the candidate's port on loopback.
+pub(crate) fn provable(
+    promotion: &Promotion<'_>,
+    candidate: &Container,
+    recipe: &Recipe,
+) -> Result<(), Failure> {
+    let looking = promotion.args.looking(Some(recipe));
+    Target::foreseen(candidate, &looking, &recipe.publish).map_err(Failure::NotProvable)
+}
+
 /// The host ports that the new container wants are free, or the live container's own.
 pub(crate) fn ports_free(
     promotion: &Promotion<'_>,

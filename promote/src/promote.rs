@@ -136,6 +136,7 @@ impl Promotion<'_> {
         preflight::not_overtaken(&candidate, live.as_ref())?;
         let candidate = alias::put_back(&self.engine, candidate)?;
         let recipe = preflight::check(self, &candidate)?;
+        preflight::provable(self, &candidate, &recipe)?;
         // Asked before there is a bridge, or the candidate would answer for it.
         let old_was = live.as_ref().map(|live| preflight::condition(self, live));
         let old_was = old_was.unwrap_or_default();

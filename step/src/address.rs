@@ -1,5 +1,6 @@
 //! Where a container can be reached from this machine.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use crate::{Container, Publish};
@@ -7,7 +8,12 @@ use crate::{Container, Publish};
 /// A container's own address for `port`, where this machine has a direct route to it. Not so
 /// with rootless engines and Docker Desktop, where its network is another machine's.
 pub(crate) fn own(container: &Container, port: u16) -> Option<SocketAddr> {
-    if container.host_config.network_mode == "host" {
+    let on_hosts = container.host_config.network_mode == "host";
+    // Without root podman's host network is this machine's all the same, and Docker's is not.
+    if is_a_users(container.state.pid) && !(on_hosts && container.is_podmans()) {
+        return None;
+    }
+    if on_hosts {
         return Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
     let networks = container.network_settings.networks.values();
@@ -15,6 +21,20 @@ pub(crate) fn own(container: &Container, port: u16) -> Option<SocketAddr> {
         .filter_map(|attachment| attachment.address())
         .find(|&(ip, prefix)| is_neighbour(ip, prefix))
         .map(|(ip, _)| SocketAddr::new(ip, port))
+}
+
+/// Whether the engine of this process is run by another user than root, and so has its networks in a world of its own.
+/// An address there may well be another container's here, where root's engine has the same subnets.
+fn is_a_users(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/uid_map")).is_ok_and(|map| has_a_user_for_root(&map))
+}
+
+/// Such an engine has its own user, and no one else, for root; one of root's that maps ids has a range of them.
+fn has_a_user_for_root(map: &str) -> bool {
+    let mut lines = map
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines.any(|line| matches!(line[..], ["0", outside, "1"] if outside != "0"))
 }
 
 /// The host's address that leads to the container's `port`, as the engine bound it.
@@ -57,6 +77,25 @@ fn same_subnet(a: IpAddr, b: IpAddr, prefix: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_that_a_user_runs_is_told_from_one_of_roots_by_who_is_root_there() {
+        for (map, is_a_users) in [
+            (
+                "         0       1000          1\n         1     100000      65536\n",
+                true,
+            ),
+            ("         0          0 4294967295\n", false),
+            ("         0     100000      65536\n", false),
+            (
+                "         0          0          1\n         1     100000      65536\n",
+                false,
+            ),
+            ("", false),
+        ] {
+            assert_eq!(has_a_user_for_root(map), is_a_users, "{map}");
+        }
+    }
 
     #[test]
     fn subnets_are_compared_by_their_prefix() {

@@ -55,7 +55,7 @@ impl Target {
             looking: looking.clone(),
             shown: container.name().to_owned(),
         };
-        if crashed || probe.docker_health || !probe.exec.is_empty() {
+        if crashed || looking.is_inside() {
             return Ok(target);
         }
         let port = port(container, probe)?;
@@ -65,13 +65,27 @@ impl Target {
             By::OwnAddress => own.or(published),
             By::HostPort => published.or(own),
         };
-        let at = found.ok_or_else(|| {
-            format!(
-                "port {port} of the container is neither published nor reachable from this machine"
-            )
-        })?;
+        let at = found.ok_or_else(|| no_address(port))?;
         (target.network, target.shown) = (Some(looking.network(at)), looking.shown(at));
         Ok(target)
+    }
+
+    /// Whether a container like this one, on the same networks, could be asked if it published only these ports.
+    ///
+    /// # Errors
+    /// Why there would be no address to ask.
+    pub fn foreseen(
+        container: &Container,
+        looking: &Looking,
+        publish: &[Publish],
+    ) -> Result<(), String> {
+        if looking.is_inside() {
+            return Ok(());
+        }
+        let port = port(container, &looking.probe)?;
+        let published = publish.iter().any(|publish| publish.container == port);
+        let reachable = published || address::own(container, port).is_some();
+        reachable.then_some(()).ok_or_else(|| no_address(port))
     }
 
     /// Any URL, without a container behind it that could be watched.
@@ -98,9 +112,18 @@ impl Target {
     }
 }
 
+fn no_address(port: u16) -> String {
+    format!("port {port} of the container is neither published nor reachable from this machine")
+}
+
 impl Looking {
+    /// By a program in the container or its HEALTHCHECK.
+    fn is_inside(&self) -> bool {
+        self.probe.docker_health || !self.probe.exec.is_empty()
+    }
+
     fn only_connects(&self) -> bool {
-        self.probe.tcp || self.probe.docker_health || !self.probe.exec.is_empty()
+        self.probe.tcp || self.is_inside()
     }
 
     fn network(&self, at: SocketAddr) -> NetworkLook {

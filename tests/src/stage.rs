@@ -5,6 +5,7 @@
 
 mod engine;
 mod folder;
+mod here;
 mod inner;
 mod needs;
 mod podman;
@@ -22,7 +23,8 @@ use anyhow::{Context, bail};
 use rustix::process::geteuid;
 
 use crate::process::{code_of, run_within, scrub};
-pub use engine::{ENGINE, Engine, on_podman, on_rootless_docker, registries};
+pub use engine::Engine;
+pub use here::{ENGINE, on_podman, on_rootless, on_rootless_docker, registries};
 pub use inner::inner;
 pub use needs::{Need, find};
 

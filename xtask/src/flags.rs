@@ -383,7 +383,7 @@ pub(crate) struct OtherEngine {
     /// Start this engine on a private stage (as root), even where one answers.
     ///
     /// `docker` is the one installed here. The others come from the packages of Debian's releases, each in a
-    /// folder below the target folder that debootstrap makes once.
+    /// folder below the target folder that debootstrap makes once. With `-rootless` it is run by another user than root.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Engine::names()))]
     pub(crate) engine: Option<String>,
     /// A flag for its dockerd, such as --engine-flag=--userland-proxy=false; may be repeated.

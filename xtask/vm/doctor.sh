@@ -67,7 +67,9 @@ disk() {
 
 bridge() {
     path=$PATH:/usr/sbin:/sbin
-    if ! PATH=$path command -v nft >/dev/null; then
+    if ask "$docker" info --format '{{.SecurityOptions}}' | grep -q name=rootless; then
+        say warn bridge "the engine is rootless: its containers have no address here, so a swap has a short gap"
+    elif ! PATH=$path command -v nft >/dev/null; then
         say warn bridge "nft is missing, so a swap has a short gap: install nftables"
     elif PATH=$path ask nft list tables >/dev/null || PATH=$path ask sudo -n nft list tables >/dev/null; then
         say ok bridge "$(id -un) may change packet rules"

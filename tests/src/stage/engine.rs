@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::here::{ROOTLESS, is_podman, is_rootless_docker};
 use super::needs::Need;
 use super::{podman, root, rootless};
-use rootless::ROOTLESS;
-
-/// The variable that names the stage's engine and its flags, for everything that runs on the stage.
-pub const ENGINE: &str = "DEPLOY_STEPS_ENGINE";
 
 /// Each engine's name, and the Debian release whose packages hold it if it is not the installed one.
 const KNOWN: [(&str, Option<&str>); 10] = [
@@ -131,35 +128,6 @@ impl Engine {
         };
         Ok(self.release.map(|it| (it, engines.join(folder))))
     }
-}
-
-/// Whether a stage's engine of this name, flags and all, is podman.
-fn is_podman(name: &str) -> bool {
-    name.starts_with("podman")
-}
-
-/// Whether a stage's engine of this name, flags and all, is Docker run by another user than root.
-fn is_rootless_docker(name: &str) -> bool {
-    let word = name.split(' ').next().unwrap_or_default();
-    !is_podman(name) && word.ends_with(ROOTLESS)
-}
-
-/// Whether this process's stage has rootless Docker for an engine.
-pub fn on_rootless_docker() -> bool {
-    std::env::var(ENGINE).is_ok_and(|name| is_rootless_docker(&name))
-}
-
-/// The address of this machine at which its engine reaches registries.
-pub fn registries() -> &'static str {
-    match on_rootless_docker() {
-        true => rootless::REGISTRIES.trim_end_matches("/32"),
-        false => "127.0.0.1",
-    }
-}
-
-/// Whether this process's stage has podman for an engine.
-pub fn on_podman() -> bool {
-    std::env::var(ENGINE).is_ok_and(|name| is_podman(&name))
 }
 
 impl fmt::Display for Engine {

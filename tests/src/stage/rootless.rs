@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 use super::needs::Need;
 use super::{root, user};
 
-/// The end of an engine's name that is run by a user who is not root.
-pub(super) const ROOTLESS: &str = "-rootless";
-
 /// The network of the one address at which this machine's registries listen: that engine's loopback is another.
 pub(super) const REGISTRIES: &str = "192.0.2.1/32";
 

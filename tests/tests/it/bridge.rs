@@ -6,6 +6,7 @@ mod connections;
 mod kinds;
 mod modes;
 mod names;
+mod rootless;
 mod surroundings;
 
 use std::io::Write;
@@ -13,7 +14,7 @@ use std::sync::RwLock;
 
 use serde_json::Value;
 use tests::image::Built;
-use tests::stage::{ENGINE, on_podman};
+use tests::stage::{ENGINE, on_podman, on_rootless};
 
 use crate::support::{App, ok, text};
 
@@ -45,6 +46,14 @@ pub(crate) fn has_rules(app: &App) -> bool {
 pub(crate) fn has_proxy() -> bool {
     let engine = std::env::var(ENGINE).unwrap_or_default();
     !on_podman() && !engine.split(' ').any(|it| it == "--userland-proxy=false")
+}
+
+/// Whether there can be a bridge, which leads to a container's own address: one of a rootless engine has none here.
+pub(crate) fn has_bridge() -> bool {
+    if on_rootless() {
+        say("containers of a rootless engine have no address here that a bridge could lead to");
+    }
+    !on_rootless()
 }
 
 /// A line for whoever reads the test's output: the numbers behind its verdict.

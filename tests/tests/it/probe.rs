@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::docker::{Scope, docker, inspect};
 use tests::image::Image;
+use tests::stage::on_rootless_docker;
 use tests::steps::{Run, run, step};
 
 /// Starts `image` as the container `name`, detached, and returns the container's id.
@@ -34,6 +35,15 @@ fn start_with(scope: &Scope, image: &Image, options: &[&str]) -> String {
     let publish = ["-p", "127.0.0.1::8080"];
     let options: Vec<&str> = publish.iter().chain(options).copied().collect();
     start_as(&scope.candidate(), scope, image, &options)
+}
+
+/// Options for a container that is to be looked at without a port of the host, where containers have an address here.
+fn unpublished() -> &'static [&'static str] {
+    if on_rootless_docker() {
+        &["-p", "127.0.0.1::8080"]
+    } else {
+        &[]
+    }
 }
 
 fn command(scope: &Scope, args: &[&str]) -> Command {

@@ -8,7 +8,7 @@ use tests::image::Image;
 use tests::load::{Load, Outcome};
 
 use super::kinds::{is_served, kinds, seen_by, show};
-use super::{RULES, bridged};
+use super::{RULES, bridged, has_bridge};
 use crate::support::{App, ok};
 
 /// Replaces `v1` by `v2` under all clients at once; the table of what they saw is printed.
@@ -38,6 +38,9 @@ fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
 
 #[test]
 fn no_client_notices_the_swap_of_an_app_that_answers_at_once() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("clients-quick");
     let image = |version| app.image(version);
     swap_under_all(&app, &image("v1"), &image("v2"), &[]);
@@ -45,6 +48,9 @@ fn no_client_notices_the_swap_of_an_app_that_answers_at_once() {
 
 #[test]
 fn no_client_notices_the_swap_of_an_app_that_boots_slowly_and_ignores_sigterm() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("clients-slow");
     let image = |version| app.image(version).env("DEAF", "1").env("BOOT_MS", "2000");
     swap_under_all(&app, &image("v1"), &image("v2"), &["--stop-timeout", "2s"]);
@@ -87,6 +93,9 @@ fn from_here(target: String) -> Client {
 
 #[test]
 fn a_port_published_on_loopback_only_is_bridged_there_only() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("clients-loop");
     let target = app.addr().to_string();
     swap_published_at(&app, "127.0.0.1", vec![from_here(target)]);
@@ -95,6 +104,9 @@ fn a_port_published_on_loopback_only_is_bridged_there_only() {
 
 #[test]
 fn a_port_published_on_one_address_of_the_host_is_bridged_there() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("clients-one");
     let peer = Arc::new(Peer::new().unwrap());
     let address = peer.host_v4();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::bridged;
+use super::{bridged, has_bridge};
 use crate::support::App;
 
 /// The body of the next answer on a connection; an error when it is closed instead.
@@ -70,6 +70,9 @@ fn ways(app: &App) -> [SocketAddr; 2] {
 
 #[test]
 fn keep_alive_clients_get_every_answer() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("keepalive");
     let graceful = |version| app.tagged(&app.image(version).env("GRACEFUL", "1"), version);
     let (old, new) = (graceful("v1"), graceful("v2"));
@@ -94,6 +97,9 @@ fn keep_alive_clients_get_every_answer() {
 
 #[test]
 fn requests_longer_than_any_step_of_the_swap_are_answered() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("long");
     let deaf = |version| app.tagged(&app.image(version).env("DEAF", "1"), version);
     let (old, new) = (deaf("v1"), deaf("v2"));
@@ -135,6 +141,9 @@ fn requests_longer_than_any_step_of_the_swap_are_answered() {
 
 #[test]
 fn an_upload_under_way_is_finished() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("upload");
     let (old, new) = (app.build("v1"), app.build("v2"));
     app.deploy(&old, &[]);
@@ -164,6 +173,9 @@ fn upload(addr: SocketAddr) -> (String, usize) {
 
 #[test]
 fn idle_keep_alive_connections_do_not_hold_a_deployment_up() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("idle");
     let (old, new) = (app.build("v1"), app.build("v2"));
     app.deploy(&old, &[]);
@@ -180,6 +192,9 @@ fn idle_keep_alive_connections_do_not_hold_a_deployment_up() {
 
 #[test]
 fn a_connection_on_which_the_client_waits_is_drained_up_to_the_limit_and_then_closed() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("socket");
     let (old, new) = (app.build("v1"), app.build("v2"));
     app.deploy(&old, &[]);
@@ -219,6 +234,9 @@ fn speak(addr: SocketAddr) -> std::io::Result<u32> {
 
 #[test]
 fn a_connection_on_which_both_sides_speak_stays_until_the_old_container_takes_its_leave_on_it() {
+    if !has_bridge() {
+        return;
+    }
     let app = App::new("twoway");
     let graceful = |version| app.tagged(&app.image(version).env("GRACEFUL", "1"), version);
     let (old, new) = (graceful("v1"), graceful("v2"));

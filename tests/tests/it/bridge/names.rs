@@ -9,7 +9,7 @@ use tests::clients::RemoteLoad;
 use tests::docker::docker;
 use tests::image::Image;
 
-use super::{RULES, has_proxy, say};
+use super::{RULES, has_bridge, has_proxy, say};
 use crate::support::{App, ok};
 
 /// Replaces an app that a container on its network calls by name.
@@ -41,6 +41,9 @@ fn swap_under_callers(app: &App, old: &Image, new: &Image) {
 
 #[test]
 fn a_container_that_calls_the_app_by_its_name_keeps_its_answers() {
+    if !has_bridge() {
+        return;
+    }
     let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
     let app = App::new("clients-name");
     swap_under_callers(&app, &app.image("v1"), &app.image("v2"));
@@ -48,6 +51,9 @@ fn a_container_that_calls_the_app_by_its_name_keeps_its_answers() {
 
 #[test]
 fn a_container_that_calls_a_slow_app_by_its_name_keeps_its_answers() {
+    if !has_bridge() {
+        return;
+    }
     let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
     let app = App::new("clients-name-slow");
     let image = |version| app.image(version).env("SLOW_MS", "300");
@@ -76,6 +82,9 @@ impl Drop for Unfiltered {
 
 #[test]
 fn a_container_that_calls_the_app_by_its_name_keeps_its_answers_where_bridges_are_not_filtered() {
+    if !has_bridge() {
+        return;
+    }
     let _alone = RULES.write().unwrap_or_else(PoisonError::into_inner);
     let app = App::new("clients-name-plain");
     let image = |version| app.image(version).env("SLOW_MS", "300");

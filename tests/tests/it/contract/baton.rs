@@ -9,7 +9,7 @@ use tests::image::Image;
 use tests::process::scrub;
 use tests::steps::run;
 
-use super::{STEPS, asked, chain, done, failed, pushed, step};
+use super::{STEPS, asked, chain, done, failed, published, pushed, step};
 
 #[test]
 fn a_whole_chain_needs_only_what_the_first_step_is_told() {
@@ -36,8 +36,9 @@ fn a_whole_chain_needs_only_what_the_first_step_is_told() {
 fn pipeline(scope: &Scope, image: &str) -> (i32, String, String) {
     let bin = tests::cargo::steps().unwrap().display();
     let app = scope.app();
+    let publish = published().concat();
     let script = format!(
-        "{bin}/pull-image {image} --app {app} --attempts 1 | {bin}/start-candidate --from - | {bin}/probe-health --from - | {bin}/promote --from - | {bin}/prune-app --from -"
+        "{bin}/pull-image {image} --app {app} --attempts 1 | {bin}/start-candidate --from - {publish} | {bin}/probe-health --from - | {bin}/promote --from - | {bin}/prune-app --from -"
     );
     let mut shell = Command::new("sh");
     scrub(&mut shell).args(["-c", &script]).stdin(Stdio::null());
@@ -81,7 +82,10 @@ fn a_flag_wins_over_the_baton_and_the_baton_over_nothing() {
     let scope = Scope::new("wins");
     let tag = format!("{}:v1", scope.app());
     Image::of(scope.app()).build(&tag).unwrap();
-    docker(["run", "-d", "--name", &scope.candidate(), &tag]).unwrap();
+    let publish = ["-p", "127.0.0.1::8080"];
+    let name = scope.candidate();
+    let words = ["run", "-d", "--name", &name];
+    docker(words.iter().chain(&publish).chain(&[&*tag])).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let report = json!({"ok": true, "app": "somebody-else", "probe": {"path": "/nowhere"}});

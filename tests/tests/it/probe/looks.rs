@@ -3,9 +3,10 @@
 use tests::docker::{Scope, docker, published};
 use tests::fault::{Fault, Proxy};
 use tests::image::Image;
+use tests::stage::on_rootless_docker;
 use tests::steps::{run, step};
 
-use super::{command, failed, healthy, last_saw, probe, start, start_as, start_with};
+use super::{command, failed, healthy, last_saw, probe, start, start_as, start_with, unpublished};
 
 const BRIEFLY: [&str; 4] = ["--attempts", "2", "--interval", "50ms"];
 
@@ -78,6 +79,13 @@ fn port_chooses_among_several_and_may_come_from_the_environment() {
     let scope = Scope::new("ports");
     let image = Image::of(scope.app()).change("EXPOSE 9090");
     start_as(&scope.candidate(), &scope, &image.env("PORT", "9090"), &[]);
+    if on_rootless_docker() {
+        // The container has no address here.
+        let run = probe(&scope, &["--port", "9090"]);
+        failed(&run, 33, "no_address");
+        assert!(run.stderr.contains("publish the port"), "{run:?}");
+        return;
+    }
     let report = healthy(&probe(&scope, &["--port", "9090"]));
     let target = report["target"].as_str().unwrap();
     assert!(target.ends_with(":9090/health"), "{target}");
@@ -150,7 +158,7 @@ fn any_container_can_be_named() {
     let scope = Scope::new("named");
     let name = format!("{}-other", scope.app());
     scope.also_container(&name);
-    start_as(&name, &scope, &Image::of(scope.app()), &[]);
+    start_as(&name, &scope, &Image::of(scope.app()), unpublished());
     let mut command = step("probe-health").unwrap();
     command.args(["--candidate", &name]);
     let report = healthy(&run(command, None).unwrap());
