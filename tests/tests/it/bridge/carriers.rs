@@ -24,7 +24,8 @@ impl Frozen {
         let is_it = |pid: &i32| {
             let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let line: Vec<&str> = line.split('\0').collect();
-            words.iter().all(|word| line.contains(word))
+            // Rootless Docker's proxy has a keeper with the same words, which carries nothing.
+            words.iter().all(|word| line.contains(word)) && !line[0].contains("rootlesskit")
         };
         let pid = Pid::from_raw(pids.into_iter().find(is_it)?)?;
         kill_process(pid, Signal::STOP).ok()?;

@@ -54,7 +54,7 @@ struct Imposter;
 impl Imposter {
     fn up(address: &str) -> Self {
         let address = format!("{address}/16");
-        ip(&["link", "add", "imposter", "type", "dummy"]);
+        ip(&["link", "add", "imposter", "type", "bridge"]);
         ip(&["address", "add", &address, "dev", "imposter"]);
         ip(&["link", "set", "imposter", "up"]);
         Self
