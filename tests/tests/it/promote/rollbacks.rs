@@ -7,7 +7,9 @@ use tempfile::TempDir;
 use tests::docker::docker;
 use tests::image::Built;
 use tests::load::Load;
+use tests::stage::on_rootless_docker;
 
+use crate::bridge::has_bridge;
 use crate::support::{App, Fault, failed, free_port, ok, text};
 
 /// A live v1, and a proven candidate v2 that sees a folder of the host.
@@ -109,6 +111,12 @@ fn a_new_container_that_is_healthy_but_not_through_its_port_is_rolled_back() {
     let close = closed.script(stage.app.port);
     let run = stage.app.promote_with(Fault::After("update", &close), &[]);
     drop(closed);
+    if on_rootless_docker() {
+        // The old one has no other way to be proven than the port that is closed.
+        failed(&run, 43, "rollback_failed");
+        assert_eq!(stage.app.answer(), "v1");
+        return;
+    }
     let report = failed(&run, 41, "rolled_back_unhealthy");
     let message = text(&report["error"]["message"]);
     assert!(message.contains("not through the host port"), "{message}");
@@ -294,7 +302,8 @@ fn a_new_container_that_falls_sick_while_it_settles_is_rolled_back_without_a_fai
     let run = app.promote_with(Fault::After("update", &script), &["--settle", "20s"]);
     let report = failed(&run, 41, "rolled_back_unhealthy");
     let seen = load.stop();
-    assert_eq!(seen.failed(), 0, "{:?} {report}", seen.kinds());
+    let none = seen.failed() == 0;
+    assert_eq!(none, has_bridge(), "{:?} {report}", seen.kinds());
     assert_eq!(seen.versions(), ["v1", "v2"], "{report}");
     assert_eq!(report["rolled_back_to"], app.name());
     app.assert_untouched(&live, &v1);

@@ -39,7 +39,14 @@ fn two_apps_have_the_same_port_on_two_addresses() {
             let flags = ["--image", &image.name, "--publish", &publish];
             ok(&app.step("start-candidate", &flags));
             app.prove_candidate();
-            ok(&app.promote(&[]));
+            let promoted = app.promote(&[]);
+            if on_rootless_docker() && address == "127.0.0.2" {
+                // Its proxies all listen on one address of its own world.
+                failed(&promoted, 42, "rolled_back_not_started");
+                assert_eq!(left.answer(), "v2");
+                return;
+            }
+            ok(&promoted);
             let at = format!("{address}:{}", left.port).parse().unwrap();
             assert_eq!(get(at, "/").unwrap(), version);
         }
