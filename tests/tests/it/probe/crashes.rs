@@ -70,7 +70,9 @@ fn a_crash_is_noticed_although_a_look_hangs() {
     docker(["kill", &scope.candidate()]).unwrap();
     let report = crashed(&waiting.end());
     assert_eq!(report["exit_code"], 137, "{report}");
-    assert_eq!(report["last_attempts"].as_array().unwrap().len(), 0);
+    let ended = report["last_attempts"].as_array().unwrap().len();
+    // Through a published port the connection ends with the network.
+    assert!(ended == 0 || on_rootless_docker(), "{report}");
 }
 
 #[test]
