@@ -79,7 +79,7 @@ impl Proxy {
         Ok(Proxy { addr, state })
     }
 
-    /// Its host and port, as image references begin: `127.0.0.1:PORT`.
+    /// Its address and port, as image references begin: `127.0.0.1:PORT` on most stages.
     pub fn host(&self) -> String {
         self.addr.to_string()
     }

@@ -50,7 +50,7 @@ impl Registry {
         start(Some(user))
     }
 
-    /// Its host and port, as image references begin: `127.0.0.1:PORT`.
+    /// Its address and port, as image references begin: `127.0.0.1:PORT` on most stages.
     pub fn host(&self) -> &str {
         &self.host
     }
