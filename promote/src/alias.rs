@@ -96,7 +96,9 @@ pub(crate) fn give(
 /// [`share_name`] has left it without. Only the final container has all its names there again.
 pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Container, EngineError> {
     let network = &candidate.host_config.network_mode;
-    let is_own = resolves(network) && !network.starts_with("container:") && network != "default";
+    // What podman without root has in a network's place.
+    let is_none = matches!(network.as_str(), "default" | "pasta" | "slirp4netns");
+    let is_own = resolves(network) && !network.contains(':') && !is_none;
     if !candidate.state.up() || !is_own || !candidate.network_settings.networks.is_empty() {
         return Ok(candidate);
     }

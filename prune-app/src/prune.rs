@@ -216,12 +216,18 @@ fn removed_at_last(engine: &Engine, args: &Args, image: &Image) -> Result<Option
     }
 }
 
+/// The repository as it is asked for: podman has `localhost/` before the names of what was built here.
+fn short(name: &str) -> &str {
+    let repository = familiar(repository(name));
+    repository.strip_prefix("localhost/").unwrap_or(repository)
+}
+
 /// What to remove so that the image goes. The engine removes it by its id, and then refuses if
 /// any container uses it, but only while it has one tag at most and is in one repository: all
 /// other names go first. An unlabelled image that further repositories name is also somebody
 /// else's: it loses the names that `repo` has for it.
 pub(crate) fn references(image: &Image, repo: Option<&ImageRef>) -> Vec<String> {
-    let is = |name: &str, other: &str| familiar(repository(name)) == familiar(repository(other));
+    let is = |name: &str, other: &str| short(name) == short(other);
     let tagged = |name: &str| image.repo_tags.iter().any(|tag| is(tag, name));
     // A repository's digest goes with its last tag.
     let bare = image.repo_digests.iter().filter(|name| !tagged(name));

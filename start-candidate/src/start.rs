@@ -190,7 +190,8 @@ fn not_started(
     Failure::NotStarted {
         candidate: names.candidate.clone(),
         message,
-        exit_code: state.map(|state| state.exit_code),
+        // Podman knows none of a program that never ran.
+        exit_code: state.map(|state| state.exit_code).filter(|&code| code != 0),
         log: engine.log_tail(id, 20, secrets),
     }
 }

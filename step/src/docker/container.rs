@@ -42,7 +42,7 @@ pub struct Container {
 pub struct State {
     /// `created`, `running`, `paused`, `restarting`, `exited`, …
     pub status: String,
-    /// True also while restarting.
+    /// True also while restarting, paused, or being stopped.
     pub running: bool,
     /// Between an exit and the next start.
     pub restarting: bool,

@@ -19,7 +19,7 @@ pub struct Image {
     #[serde(default, deserialize_with = "nullable")]
     pub repo_digests: Vec<String>,
     /// The image it was built upon on this engine, or empty.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "image_id")]
     pub parent: String,
     /// When it was built, RFC 3339.
     #[serde(default)]

@@ -81,8 +81,16 @@ impl Engine {
         let seconds = grace.as_millis().div_ceil(1000).to_string();
         let how = How::within(*timeout + grace);
         // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
-        self.call_as(cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how)?
-            .success()?;
+        let stop = || self.call_as(cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how);
+        let reply = stop()?;
+        // Docker lets a paused container run for its end by itself, podman refuses to stop it.
+        if reply.code != Some(0)
+            && self.call(cmd!(sh, "{cli} unpause {id}").into())?.code == Some(0)
+        {
+            stop()?.success()?;
+        } else {
+            reply.success()?;
+        }
         Ok(())
     }
 

@@ -34,8 +34,13 @@ impl Engine {
     /// When the engine cannot be asked.
     pub fn containers(&self, names: &[&str]) -> Result<Vec<Container>, EngineError> {
         let Self { sh, cli, .. } = self;
-        let found: Vec<Container> =
+        let mut found: Vec<Container> =
             self.inspect(cmd!(sh, "{cli} container inspect {names...}").into())?;
+        for container in &mut found {
+            // Podman does not say so of these, as docker does.
+            let state = &mut container.state;
+            state.running |= matches!(state.status.as_str(), "paused" | "stopping");
+        }
         let asked = |c: &Container| names.contains(&c.name()) || names.contains(&c.id.as_str());
         Ok(found.into_iter().filter(asked).collect())
     }
