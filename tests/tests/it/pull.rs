@@ -56,7 +56,9 @@ fn registry_says(name: &str) -> String {
     digest.to_str().unwrap().to_owned()
 }
 
-const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// As docker pushes it, and as podman does.
+const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.oci.image.manifest.v1+json";
 
 #[test]
 fn a_pull_reports_exactly_what_came_and_the_next_one_that_nothing_changed() {

@@ -201,6 +201,11 @@ pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// Has the command look for its engine at `host`, docker by one variable and podman by the other.
+pub(crate) fn engine_at<'a>(command: &'a mut Command, host: &str) -> &'a mut Command {
+    command.env("DOCKER_HOST", host).env("CONTAINER_HOST", host)
+}
+
 /// The body of a good answer.
 pub(crate) fn get(addr: SocketAddr, path: &str) -> anyhow::Result<String> {
     let config = ureq::Agent::config_builder()

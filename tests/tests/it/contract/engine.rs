@@ -12,7 +12,7 @@ use tests::docker::Scope;
 use tests::process::scrub;
 
 use super::{STEPS, asked, done, failed, ready};
-use crate::support::eventually;
+use crate::support::{engine_at, eventually};
 
 /// Every step, with an app of its own.
 fn each(prefix: &str) -> impl Iterator<Item = (&'static str, Scope, Command)> {
@@ -60,7 +60,7 @@ fn an_engine_that_is_away_is_4() {
     drop(UnixListener::bind(&dead).unwrap());
     for host in [dead, folder.path().join("none.sock")] {
         for (_, _scope, mut command) in each("away") {
-            command.env("DOCKER_HOST", format!("unix://{}", host.display()));
+            engine_at(&mut command, &format!("unix://{}", host.display()));
             failed(&asked(command), 4, "engine_unreachable");
         }
     }
@@ -119,9 +119,7 @@ fn an_engine_that_never_answers_is_5_in_time_and_leaves_no_child() {
         if name == "pull-image" {
             command.args(["--attempts", "1"]);
         }
-        command
-            .args(["--engine-timeout", "1s"])
-            .env("DOCKER_HOST", &mark);
+        engine_at(&mut command, &mark).args(["--engine-timeout", "1s"]);
         let started = Instant::now();
         let run = asked(command);
         let report = failed(&run, 5, "engine_timeout");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::docker::{Scope, docker, inspect};
 use tests::image::Image;
-use tests::stage::on_rootless_docker;
+use tests::stage::{on_podman, on_rootless_docker};
 use tests::steps::run;
 
 use super::{command, failed, healthy, probe, start, start_as};
@@ -63,7 +63,9 @@ fn no_network_is_33() {
     let run = probe(&scope, &[]);
     let report = failed(&run, 33, "no_address");
     let message = report["error"]["message"].as_str().unwrap();
-    assert!(message.contains("port 8080"), "{message}");
+    // Podman 4 shows no port of a container that has no network.
+    let unseen = on_podman() && message.contains("nor exposes a port");
+    assert!(unseen || message.contains("port 8080"), "{message}");
     super::still_runs(&scope.candidate(), &id);
 }
 

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use tests::docker::docker;
 use tests::steps::{run, step};
 
-use crate::support::{App, Fault, eventually, failed, ok, text};
+use crate::support::{App, Fault, engine_at, eventually, failed, ok, text};
 
 #[test]
 fn without_a_candidate_there_is_nothing_to_promote() {
@@ -208,9 +208,7 @@ fn a_candidate_that_is_refused_loses_the_apps_name_that_it_was_given() {
 #[test]
 fn an_engine_that_does_not_answer_is_4_and_not_the_lack_of_a_candidate() {
     let mut promote = step("promote").unwrap();
-    promote
-        .args(["--app", "web"])
-        .env("DOCKER_HOST", "unix:///nonexistent.sock");
+    engine_at(&mut promote, "unix:///nonexistent.sock").args(["--app", "web"]);
     failed(&run(promote, None).unwrap(), 4, "engine_unreachable");
 }
 

@@ -152,7 +152,9 @@ fn a_new_container_that_cannot_be_started_is_rolled_back() {
     let run = app.promote_with(Fault::Before("start", &vanish), &[]);
     let report = failed(&run, 42, "rolled_back_not_started");
     let message = text(&report["error"]["message"]);
-    assert!(message.contains("does not exist"), "{message}");
+    // Docker's words, and those of podman's runtime.
+    let missing = ["does not exist", "No such file"];
+    assert!(missing.iter().any(|it| message.contains(it)), "{message}");
     assert_eq!(report["rolled_back_to"], app.name());
     app.assert_untouched(&live, &v1);
     assert_eq!(app.present(), ["", "-new"]);

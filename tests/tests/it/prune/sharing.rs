@@ -10,7 +10,9 @@ use super::{done, ids, kept, list, listed, present, prune, set, tag_of, versions
 fn build_upon(base: &str, lines: &str, tag: &str) -> String {
     let dockerfile = format!("FROM {base}\n{lines}\n");
     let args = ["build", "--quiet", "--tag", tag, "-"];
-    docker_with(args, Some(dockerfile.into_bytes())).unwrap()
+    let id = docker_with(args, Some(dockerfile.into_bytes())).unwrap();
+    // Podman writes it bare.
+    format!("sha256:{}", id.trim_start_matches("sha256:"))
 }
 
 #[test]

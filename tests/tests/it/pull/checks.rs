@@ -45,8 +45,9 @@ fn push_again(name: &str, tag: &str) -> String {
         .call()
         .unwrap();
     let manifest = answer.body_mut().read_to_string().unwrap();
+    let kind = answer.headers()["content-type"].to_str().unwrap();
     ureq::put(url(tag))
-        .header("Content-Type", MANIFEST)
+        .header("Content-Type", kind)
         .send(format!("{manifest} "))
         .unwrap();
     registry_says(&format!("{host}/{repository}:{tag}"))
@@ -100,8 +101,10 @@ fn an_image_of_another_app_is_15() {
 fn another_platform_than_the_images_own_is_10() {
     let scope = Scope::new("arch");
     let image = Image::of(scope.app());
+    let here = image.build(&format!("{}:here", scope.app())).unwrap();
+    let platform = "{{.Os}}/{{.Architecture}}";
+    let own = docker(["image", "inspect", "-f", platform, &here.id]).unwrap();
     let pushed = push(&image, &name(&scope, "v1"));
-    let own = docker(["version", "-f", "{{.Server.Os}}/{{.Server.Arch}}"]).unwrap();
     let other = if own.ends_with("arm64") {
         "linux/amd64"
     } else {

@@ -11,6 +11,7 @@ use tests::fault::{Fault, Proxy};
 use tests::image::Image;
 use tests::process::code_of;
 use tests::registry;
+use tests::stage::on_podman;
 use tests::steps::{self, Run};
 
 use super::{Pushed, pull, push};
@@ -92,7 +93,9 @@ fn no_pause_reaches_beyond_the_timeout() {
     let name = format!("127.0.0.1:{}/web:v1", free_port());
     let run = pull(&[&name, "--attempts", "100", "--timeout", "4s"]);
     failed(&run, 12, "registry_unreachable");
-    assert!((1..=2).contains(&retries(&run)), "{run:?}");
+    // Podman itself tries for longer than that.
+    let least = if on_podman() { 0 } else { 1 };
+    assert!((least..=2).contains(&retries(&run)), "{run:?}");
 }
 
 #[test]

@@ -11,7 +11,12 @@ use crate::support::{App, free_port, ok};
 /// The container ports that are bound; each must be bound to loopback alone.
 fn loopback(app: &App) -> Vec<String> {
     let bound = &app.container("-new").unwrap()["HostConfig"]["PortBindings"];
-    let bound = bound.as_object().unwrap();
+    // Podman 4 lists the exposed ones as well.
+    let bound = bound.as_object().unwrap().iter();
+    let bound: serde_json::Map<_, _> = bound
+        .filter(|(_, bindings)| !bindings.is_null())
+        .map(|(port, bindings)| (port.clone(), bindings.clone()))
+        .collect();
     let only = json!([{"HostIp": "127.0.0.1", "HostPort": ""}]);
     let alone = |bindings: &Value| {
         let port = &bindings[0]["HostPort"];

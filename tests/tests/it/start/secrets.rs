@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use tests::docker::docker;
 use tests::image::Built;
+use tests::stage::on_podman;
 use tests::steps::Run;
 
 use super::nothing_left;
@@ -60,6 +62,8 @@ fn a_whole_deployment_says_nothing_of_them() {
 fn the_engines_own_complaints_are_shown_without_them() {
     let app = App::new("complain");
     let image = app.build("v1");
+    // Podman looks for networks as it creates, and for folders as it starts.
+    let (early, late) = if on_podman() { (22, 24) } else { (24, 22) };
     let cases: [(i32, &[&str]); 19] = [
         (22, &["--memory", "hunter2"]),
         (22, &["--memory=hunter2"]),
@@ -70,16 +74,16 @@ fn the_engines_own_complaints_are_shown_without_them() {
         (22, &["-v", "hunter2/x:y"]),
         (22, &["-vhunter2/x:y"]),
         (22, &["--mount", "type=hunter2,dst=/x"]),
-        (22, &["--workdir", "hunter2"]),
+        (late, &["--workdir", "hunter2"]),
         (22, &["--log-driver", "hunter2"]),
         (22, &["--env-file", "hunter2.env"]),
         (22, &["-e", "A=hunter2", "--no-such=hunter2"]),
         (22, &["hunter2"]),
         (22, &["--cpus", "hunter2\"quoted\\"]),
         (24, &["--user", "hunter2"]),
-        (24, &["--network", "hunter2"]),
+        (early, &["--network", "hunter2"]),
         (24, &["--entrypoint", "/hunter2"]),
-        (22, &["-w/padding/hunter2"]),
+        (late, &["-w/padding/hunter2"]),
     ];
     for (code, options) in cases {
         let run = start(&app, &image, options);
@@ -108,6 +112,12 @@ fn a_malformed_env_file_is_not_quoted() {
         let file = env_file(&folder, text);
         let run = start(&app, &image, &["--env-file", file.to_str().unwrap()]);
         hidden(&run);
+        if on_podman() && !text.starts_with('=') {
+            // It takes such names and values.
+            ok(&run);
+            docker(["rm", "-f", &app.scope.candidate()]).unwrap();
+            continue;
+        }
         failed(&run, code, kind);
         nothing_left(&app);
     }
