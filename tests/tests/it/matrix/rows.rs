@@ -72,8 +72,8 @@ fn numbers(lane: &Lane, fault: Fault, calls: &[String]) -> Vec<usize> {
     if env::args().any(|arg| arg.contains("matrix")) {
         (1..ENOUGH).collect()
     } else if lane.step.has_network() {
-        let own =
-            |k: &usize| calls[k - 1].starts_with("network") || calls[k - 1].starts_with("create");
+        const OWN: [&str; 3] = ["network connect", "network disconnect", "create"];
+        let own = |k: &usize| OWN.iter().any(|own| calls[k - 1].starts_with(own));
         (1..=calls.len()).filter(own).collect()
     } else {
         (first..ENOUGH).step_by(STRIDE).collect()
