@@ -137,6 +137,9 @@ pub(crate) fn moves(leaving: &Container, staying: &Container, name: &str) -> Vec
 
 /// Calls to `leaving` on a network on which both are.
 pub(crate) fn move_on(network: &str, leaving: &Container, staying: &Container) -> Option<Move> {
+    if leaving.is_a_users() || staying.is_a_users() {
+        return None;
+    }
     let there = staying.network_settings.networks.get(network)?;
     let here = leaving.network_settings.networks.get(network)?;
     let (from, prefix) = here.address()?;

@@ -28,17 +28,18 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// Builds it and proves it by connections through the host ports.
+    /// What it takes, before anything is touched for it.
     ///
     /// # Errors
-    /// Why there can be none, as a sentence; then nothing is left of it.
-    pub(crate) fn build(
+    /// Why there can be none, as a sentence.
+    pub(crate) fn means(
         engine: &Engine,
-        container: &Name,
         candidate: &Container,
         publish: &[Publish],
-        looking: &Looking,
-    ) -> Result<Self, String> {
+    ) -> Result<Nft, String> {
+        if publish.is_empty() {
+            return Err("no port is published".to_owned());
+        }
         if let Some(host) = engine.elsewhere() {
             return Err(format!("the engine is on another machine ({host})"));
         }
@@ -46,7 +47,20 @@ impl Bridge {
         for publish in publish {
             address(candidate, *publish)?;
         }
-        let nft = Nft::find(engine)?;
+        Nft::find(engine)
+    }
+
+    /// Builds it and proves it by connections through the host ports.
+    ///
+    /// # Errors
+    /// Why there can be none, as a sentence; then nothing is left of it.
+    pub(crate) fn build(
+        nft: Nft,
+        container: &Name,
+        candidate: &Container,
+        publish: &[Publish],
+        looking: &Looking,
+    ) -> Result<Self, String> {
         let mut forwarders = Vec::new();
         let lanes = publish
             .iter()
@@ -137,20 +151,8 @@ impl Bridge {
         }
     }
 
-    /// Leads those who still have the candidate's address to the container that stays.
-    pub(crate) fn hand_over(&mut self, moves: &[Move]) {
-        // These rules must outlast the candidate, whose name is known for a moment longer.
-        self.unwatch();
-        let script = ruleset::hand_over(&Nft::table(&self.container), moves);
-        if let Err(why) = self.nft.apply(&script) {
-            warn(&format!(
-                "promote: who has looked the candidate up may be refused: {why}"
-            ));
-        }
-    }
-
-    /// Leads those who still look `leaving` up by the app's name, which the engine's name servers do not take
-    /// from a container that runs, to the candidate.
+    /// Leads those who have looked the app's name up, or still do, from the container that leaves to the one that
+    /// stays. Where the candidate leaves, it is to be unwatched before it ends: its name is known for a moment longer.
     pub(crate) fn lead_away(&self, moves: &[Move]) {
         let script = ruleset::hand_over(&Nft::table(&self.container), moves);
         if !moves.is_empty()

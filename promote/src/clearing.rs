@@ -25,10 +25,17 @@ impl Swapping<'_> {
     }
 
     fn drain_candidate(&mut self) {
-        if self.bridged {
+        if self.bridged || self.has_the_name() {
             let staying = self.next.clone();
             self.drain_candidate_for(&staying);
         }
+    }
+
+    /// Whether the candidate is called by the app's name as well.
+    pub(crate) fn has_the_name(&self) -> bool {
+        let live = &self.promotion.names.live;
+        let candidate = self.candidate.as_ref();
+        candidate.is_some_and(|candidate| alias::is_known_as(candidate, live))
     }
 
     /// Waits for what was led to the candidate, which `staying` takes over; idle connections are
@@ -45,14 +52,17 @@ impl Swapping<'_> {
         };
         let forwarders = self.bridge.as_ref().map(Bridge::forwarder_ports);
         let forwarders = forwarders.unwrap_or_default();
-        let named = alias::is_known_as(candidate, &names.live);
-        if named && let Some(bridge) = &mut self.bridge {
+        let named = self.has_the_name();
+        if named && let Some(bridge) = &self.bridge {
             // Found as long as it is there, it could never be drained, and would refuse the last.
             if let Ok(Some(staying)) = engine.container(staying) {
-                bridge.hand_over(&alias::moves(candidate, &staying, &names.live));
+                bridge.lead_away(&alias::moves(candidate, &staying, &names.live));
             }
         }
         let drained = drain(candidate, &self.recipe.publish, &forwarders, args.drain);
+        if named && let Some(bridge) = &mut self.bridge {
+            bridge.unwatch();
+        }
         // Stopped it loses the name, which it must not keep after a rollback.
         if (named || drained.open > 0)
             && let Err(error) = engine.stop(&candidate.id, args.stop_timeout)

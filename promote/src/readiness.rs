@@ -1,6 +1,6 @@
 //! Making the candidate ready to serve in the live container's place.
 
-use step::{Condition, Container, Recipe, both, interrupted, progress, warn};
+use step::{Condition, Container, Nft, Recipe, both, interrupted, progress, warn};
 
 use crate::alias;
 use crate::args::BridgeMode;
@@ -38,30 +38,22 @@ impl Promotion<'_> {
             (Ok(ready), Err(failure), _) => (Some(ready), None, failure),
             (Ok(ready), Ok(next), Err(failure)) => (Some(ready), Some(next), failure),
         };
-        let _leads_on = ready.and_then(|ready| self.stand_down(ready, recipe, live));
-        Err(self.leave_as_before(&before, next.as_deref(), failure))
+        let bridge = ready.and_then(|ready| self.stand_down(ready, live));
+        Err(self.leave_as_before(&before, recipe, bridge, next.as_deref(), failure))
     }
 
-    /// Nobody is led to the candidate any more, and it has answered what it was asked. What is returned leads those
-    /// who still call it by the app's name to the live container.
-    fn stand_down(
-        &self,
-        ready: Ready,
-        recipe: &Recipe,
-        live: Option<&Container>,
-    ) -> Option<Bridge> {
+    /// Nobody is led to the candidate any more; who calls it by the app's name is led to the live container.
+    fn stand_down(&self, ready: Ready, live: Option<&Container>) -> Option<Bridge> {
         let Ready { candidate, bridge } = ready;
-        let mut bridge = bridge.ok()?;
-        let forwarders = bridge.forwarder_ports();
+        let bridge = bridge.ok()?;
         if let Err(why) = bridge.close() {
             warn(&format!("promote: {why}"));
         }
         if let Some(live) = live
             && alias::is_known_as(&candidate, live.name())
         {
-            bridge.hand_over(&alias::moves(&candidate, live, live.name()));
+            bridge.lead_away(&alias::moves(&candidate, live, live.name()));
         }
-        drain(&candidate, &recipe.publish, &forwarders, self.args.drain);
         Some(bridge)
     }
 
@@ -70,10 +62,20 @@ impl Promotion<'_> {
     fn leave_as_before(
         &self,
         candidate: &Container,
+        recipe: &Recipe,
+        bridge: Option<Bridge>,
         next: Option<&str>,
         failure: Failure,
     ) -> Failure {
         let removed = next.map_or(Ok(()), |next| self.engine.remove_with_volumes(&[next]));
+        let carriers = bridge.as_ref().map(Bridge::forwarder_ports);
+        // What it was asked it answers before it is taken off its network.
+        drain(
+            candidate,
+            &recipe.publish,
+            &carriers.unwrap_or_default(),
+            self.args.drain,
+        );
         let returned = alias::take_back(&self.engine, candidate, self.live.as_str());
         for error in [removed, returned].into_iter().filter_map(Result::err) {
             warn(&format!("promote: not all is as before: {error}"));
@@ -111,8 +113,12 @@ fn make_ready(
     if mode == BridgeMode::Off {
         return without(candidate, "--bridge off");
     }
+    let means = Bridge::means(&promotion.engine, &candidate, &recipe.publish);
+    if let (Err(why), BridgeMode::Require) = (&means, mode) {
+        return Err(Failure::NoBridge(why.clone()));
+    }
     let candidate = preflight::share_name(promotion, candidate, live)?;
-    let bridge = build(promotion, &candidate, recipe);
+    let bridge = means.and_then(|nft| build(promotion, nft, &candidate, recipe));
     if bridge.is_err() {
         bridge::remove_stray(&promotion.engine, promotion.live);
     }
@@ -139,25 +145,18 @@ pub(crate) fn serve_again(
         return Err("--bridge off".to_owned());
     }
     match candidate.filter(|candidate| candidate.state.up()) {
-        Some(candidate) => build(promotion, candidate, recipe),
+        Some(candidate) => Bridge::means(&promotion.engine, candidate, &recipe.publish)
+            .and_then(|nft| build(promotion, nft, candidate, recipe)),
         None => Err("no candidate runs".to_owned()),
     }
 }
 
 fn build(
     promotion: &Promotion<'_>,
+    nft: Nft,
     candidate: &Container,
     recipe: &Recipe,
 ) -> Result<Bridge, String> {
-    if recipe.publish.is_empty() {
-        return Err("no port is published".to_owned());
-    }
     let looking = promotion.args.looking(Some(recipe));
-    Bridge::build(
-        &promotion.engine,
-        promotion.live,
-        candidate,
-        &recipe.publish,
-        &looking,
-    )
+    Bridge::build(nft, promotion.live, candidate, &recipe.publish, &looking)
 }

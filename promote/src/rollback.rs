@@ -129,7 +129,7 @@ impl Swapping<'_> {
             self.bridge.take().into_iter().for_each(Bridge::leave);
             return;
         }
-        if self.bridge.is_none() {
+        if self.bridge.is_none() && !self.has_the_name() {
             return;
         }
         let staying = self.old.as_ref().map(|old| old.id.clone());

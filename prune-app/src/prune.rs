@@ -216,10 +216,18 @@ fn removed_at_last(engine: &Engine, args: &Args, image: &Image) -> Result<Option
     }
 }
 
-/// The repository as it is asked for: podman has `localhost/` before the names of what was built here.
+/// The repository as people write it.
 fn short(name: &str) -> &str {
-    let repository = familiar(repository(name));
-    repository.strip_prefix("localhost/").unwrap_or(repository)
+    familiar(repository(name))
+}
+
+/// What the repository is called among the image's names: podman has `localhost/` before those of local builds.
+fn called(image: &Image, repository: &str) -> String {
+    let mut names = image.repo_tags.iter().chain(&image.repo_digests);
+    if names.any(|name| short(name) == repository) {
+        return repository.to_owned();
+    }
+    format!("localhost/{repository}")
 }
 
 /// What to remove so that the image goes. The engine removes it by its id, and then refuses if
@@ -232,10 +240,12 @@ pub(crate) fn references(image: &Image, repo: Option<&ImageRef>) -> Vec<String> 
     // A repository's digest goes with its last tag.
     let bare = image.repo_digests.iter().filter(|name| !tagged(name));
     let names = image.repo_tags.iter().chain(bare).cloned();
-    match repo.filter(|_| image.label("app").is_none()) {
-        Some(repo) if names.clone().any(|name| !is(&name, repo.as_str())) => {
-            names.filter(|name| is(name, repo.as_str())).collect()
-        }
-        _ => names.skip(1).chain([image.id.clone()]).collect(),
+    let repo = repo.filter(|_| image.label("app").is_none());
+    let repo = repo.map(|repo| called(image, short(repo.as_str())));
+    let is_ours = |name: &String| repo.as_deref().is_none_or(|repo| short(name) == repo);
+    if names.clone().all(|name| is_ours(&name)) {
+        names.skip(1).chain([image.id.clone()]).collect()
+    } else {
+        names.filter(is_ours).collect()
     }
 }

@@ -143,9 +143,12 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "digest did not match",
         "does not match provided manifest digest",
     ];
-    const DENIED: [&str; 10] = [
+    const DENIED: [&str; 12] = [
         "statuscode: 401",
         "statuscode: 403",
+        // Of containerd's store: `unexpected status from HEAD request to URL: 401 Unauthorized`.
+        ": 401 ",
+        ": 403 ",
         "denied",
         "interactive login",
         "http 401",
@@ -164,7 +167,7 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "no matching manifest",
         "does not match the specified platform",
     ];
-    const PASSING: [&str; 17] = [
+    const PASSING: [&str; 18] = [
         "http 429",
         "statuscode: 429",
         "statuscode: 5",
@@ -180,6 +183,7 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "eof",
         "toomanyrequests",
         "unexpected http status",
+        "unexpected status from",
         "http response to https client",
         "blob",
     ];

@@ -10,7 +10,7 @@ use crate::{Container, Publish};
 pub(crate) fn own(container: &Container, port: u16) -> Option<SocketAddr> {
     let on_hosts = container.host_config.network_mode == "host";
     // Without root podman's host network is this machine's all the same, and Docker's is not.
-    if is_a_users(container.state.pid) && !(on_hosts && container.is_podmans()) {
+    if container.is_a_users() && !(on_hosts && container.is_podmans()) {
         return None;
     }
     if on_hosts {
@@ -23,18 +23,19 @@ pub(crate) fn own(container: &Container, port: u16) -> Option<SocketAddr> {
         .map(|(ip, _)| SocketAddr::new(ip, port))
 }
 
-/// Whether the engine of this process is run by another user than root, and so has its networks in a world of its own.
-/// An address there may well be another container's here, where root's engine has the same subnets.
-fn is_a_users(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/uid_map")).is_ok_and(|map| has_a_user_for_root(&map))
+/// Whether the engine of this process is run by another user than root, seen from where we are.
+pub(crate) fn is_a_users(pid: i32) -> bool {
+    let map = |of: &str| fs::read_to_string(format!("/proc/{of}/uid_map")).unwrap_or_default();
+    let theirs = map(&pid.to_string());
+    has_a_user_alone(&theirs) && theirs != map("self")
 }
 
-/// Such an engine has its own user, and no one else, for root; one of root's that maps ids has a range of them.
-fn has_a_user_for_root(map: &str) -> bool {
+/// Such an engine maps its own user alone; one of root's that maps ids has ranges of them.
+fn has_a_user_alone(map: &str) -> bool {
     let mut lines = map
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    lines.any(|line| matches!(line[..], ["0", outside, "1"] if outside != "0"))
+    lines.any(|line| matches!(line[..], [_, outside, "1"] if outside != "0"))
 }
 
 /// The host's address that leads to the container's `port`, as the engine bound it.
@@ -79,10 +80,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_that_a_user_runs_is_told_from_one_of_roots_by_who_is_root_there() {
+    fn an_engine_that_a_user_runs_is_told_from_one_of_roots_by_the_ids_it_maps() {
         for (map, is_a_users) in [
             (
                 "         0       1000          1\n         1     100000      65536\n",
+                true,
+            ),
+            (
+                "         0     100000       1000\n      1000       1000          1\n      1001     101000      64536\n",
                 true,
             ),
             ("         0          0 4294967295\n", false),
@@ -93,7 +98,7 @@ mod tests {
             ),
             ("", false),
         ] {
-            assert_eq!(has_a_user_for_root(map), is_a_users, "{map}");
+            assert_eq!(has_a_user_alone(map), is_a_users, "{map}");
         }
     }
 

@@ -67,7 +67,8 @@ disk() {
 
 bridge() {
     path=$PATH:/usr/sbin:/sbin
-    if ask "$docker" info --format '{{.SecurityOptions}}' | grep -q name=rootless; then
+    if ask "$docker" info --format '{{.SecurityOptions}}' | grep -q name=rootless ||
+        ask "$docker" info --format '{{.Host.Security.Rootless}}' | grep -qx true; then
         say warn bridge "the engine is rootless: its containers have no address here, so a swap has a short gap"
     elif ! PATH=$path command -v nft >/dev/null; then
         say warn bridge "nft is missing, so a swap has a short gap: install nftables"

@@ -162,6 +162,12 @@ impl Container {
         !self.runtime.is_empty()
     }
 
+    /// Whether its engine is run by another user than root, who has networks of a world of their own: an address there
+    /// may well be another container's here.
+    pub fn is_a_users(&self) -> bool {
+        crate::address::is_a_users(self.state.pid)
+    }
+
     /// Its own address for `port`, where this machine has a direct route to it.
     pub fn own_address(&self, port: u16) -> Option<SocketAddr> {
         crate::address::own(self, port)

@@ -85,7 +85,9 @@ impl Engine {
         let reply = stop()?;
         // Docker lets a paused container run for its end by itself, podman refuses to stop it.
         if reply.code != Some(0)
-            && self.call(cmd!(sh, "{cli} unpause {id}").into())?.code == Some(0)
+            && self
+                .call(cmd!(sh, "{cli} unpause {id}").into())
+                .is_ok_and(|reply| reply.code == Some(0))
         {
             stop()?.success()?;
         } else {

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 use tests::cargo;
 use tests::image::Built;
@@ -135,7 +136,9 @@ impl Case<'_> {
     /// The same command finishes it, or finds it finished; where its hint asks for a candidate, with a new one.
     pub(super) fn again(&self, end: &State) -> anyhow::Result<()> {
         let mut again = run(self.command(&[]), None)?;
-        let anew = self.step.starts_over(again.code);
+        let ended = |it: Value| it["State"]["Running"] == false;
+        let ended = self.app.container("-new").is_some_and(ended);
+        let anew = ended && self.step.starts_over(again.code);
         let anew = anew.then(|| self.step.prepare_anew(self.app, self.new, self.old));
         if anew.is_some() {
             again = run(self.command(&[]), None)?;
