@@ -51,7 +51,15 @@ impl flags::Test {
         }
         // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
         let manifest = cargo::workspace().join("Cargo.toml");
-        let test = ["cargo", "test", "--offline", "--manifest-path"].map(OsString::from);
+        // One failure is no reason to be told of no other.
+        let test = [
+            "cargo",
+            "test",
+            "--no-fail-fast",
+            "--offline",
+            "--manifest-path",
+        ];
+        let test = test.map(OsString::from);
         let argv: Vec<OsString> = test
             .into_iter()
             .chain([manifest.into()])
