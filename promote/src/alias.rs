@@ -15,13 +15,8 @@ pub(crate) fn share_name(
     candidate: &Container,
     live: &Container,
 ) -> Result<bool, EngineError> {
-    let mut done = false;
-    for (network, place) in &candidate.network_settings.networks {
-        if live.network_settings.networks.contains_key(network) {
-            done |= join_as(engine, candidate, (network, place), live.name())?;
-        }
-    }
-    Ok(done)
+    let shared = |network: &str| live.network_settings.networks.contains_key(network);
+    join_as(engine, candidate, live.name(), shared)
 }
 
 /// Gives the container that name on all its networks, as [`share_name`] does: an engine whose name
@@ -31,26 +26,27 @@ pub(crate) fn give_name(
     container: &Container,
     name: &str,
 ) -> Result<bool, EngineError> {
-    let mut done = false;
-    for place in &container.network_settings.networks {
-        done |= join_as(engine, container, place, name)?;
-    }
-    Ok(done)
+    join_as(engine, container, name, |_| true)
 }
 
+/// Takes the container off those of its networks that are wanted and puts it back under one more name.
 fn join_as(
     engine: &Engine,
     container: &Container,
-    (network, place): (&String, &Attachment),
     name: &str,
+    is_wanted: impl Fn(&str) -> bool,
 ) -> Result<bool, EngineError> {
-    if !resolves(network) || is_known(place, name) {
-        return Ok(false);
+    let mut done = false;
+    for (network, place) in &container.network_settings.networks {
+        if !is_wanted(network) || !resolves(network) || is_known(place, name) {
+            continue;
+        }
+        engine.disconnect(network, &container.id)?;
+        let options = options(container, place, Some(name));
+        engine.connect(network, &container.id, &options)?;
+        done = true;
     }
-    engine.disconnect(network, &container.id)?;
-    let options = options(container, place, Some(name));
-    engine.connect(network, &container.id, &options)?;
-    Ok(true)
+    Ok(done)
 }
 
 /// Whether containers on that network are found by their names.
@@ -88,8 +84,7 @@ pub(crate) fn give(
     network: &str,
     name: &str,
 ) -> Result<bool, EngineError> {
-    let place = container.network_settings.networks.get_key_value(network);
-    place.map_or(Ok(false), |place| join_as(engine, container, place, name))
+    join_as(engine, container, name, |it| it == network)
 }
 
 /// Puts the candidate back on its network, which a promotion that ended in the middle of

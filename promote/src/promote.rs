@@ -117,6 +117,18 @@ impl Promotion<'_> {
     }
 
     fn begin(&self, situation: Situation) -> Result<Report, Failure> {
+        if situation.candidate.is_none() {
+            bridge::remove_stray(&self.engine, self.live);
+        }
+        self.with_candidate(situation, |live, candidate| self.replace(live, candidate))
+    }
+
+    /// Goes on with what is live and the candidate to promote; or tells that there is nothing left to do.
+    pub(crate) fn with_candidate(
+        &self,
+        situation: Situation,
+        go_on: impl FnOnce(Option<Container>, Container) -> Result<Report, Failure>,
+    ) -> Result<Report, Failure> {
         if let Some(stray) = &situation.next {
             self.engine.remove_with_volumes(&[&stray.id])?;
         }
@@ -124,7 +136,6 @@ impl Promotion<'_> {
             live, candidate, ..
         } = situation;
         let Some(candidate) = candidate else {
-            bridge::remove_stray(&self.engine, self.live);
             return self.nothing_to_promote(live);
         };
         if let Some(live) = live
@@ -134,6 +145,10 @@ impl Promotion<'_> {
             return self.clear_candidate(live, &candidate);
         }
         preflight::not_overtaken(&candidate, live.as_ref())?;
+        go_on(live, candidate)
+    }
+
+    fn replace(&self, live: Option<Container>, candidate: Container) -> Result<Report, Failure> {
         let candidate = alias::put_back(&self.engine, candidate)?;
         let recipe = preflight::check(self, &candidate)?;
         preflight::provable(self, &candidate, &recipe)?;
@@ -143,9 +158,8 @@ impl Promotion<'_> {
         let (Ready { candidate, bridge }, next) =
             self.prepare(candidate, &recipe, live.as_ref(), old_was)?;
         no_way_back();
-        let mut swapping = Swapping::new(self, recipe, live, Some(candidate), next).with(bridge);
-        swapping.old_was = old_was;
-        let outcome = swapping.at_the_rename()?;
+        let swapping = Swapping::new(self, recipe, live, old_was, Some(candidate), next);
+        let outcome = swapping.with(bridge).at_the_rename()?;
         self.report(outcome, false)
     }
 
@@ -181,8 +195,8 @@ impl Promotion<'_> {
         if bridge.is_err() {
             bridge::remove_stray(&self.engine, self.live);
         }
-        let mut swapping = Swapping::new(self, carried, old, candidate, String::new()).with(bridge);
-        swapping.old_was = old_was;
+        let swapping = Swapping::new(self, carried, old, old_was, candidate, String::new());
+        let mut swapping = swapping.with(bridge);
         let outcome = match next_up {
             Some(next) => {
                 swapping.next = next.id;
@@ -211,8 +225,8 @@ impl Promotion<'_> {
         let made_from = live.as_ref().and_then(made_from_of);
         let next = live.map(|live| live.id).unwrap_or_default();
         let bridged = bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)?;
-        let mut swapping = Swapping::new(self, recipe, old, candidate, next);
-        (swapping.old_was, swapping.bridged) = (old_was, bridged);
+        let mut swapping = Swapping::new(self, recipe, old, old_was, candidate, next);
+        swapping.bridged = bridged;
         let outcome = swapping.at_the_port()?;
         bridge::remove_stray(&self.engine, self.live);
         self.as_asked(made_from.as_deref())?;

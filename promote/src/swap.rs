@@ -55,6 +55,7 @@ impl<'a> Swapping<'a> {
         promotion: &'a Promotion<'a>,
         recipe: Recipe,
         old: Option<Container>,
+        old_was: Condition,
         candidate: Option<Container>,
         next: String,
     ) -> Self {
@@ -74,7 +75,7 @@ impl<'a> Swapping<'a> {
             old,
             candidate,
             next,
-            old_was: Condition::default(),
+            old_was,
             watcher,
             bridge: None,
             bridged: false,

@@ -3,7 +3,6 @@
 use step::{Condition, Container, Previous, Recipe, interrupted, no_way_back, progress};
 
 use crate::alias;
-use crate::already::is_made_from;
 use crate::args::Calling;
 use crate::bridge;
 use crate::failure::Failure;
@@ -48,31 +47,26 @@ impl Promotion<'_> {
         calling: Calling<'_>,
     ) -> Result<Report, Failure> {
         bridge::remove_stray(&self.engine, self.live);
-        if let Some(stray) = &situation.next {
-            self.engine.remove_with_volumes(&[&stray.id])?;
-        }
-        let Situation {
-            live, candidate, ..
-        } = situation;
-        let Some(candidate) = candidate else {
-            return self.nothing_to_promote(live);
-        };
-        if let Some(live) = live
-            .as_ref()
-            .filter(|live| is_made_from(live, &candidate.id))
-        {
-            return self.clear_candidate(live, &candidate);
-        }
-        preflight::not_overtaken(&candidate, live.as_ref())?;
+        self.with_candidate(situation, |live, candidate| {
+            self.put_live(live, candidate, calling)
+        })
+    }
+
+    fn put_live(
+        &self,
+        live: Option<Container>,
+        candidate: Container,
+        calling: Calling<'_>,
+    ) -> Result<Report, Failure> {
         fits(&candidate, live.as_ref(), calling).map_err(Failure::NoCandidate)?;
         let recipe = preflight::check(self, &candidate)?;
         let old_was = live.as_ref().map(|live| preflight::condition(self, live));
+        let old_was = old_was.unwrap_or_default();
         if interrupted() {
             return Err(Failure::Interrupted(self.names.live.clone()));
         }
         no_way_back();
-        let mut swapping = Swapping::new(self, recipe, live, None, candidate.id);
-        swapping.old_was = old_was.unwrap_or_default();
+        let swapping = Swapping::new(self, recipe, live, old_was, None, candidate.id);
         let outcome = swapping.at_the_alias(calling)?;
         self.report(outcome, false)
     }
@@ -97,9 +91,10 @@ impl Promotion<'_> {
                 // How it was before is not known: it is started, and no more is asked of it.
                 Condition::Sick | Condition::Down => Condition::Sick,
             });
+        let old_was = old_was.unwrap_or_default();
         let id = candidate.map(|candidate| candidate.id);
-        let mut swapping = Swapping::new(self, recipe, old, None, id.clone().unwrap_or_default());
-        swapping.old_was = old_was.unwrap_or_default();
+        let next = id.clone().unwrap_or_default();
+        let swapping = Swapping::new(self, recipe, old, old_was, None, next);
         if id.is_none() {
             let gone = format!("{} does not exist any more", self.names.candidate);
             return Err(swapping.move_back(Trouble::not_started(gone), calling));
@@ -128,8 +123,8 @@ impl Promotion<'_> {
             // Stopped it was by a promotion, which had seen it drained.
             Some(preflight::condition(self, old)).filter(|_| !stopped)
         });
-        let mut swapping = Swapping::new(self, recipe, old, None, id.clone());
-        swapping.old_was = old_was.flatten().unwrap_or_default();
+        let old_was = old_was.flatten().unwrap_or_default();
+        let swapping = Swapping::new(self, recipe, old, old_was, None, id.clone());
         let outcome = swapping.at_the_alias(calling)?;
         bridge::remove_stray(&self.engine, self.live);
         self.as_asked(Some(&id))?;

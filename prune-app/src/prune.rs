@@ -235,8 +235,10 @@ fn called(image: &Image, repository: &str) -> String {
 /// other names go first. An unlabelled image that further repositories name is also somebody
 /// else's: it loses the names that `repo` has for it.
 pub(crate) fn references(image: &Image, repo: Option<&ImageRef>) -> Vec<String> {
-    let is = |name: &str, other: &str| short(name) == short(other);
-    let tagged = |name: &str| image.repo_tags.iter().any(|tag| is(tag, name));
+    let tagged = |name: &str| {
+        let mut tags = image.repo_tags.iter();
+        tags.any(|tag| short(tag) == short(name))
+    };
     // A repository's digest goes with its last tag.
     let bare = image.repo_digests.iter().filter(|name| !tagged(name));
     let names = image.repo_tags.iter().chain(bare).cloned();
