@@ -14,27 +14,38 @@ pub(crate) fn taken(
     wanted: &[Publish],
     holder: Option<&Container>,
 ) -> Result<Option<u16>, EngineError> {
-    let held = holder
-        .map(|holder| holder.network_settings.bound())
-        .unwrap_or_default();
-    let is_held = |port: u16, address: Option<IpAddr>| {
-        let mut held = held.iter().filter(|held| held.host == port);
-        held.any(|held| held.address.is_none() || held.address == address)
-    };
+    let bound = holder.map(|holder| holder.network_settings.bound());
+    let bound = bound.unwrap_or_default();
+    let own = holder.map(own).unwrap_or_default();
     for publish in wanted {
         let port = publish.host;
-        let in_the_way = |at: Option<IpAddr>| meet(at, publish.address) && !is_held(port, at);
         // What the holder publishes already no other container can.
-        let others = if is_held(port, publish.address) {
+        let others = if holds(&bound, port, publish.address) {
             Vec::new()
         } else {
             publishers(engine, port, holder)?
         };
-        if listeners(port).into_iter().chain(others).any(in_the_way) {
+        let mut listeners = listeners(port);
+        listeners.retain(|at| !holds(&bound, port, *at) && !holds(&own, port, *at));
+        let mut in_the_way = listeners.into_iter().chain(others);
+        if in_the_way.any(|at| meet(at, publish.address)) {
             return Ok(Some(port));
         }
     }
     Ok(None)
+}
+
+/// The ports that a container which runs, or is about to again, was created with: between two of its
+/// restarts it publishes nothing, and an instant later its proxy listens once more.
+fn own(holder: &Container) -> Vec<Publish> {
+    let runs = holder.state.running || holder.state.restarting;
+    let published = runs.then(|| holder.host_config.published());
+    published.unwrap_or_default()
+}
+
+fn holds(held: &[Publish], port: u16, address: Option<IpAddr>) -> bool {
+    let mut held = held.iter().filter(|held| held.host == port);
+    held.any(|held| held.address.is_none() || held.address == address)
 }
 
 /// Whether two sockets cannot have the same port, the one on address `a`, the other on `b`.
@@ -102,7 +113,24 @@ pub(crate) fn address_of(hex: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use std::net::TcpListener;
+
+    #[test]
+    fn a_container_between_two_restarts_still_has_the_ports_it_was_created_with() {
+        let container = |restarting: bool| {
+            serde_json::from_value(json!({
+                "Id": "", "Name": "web", "Image": "", "Config": {}, "NetworkSettings": {"Ports": {}},
+                "State": {"Running": restarting, "Restarting": restarting},
+                "HostConfig": {"PortBindings": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "80"}]}},
+            }))
+            .unwrap()
+        };
+        let at = |ip: &str| Some(ip.parse().unwrap());
+        let held = own(&container(true));
+        assert!(holds(&held, 80, at("127.0.0.1")) && !holds(&held, 80, at("127.0.0.2")));
+        assert!(own(&container(false)).is_empty());
+    }
 
     #[test]
     fn a_listening_port_is_seen_with_its_address() {
