@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the same apps under the same load, replaced in different ways, side by side.
 
 mod app;
+mod costs;
 mod fronts;
 mod peers;
 mod proxy;
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use tests::cargo;
 use tests::registry::Registry;
 use tests::stage::{self, Ground, Need};
@@ -29,8 +31,28 @@ use crate::numbers::Numbers;
 use crate::page::Trace;
 use crate::swap::under_load;
 use app::{APPS, App};
+use costs::Lab;
 use result::{Bench, Row};
 use ways::Way;
+
+/// What a bench measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// What clients see of a release, by four ways.
+    Swaps,
+    /// What a proxy in front costs.
+    Proxies,
+    /// How long a deployment takes, beside the plain way and the engine's own work.
+    Time,
+    /// What waiting loses, after a boot and after a crash.
+    Waits,
+    /// The programs' sizes and how fast they start.
+    Programs,
+    /// The steps on an engine with 500 containers and 2,000 images.
+    Scale,
+    /// A release while the port is as busy as the machine allows.
+    Pressure,
+}
 
 /// What is compared with and only unpacked: the proxies' packages start services.
 const PROGRAMS: [&str; 3] = ["nginx", "haproxy", "wrk"];
@@ -70,13 +92,25 @@ impl flags::Bench {
         let registry = Registry::start()?;
         let runs = if self.quick { 1 } else { self.runs };
         let mut bench = Bench::begin(runs)?;
-        let ways = ways::possible(&mut bench.left_out);
-        for (app, way) in APPS.iter().flat_map(|app| iter::repeat(app).zip(&ways)) {
-            progress(&format!("{}: {}", app.title, way.title))?;
-            bench.rows.push(row(sh, &registry, app, way, runs)?);
+        let lab = Lab {
+            sh,
+            registry: &registry,
+            rounds: if self.quick { 3 } else { 10 },
+        };
+        let chosen = |part: &&Part| self.part.is_empty() || self.part.contains(part);
+        for part in Part::value_variants().iter().filter(chosen) {
+            match part {
+                Part::Swaps => bench.swaps(sh, &registry)?,
+                Part::Proxies => {
+                    progress("what a proxy in front costs")?;
+                    bench.fronts = fronts::measure(&mut bench.left_out)?;
+                }
+                part => {
+                    progress(&format!("{part:?}").to_lowercase())?;
+                    bench.costs.extend(lab.measure(*part, &mut bench.left_out)?);
+                }
+            }
         }
-        progress("what a proxy in front costs")?;
-        bench.fronts = fronts::measure(&mut bench.left_out)?;
         Ok(bench)
     }
 
@@ -99,6 +133,17 @@ impl flags::Bench {
             write(file, &page.html())?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Bench {
+    fn swaps(&mut self, sh: &Shell, registry: &Registry) -> anyhow::Result<()> {
+        let ways = ways::possible(&mut self.left_out);
+        for (app, way) in APPS.iter().flat_map(|app| iter::repeat(app).zip(&ways)) {
+            progress(&format!("{}: {}", app.title, way.title))?;
+            self.rows.push(row(sh, registry, app, way, self.runs)?);
+        }
+        Ok(())
     }
 }
 

@@ -25,15 +25,7 @@ impl flags::Dist {
             tree::lay_out(sh, cargo::workspace(), &folder, cargo::steps()?)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let target = match self.target {
-            Some(target) => target,
-            None => cargo::host_triple()?,
-        };
-        let here = Place {
-            root: cargo::workspace().to_owned(),
-            builds: cargo::target_dir()?,
-            target,
-        };
+        let here = Place::here(self.target)?;
         if self.programs {
             let folder = programs::build(sh, &here)?;
             writeln!(io::stdout(), "{}", folder.display())?;
@@ -56,7 +48,21 @@ struct Place {
     target: String,
 }
 
+/// The folder of the five programs as they are distributed.
+pub(crate) fn programs(sh: &Shell) -> anyhow::Result<PathBuf> {
+    let _root = sh.push_dir(cargo::workspace());
+    programs::build(sh, &Place::here(None)?)
+}
+
 impl Place {
+    fn here(target: Option<String>) -> anyhow::Result<Self> {
+        Ok(Self {
+            root: cargo::workspace().to_owned(),
+            builds: cargo::target_dir()?,
+            target: target.map_or_else(cargo::host_triple, Ok)?,
+        })
+    }
+
     fn out(&self) -> PathBuf {
         self.root.join("target/dist")
     }

@@ -93,8 +93,8 @@ pub(crate) struct Demo {
 /// Measure what a release costs the clients: the plain shell way, docker-compose and the steps, side by side.
 ///
 /// Every way replaces the same three apps under the same load, 300 new connections a second to the
-/// published port. Prints a table. Uses your engine if one answers, else (as root) a private one.
-/// Three runs take about twelve minutes.
+/// published port. Then what a deployment costs beside that. Prints tables. Uses your engine if one answers, else
+/// (as root) a private one. All of it takes about half an hour; `--part` chooses.
 /// Example: cargo xtask bench --install --page bench.html --json bench.json
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
@@ -104,9 +104,12 @@ pub(crate) struct Bench {
     /// How often every way replaces every app.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) runs: u32,
-    /// One run of each.
+    /// One run of each, and three of what is compared in turn.
     #[arg(long, conflicts_with = "runs")]
     pub(crate) quick: bool,
+    /// Measure only this; can be given again.
+    #[arg(long, value_enum)]
+    pub(crate) part: Vec<crate::bench::Part>,
     /// Write all that was measured to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

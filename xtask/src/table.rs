@@ -1,7 +1,9 @@
 //! A table of texts, for the terminal and for pages.
 
+use serde::{Deserialize, Serialize};
+
 /// What is measured stands to the right, except in the first `left` columns, which say what it is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) caption: String,
     pub(crate) left: usize,

@@ -12,7 +12,7 @@
 //! | `CRASH=1`, `CRASH_AFTER_MS` | exits with 3 at once, or with 4 after so long |
 //! | `CRASH_FILE` | exits with 5 at its start if this file exists |
 //! | `DEAF=1` | ignores SIGTERM |
-//! | `GRACEFUL=1` | on SIGTERM finishes the requests under way first |
+//! | `GRACEFUL=1` | on SIGTERM finishes the requests under way first, and lets open connections know for a moment |
 //! | `SLOW_MS` | `/` takes so long |
 //! | `EAT_MB` | takes so much memory at its start |
 //!
@@ -40,12 +40,17 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGTERM;
 use tests::load::Load;
 
+/// How long a connection with nothing asked on it is kept, so that the answer to what its client may just have sent can
+/// say that it closes.
+const LETTING_KNOW: Duration = Duration::from_millis(300);
+
 struct App {
     port: u16,
     version: String,
     started: Instant,
     ending: AtomicBool,
     busy: AtomicUsize,
+    open: AtomicUsize,
 }
 
 struct Request {
@@ -89,6 +94,7 @@ fn main() -> io::Result<ExitCode> {
         started: Instant::now(),
         ending: AtomicBool::new(false),
         busy: AtomicUsize::new(0),
+        open: AtomicUsize::new(0),
     });
     let (ends, ended) = channel();
     end_on_term(Arc::clone(&app), ends.clone())?;
@@ -125,7 +131,10 @@ fn end_on_term(app: Arc<App>, ends: Sender<u8>) -> io::Result<()> {
             app.ending.store(true, Ordering::SeqCst);
             // Wakes the accepting thread, which then closes the port.
             let _ = TcpStream::connect(("127.0.0.1", app.port));
-            while app.busy.load(Ordering::SeqCst) > 0 {
+            let told = Instant::now();
+            while app.busy.load(Ordering::SeqCst) > 0
+                || app.open.load(Ordering::SeqCst) > 0 && told.elapsed() < LETTING_KNOW
+            {
                 thread::sleep(Duration::from_millis(1));
             }
         }
@@ -154,7 +163,12 @@ fn listen(app: &Arc<App>) -> io::Result<()> {
             return Ok(());
         }
         let app = Arc::clone(app);
-        thread::spawn(move || serve(&app, stream));
+        thread::spawn(move || {
+            app.open.fetch_add(1, Ordering::SeqCst);
+            let served = serve(&app, stream);
+            app.open.fetch_sub(1, Ordering::SeqCst);
+            served
+        });
     }
     Ok(())
 }

@@ -105,7 +105,7 @@ fn front(name: &str, address: SocketAddr) -> anyhow::Result<Front> {
 }
 
 // As wrk prints times: 412.00us, 1.20ms, 1.01s.
-fn milliseconds(text: &str) -> Option<f64> {
+pub(super) fn milliseconds(text: &str) -> Option<f64> {
     let units = [("us", 0.001), ("ms", 1.0), ("s", 1000.0)];
     let (digits, unit) = units
         .into_iter()

@@ -15,9 +15,18 @@ impl Bench {
             ),
             glance: self.glance(),
             groups: self.apps().into_iter().map(|app| self.group(app)).collect(),
-            tables: vec![self.numbers(), self.costs()],
+            tables: self.tables(),
             notes: self.notes(),
         }
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        let clients = [self.numbers(), self.proxies()];
+        clients
+            .into_iter()
+            .chain(self.costs.clone())
+            .filter(|it| !it.rows.is_empty())
+            .collect()
     }
 
     fn apps(&self) -> Vec<&str> {
@@ -79,7 +88,7 @@ impl Bench {
         }
     }
 
-    fn costs(&self) -> Table {
+    fn proxies(&self) -> Table {
         let head = ["way in", "requests / s", "p50, ms", "p99, ms"];
         let line = |front: &Front| {
             let (name, rate) = (

@@ -9,7 +9,7 @@ use super::fronts::Front;
 use crate::numbers::Numbers;
 use crate::page::{Swap, Trace};
 use crate::swap::RATE;
-use crate::table::{ms, seconds, thousands};
+use crate::table::{Table, ms, seconds, thousands};
 
 /// All that a bench has measured.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub(crate) struct Bench {
     pub(crate) processors: usize,
     pub(crate) rows: Vec<Row>,
     pub(crate) fronts: Vec<Front>,
+    /// What deployments cost beside that.
+    #[serde(default)]
+    pub(crate) costs: Vec<Table>,
     /// What was not measured, and why.
     pub(crate) left_out: Vec<String>,
 }

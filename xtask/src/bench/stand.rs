@@ -58,7 +58,7 @@ impl Stand<'_> {
     pub(crate) fn first(&self) -> anyhow::Result<()> {
         let image = self.image("v1");
         match self.how {
-            How::Plain => {
+            How::Plain | How::Floor => {
                 let port = format!("{}:8080", self.address.port());
                 let run = [
                     "run",
@@ -83,6 +83,7 @@ impl Stand<'_> {
     pub(crate) fn second(&self) -> anyhow::Result<Vec<Span>> {
         match self.how {
             How::Plain => self.plain("v2"),
+            How::Floor => self.floor("v2"),
             How::Compose => self.compose("v2"),
             How::Steps(_) => self.steps("v2"),
         }

@@ -18,18 +18,37 @@ pub(crate) struct Way {
 #[derive(Clone, Copy)]
 pub(super) enum How {
     Plain,
+    /// The same, straight to the engine's socket.
+    Floor,
     Compose,
     /// With this value of `--bridge`.
     Steps(&'static str),
 }
 
-/// All of them.
+/// What teams start from.
+pub(crate) const PLAIN: Way = Way {
+    title: "docker stop, docker run",
+    ours: false,
+    how: How::Plain,
+};
+
+/// The engine's own work in [`PLAIN`].
+pub(crate) const FLOOR: Way = Way {
+    title: "the same by the engine's socket",
+    ours: false,
+    how: How::Floor,
+};
+
+/// All five steps.
+pub(crate) const OURS: Way = Way {
+    title: "deploy-steps",
+    ours: true,
+    how: How::Steps("require"),
+};
+
+/// Those that clients are asked about.
 pub(crate) const WAYS: [Way; 4] = [
-    Way {
-        title: "docker stop, docker run",
-        ours: false,
-        how: How::Plain,
-    },
+    PLAIN,
     Way {
         title: "docker-compose up",
         ours: false,
@@ -40,11 +59,7 @@ pub(crate) const WAYS: [Way; 4] = [
         ours: true,
         how: How::Steps("off"),
     },
-    Way {
-        title: "deploy-steps",
-        ours: true,
-        how: How::Steps("require"),
-    },
+    OURS,
 ];
 
 /// Those that this machine can do; the reasons against the others go to `left_out`.

@@ -1,0 +1,54 @@
+//! How long a whole deployment takes on an idle machine, beside the plain way and beside the floor.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{Lab, median, texts};
+use crate::bench::app::APPS;
+use crate::bench::ways::{FLOOR, OURS, PLAIN, Way};
+use crate::table::{Table, ms};
+
+pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
+    let ways = [PLAIN, FLOOR, OURS];
+    let mut times = ways.map(|_| Vec::new());
+    // One after the other in each round, so that whatever else the machine does meets all of them.
+    for _ in 0..lab.rounds {
+        for (way, times) in ways.iter().zip(&mut times) {
+            times.push(once(lab, way)?);
+        }
+    }
+    let [plain, floor, _] = &times;
+    let (plain, floor) = (median(plain), median(floor));
+    let row = |(way, times): (&Way, &Vec<Duration>)| {
+        let median = median(times);
+        let least = times.iter().min().copied().unwrap_or_default();
+        vec![
+            way.title.to_owned(),
+            ms(median),
+            ms(least.as_secs_f64() * 1000.0),
+            format!("{:.2}", median / plain),
+            format!("{:.2}", median / floor),
+        ]
+    };
+    Ok(Table {
+        caption: format!(
+            "Deploying an app that answers at once, without load, {} times in turn",
+            lab.rounds
+        ),
+        left: 1,
+        head: texts(["way", "median, ms", "least, ms", "of plain", "of the floor"]),
+        rows: ways.iter().zip(&times).map(row).collect(),
+    })
+}
+
+fn once(lab: &Lab<'_>, way: &Way) -> anyhow::Result<Duration> {
+    let stand = way.stand(lab.sh, lab.registry, &APPS[0])?;
+    stand.first()?;
+    let spans = stand.second()?;
+    let (from, to) = spans
+        .first()
+        .zip(spans.last())
+        .context("nothing was deployed")?;
+    Ok(to.to.duration_since(from.from).unwrap_or_default())
+}

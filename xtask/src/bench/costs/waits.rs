@@ -1,0 +1,133 @@
+//! What waiting loses: between an app's health and the step that waits for it, and after a crash.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, ensure};
+use tests::cargo;
+use tests::docker::{Scope, docker};
+use tests::image::Image;
+use tests::process::{Run, run_within};
+
+use super::{Lab, median, texts};
+use crate::table::{Table, ms};
+
+/// Boots, in milliseconds.
+const BOOTS: [u64; 4] = [0, 500, 5_000, 20_000];
+/// The candidates of one boot are started so far apart, and then wait at the same time.
+const APART: Duration = Duration::from_millis(500);
+const LIMIT: Duration = Duration::from_secs(90);
+
+pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
+    let mut rows = Vec::new();
+    for boot in BOOTS {
+        let lost = in_turn(lab.rounds, || healthy(boot))?;
+        let what = format!(
+            "healthy after a boot of {} s, to the end of probe-health",
+            boot as f64 / 1000.0
+        );
+        rows.push(row(&what, &lost));
+    }
+    let lost: anyhow::Result<Vec<_>> = (0..lab.rounds).map(|_| crashed()).collect();
+    rows.push(row("crashed, to probe-health's exit 32", &lost?));
+    Ok(Table {
+        caption: format!("What waiting loses, {} times each", lab.rounds),
+        left: 1,
+        head: texts(["from", "median, ms", "most, ms"]),
+        rows,
+    })
+}
+
+fn row(what: &str, lost: &[Duration]) -> Vec<String> {
+    let most = lost.iter().max().copied().unwrap_or_default();
+    vec![
+        what.to_owned(),
+        ms(median(lost)),
+        ms(most.as_secs_f64() * 1000.0),
+    ]
+}
+
+fn in_turn(
+    times: u32,
+    one: impl Fn() -> anyhow::Result<Duration> + Sync,
+) -> anyhow::Result<Vec<Duration>> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..times)
+            .map(|n| {
+                thread::sleep(APART * n.min(1));
+                scope.spawn(&one)
+            })
+            .collect();
+        let ended = threads.into_iter().map(|it| it.join());
+        ended
+            .map(|it| it.unwrap_or_else(|_| anyhow::bail!("a measurement panicked")))
+            .collect()
+    })
+}
+
+/// From what the app says of itself to the end of the step.
+fn healthy(boot: u64) -> anyhow::Result<Duration> {
+    let scope = candidate(("BOOT_MS", boot))?;
+    let from = SystemTime::now();
+    let run = step("probe-health", &scope, &["--within", "60s"])?;
+    let noticed = SystemTime::now();
+    ensure!(run.code == 0, "probe-health failed: {}", run.stderr);
+    let mut logs = Command::new("docker");
+    logs.args(["logs", "--timestamps", &scope.candidate()]);
+    let said = run_within(&mut logs, None, LIMIT)?;
+    let listens = stamp(said.stderr.split_whitespace().next())?;
+    Ok(noticed
+        .duration_since(listens.max(from))
+        .unwrap_or_default())
+}
+
+/// From the end of its process, by the engine, to the end of the step.
+fn crashed() -> anyhow::Result<Duration> {
+    let scope = candidate(("CRASH_AFTER_MS", 1000))?;
+    let run = step(
+        "probe-health",
+        &scope,
+        &["--within", "20s", "--path", "/never"],
+    )?;
+    let noticed = SystemTime::now();
+    ensure!(
+        run.code == 32,
+        "probe-health did not see it crash: {}",
+        run.stdout
+    );
+    let ended = docker([
+        "inspect",
+        "--format",
+        "{{.State.FinishedAt}}",
+        &scope.candidate(),
+    ])?;
+    Ok(noticed
+        .duration_since(stamp(Some(&ended))?)
+        .unwrap_or_default())
+}
+
+fn candidate((key, value): (&str, u64)) -> anyhow::Result<Scope> {
+    let scope = Scope::new("wait");
+    let image = format!("{}:v1", scope.app());
+    Image::of(scope.app())
+        .env(key, &value.to_string())
+        .build(&image)?;
+    let run = step(
+        "start-candidate",
+        &scope,
+        &["--image", &image, "--publish", "18080:8080"],
+    )?;
+    ensure!(run.code == 0, "start-candidate failed: {}", run.stderr);
+    Ok(scope)
+}
+
+fn step(name: &str, scope: &Scope, words: &[&str]) -> anyhow::Result<Run> {
+    let mut step = Command::new(cargo::released_steps()?.join(name));
+    step.args(["--quiet", "--app", scope.app()]).args(words);
+    run_within(&mut step, None, LIMIT)
+}
+
+fn stamp(text: Option<&str>) -> anyhow::Result<SystemTime> {
+    Ok(humantime::parse_rfc3339(text.context("no time was told")?)?)
+}
