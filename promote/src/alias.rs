@@ -1,6 +1,6 @@
 //! Clients that call the app by its name: on networks of the user's own the candidate gets that name too.
 
-use step::{Attachment, Container, Engine, EngineError};
+use step::{Attachment, Container, Engine, EngineError, Recipe};
 
 use crate::lanes::hardware_of;
 use crate::ruleset::Move;
@@ -90,15 +90,35 @@ pub(crate) fn give(
 /// Puts the candidate back on its network, which a promotion that ended in the middle of
 /// [`share_name`] has left it without. Only the final container has all its names there again.
 pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Container, EngineError> {
-    let network = &candidate.host_config.network_mode;
+    // Podman says the same of every network of its own; then it is what the run options say.
+    let asked = Recipe::of(&candidate).filter(|_| candidate.is_podmans());
+    let asked = asked.and_then(|recipe| network_of(&recipe.options));
+    let network = asked.unwrap_or_else(|| candidate.host_config.network_mode.clone());
     // What podman without root has in a network's place.
     let is_none = matches!(network.as_str(), "default" | "pasta" | "slirp4netns");
-    let is_own = resolves(network) && !network.contains(':') && !is_none;
+    let is_own = resolves(&network) && !network.contains(':') && !is_none;
     if !candidate.state.up() || !is_own || !candidate.network_settings.networks.is_empty() {
         return Ok(candidate);
     }
-    engine.connect(network, &candidate.id, &[])?;
+    engine.connect(&network, &candidate.id, &[])?;
     Ok(engine.container(&candidate.id)?.unwrap_or(candidate))
+}
+
+/// The network that a container was created on, by its run options; with several there is none that can be told.
+fn network_of(options: &[String]) -> Option<String> {
+    const FLAGS: [&str; 2] = ["--network", "--net"];
+    let mut words = options.iter();
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        let (flag, value) = word.split_once('=').unzip();
+        if FLAGS.contains(&flag.unwrap_or(word)) {
+            found.extend(value.or_else(|| words.next().map(String::as_str)));
+        }
+    }
+    match found[..] {
+        [only] => Some(only.to_owned()),
+        _ => None,
+    }
 }
 
 /// Takes a name away again from a container, as it is now.
@@ -170,4 +190,25 @@ fn options(candidate: &Container, place: &Attachment, name: Option<&str>) -> Vec
         .map(|alias| format!("--alias={alias}"));
     let fixed = place.fixed_address().map(|ip| format!("--ip={ip}"));
     aliases.chain(fixed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::network_of;
+
+    #[test]
+    fn the_only_network_among_run_options_is_found_in_every_form() {
+        let found =
+            |options: &str| network_of(&Vec::from_iter(options.split(' ').map(String::from)));
+        for options in [
+            "--network front",
+            "--memory 9m --net=front",
+            "--network=front -it",
+        ] {
+            assert_eq!(found(options).as_deref(), Some("front"), "{options}");
+        }
+        for options in ["--network=a --network=b", "--network-alias=a", "--network"] {
+            assert_eq!(found(options), None, "{options}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What the candidate is to be: the flags first, then what the previous release or the live container had.
 
+use std::net::Ipv4Addr;
+
 use step::{Container, Engine, Image, ImageRef, Names, Previous, Publish, Recipe, repository};
 
 use crate::args::Args;
@@ -33,7 +35,7 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
     let earlier = previous.and_then(|previous| previous.recipe);
     let publish = match (&args.publish[..], &earlier, &live) {
         ([], Some(earlier), _) => earlier.publish.clone(),
-        ([], None, Some(live)) => live.host_config.published(),
+        ([], None, Some(live)) => published(live),
         (given, ..) => given.to_vec(),
     };
     let recipe = Recipe {
@@ -51,6 +53,17 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
         loopback: loopback(&recipe, &image),
         recipe,
     })
+}
+
+/// What the live container publishes. Podman chooses the loopback port of a candidate at its creation, and says
+/// the same of it as of one that was asked for: it is nothing to publish again when the candidate itself is live.
+fn published(live: &Container) -> Vec<Publish> {
+    let mut ports = live.host_config.published();
+    if let Some(recipe) = Recipe::of(live).filter(|_| live.is_podmans()) {
+        let loopback = Some(Ipv4Addr::LOCALHOST.into());
+        ports.retain(|port| port.address != loopback || recipe.publish.contains(port));
+    }
+    ports
 }
 
 fn taken_back(args: &Args, live: Option<&Container>) -> Option<u64> {

@@ -103,11 +103,16 @@ impl Front {
         let inspect =
             |format: &str| docker(["container", "inspect", "--format", format, &container]);
         let (pid, resolv) = (inspect("{{.State.Pid}}"), inspect("{{.ResolvConfPath}}"));
+        let resolv = resolv.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (dir, file) = (folder.path().display(), folder.path().join("settings"));
         let whole = match program {
             "nginx" => format!("{NGINX}{settings}}}\n").replace("DIR", &dir.to_string()),
             _ => format!("{HAPROXY}{settings}"),
+        };
+        let whole = match tests::stage::on_podman() {
+            true => whole.replace("127.0.0.11", &resolver(&resolv)),
+            false => whole,
         };
         fs::write(&file, whole).unwrap();
         let proxy = unpacked::command(program).unwrap_or_else(|| {
@@ -125,7 +130,7 @@ impl Front {
         ]);
         // Some settings have the system's resolver asked, which must be the container's.
         command.arg("mount --bind \"$0\" \"$(realpath /etc/resolv.conf)\" && exec \"$@\"");
-        command.arg(resolv.unwrap()).arg(proxy.get_program());
+        command.arg(resolv).arg(proxy.get_program());
         match program {
             "nginx" => command
                 .arg("-p")
@@ -174,6 +179,15 @@ impl Drop for Front {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
     }
+}
+
+/// The network's own resolver, which answers at no fixed address on podman.
+fn resolver(resolv: &str) -> String {
+    let lines = fs::read_to_string(resolv).unwrap();
+    let mut names = lines
+        .lines()
+        .filter_map(|line| line.strip_prefix("nameserver "));
+    names.next().expect("no resolver").trim().to_owned()
 }
 
 /// The box of the page that is in this language.
