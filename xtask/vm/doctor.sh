@@ -49,7 +49,7 @@ engine() {
         esac
         disk
     else
-        say fail engine "$(printf '%s' "$version" | tail -n 1) Does the engine run, and may $(id -un) use it?"
+        say fail engine "$(printf '%s' "$version" | tail -n 1) Does the engine run (systemctl start docker), and may $(id -un) use it?"
     fi
 }
 
