@@ -158,6 +158,8 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "authentication required",
         "forbidden",
     ];
+    // The engine's own store, which never got a layer: containerd says why only when that is seen first.
+    const LOST: [&str; 1] = ["from content store: content digest"];
     const MISSING: [&str; 7] = [
         "http 404",
         "statuscode: 404",
@@ -202,6 +204,8 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         Failure::Damaged(image.clone(), message)
     } else if any(&DENIED) {
         Failure::Denied(image.clone(), message)
+    } else if any(&LOST) {
+        Failure::RegistryUnreachable(image.clone(), message)
     } else if any(&MISSING) {
         Failure::NotFound(image.clone(), message)
     } else if any(&PASSING) {
@@ -286,4 +290,30 @@ fn check_label(reference: &ImageRef, image: &Image, args: &Args) -> Result<(), F
         return Ok(());
     }
     Err(Failure::Unlabelled(reference.clone(), app.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_never_got_into_the_engines_store_is_not_an_image_that_is_not_found() {
+        let image: ImageRef = "web.example/web:v1".parse().unwrap();
+        let said = |stderr: &str| {
+            let reply = Reply {
+                call: "docker pull".to_owned(),
+                code: Some(1),
+                stdout: String::new(),
+                stderr: stderr.to_owned(),
+                wants_login: false,
+            };
+            classify(&image, &reply)
+        };
+        let lost = said(
+            "failed to unpack image on snapshotter overlayfs: apply layer error for \"web.example/web:v1\": failed to extract layer sha256:4d: NotFound: failed to get reader from content store: content digest sha256:51: not found",
+        );
+        assert!(lost.is_passing() && matches!(lost, Failure::RegistryUnreachable(..)));
+        let missing = said("failed to resolve reference \"web.example/web:v1\": not found");
+        assert!(matches!(missing, Failure::NotFound(..)));
+    }
 }
