@@ -169,7 +169,7 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "no matching manifest",
         "does not match the specified platform",
     ];
-    const PASSING: [&str; 18] = [
+    const PASSING: [&str; 20] = [
         "http 429",
         "statuscode: 429",
         "statuscode: 5",
@@ -186,6 +186,9 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
         "toomanyrequests",
         "unexpected http status",
         "unexpected status from",
+        // Of podman 4.
+        "too many requests",
+        "status code from registry 5",
         "http response to https client",
         "blob",
     ];
