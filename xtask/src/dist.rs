@@ -25,7 +25,10 @@ impl flags::Dist {
             tree::lay_out(sh, cargo::workspace(), &folder, cargo::steps()?)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let here = Place::here(self.target)?;
+        let target = self
+            .target
+            .map_or_else(|| programs::target(sh, self.install), Ok)?;
+        let here = Place::here(target)?;
         if self.programs {
             let folder = programs::build(sh, &here)?;
             writeln!(io::stdout(), "{}", folder.display())?;
@@ -51,15 +54,15 @@ struct Place {
 /// The folder of the five programs as they are distributed.
 pub(crate) fn programs(sh: &Shell) -> anyhow::Result<PathBuf> {
     let _root = sh.push_dir(cargo::workspace());
-    programs::build(sh, &Place::here(None)?)
+    programs::build(sh, &Place::here(programs::target(sh, false)?)?)
 }
 
 impl Place {
-    fn here(target: Option<String>) -> anyhow::Result<Self> {
+    fn here(target: String) -> anyhow::Result<Self> {
         Ok(Self {
             root: cargo::workspace().to_owned(),
             builds: cargo::target_dir()?,
-            target: target.map_or_else(cargo::host_triple, Ok)?,
+            target,
         })
     }
 

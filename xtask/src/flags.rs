@@ -323,7 +323,7 @@ pub(crate) struct Test {
 /// Example: cargo xtask dist --install
 #[derive(Debug, Args)]
 pub(crate) struct Dist {
-    /// Build the cargo subcommands that are missing first, below the target folder.
+    /// Build the cargo subcommands that are missing first, below the target folder, and have rustup add musl.
     #[arg(long)]
     pub(crate) install: bool,
     /// Make it a second time, in a clone of the last commit in another folder, and fail unless all bytes are the same.
@@ -335,8 +335,9 @@ pub(crate) struct Dist {
     /// Only lay the files out in this new folder, with the debug builds of the programs: quick, to look at.
     #[arg(long, value_name = "FOLDER", conflicts_with = "target")]
     pub(crate) draft: Option<PathBuf>,
-    /// Another architecture, such as aarch64-unknown-linux-gnu. Before: `rustup target add` it, and install its C
-    /// cross-compiler (Debian's gcc-aarch64-linux-gnu), which CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER and
+    /// What to build for, instead of this machine with musl where the toolchain has it. For another architecture, such
+    /// as aarch64-unknown-linux-gnu, `rustup target add` it before, and install its C cross-compiler (Debian's
+    /// gcc-aarch64-linux-gnu), which CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER and
     /// CC_aarch64_unknown_linux_gnu name. Its programs are built and packed, and not tried.
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Option<String>,

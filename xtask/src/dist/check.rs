@@ -13,7 +13,8 @@ use super::Place;
 pub(crate) fn all(sh: &Shell, place: &Place, tree: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
     let package = files.last().context("no package was made")?;
     the_package_holds_the_tree(sh, package, tree)?;
-    if place.target != cargo::host_triple()? {
+    let architecture = |target: &str| target.split('-').next().map(str::to_owned);
+    if architecture(&place.target) != architecture(&cargo::host_triple()?) {
         return Ok(());
     }
     let installed = tempfile::tempdir()?;
