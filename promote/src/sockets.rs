@@ -117,8 +117,9 @@ fn request(family: u8, socket_id: SocketId) -> Vec<u8> {
         family,
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::INFO,
-        // A client that has closed its side may still wait for the answer.
-        states: StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT,
+        // A client that has closed its side may still wait for the answer; one whose handshake the line has lost a
+        // packet of sends it again, to the same container.
+        states: StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT | StateFlags::SYN_RECV,
         socket_id,
     });
     let mut packet = NetlinkMessage::new(header, body.into());

@@ -1,10 +1,13 @@
 //! Clients elsewhere: on another host, which is a network namespace behind a veth, and in other containers.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, ensure};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::cargo;
 use crate::docker::docker;
@@ -64,6 +67,19 @@ impl Peer {
     pub fn load(&self, target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
         let network = format!("--net=/run/netns/{}", self.name);
         RemoteLoad::start(&[&network], target, rate_per_s)
+    }
+
+    /// Does something there, on a thread of its own.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        deed: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> JoinHandle<anyhow::Result<T>> {
+        let network = format!("/run/netns/{}", self.name);
+        thread::spawn(move || {
+            let network = File::open(network)?;
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
+            deed()
+        })
     }
 
     // A range for documentation and tests (RFC 2544), then a unique local one (RFC 4193).

@@ -3,6 +3,7 @@
 mod carriers;
 mod clients;
 mod connections;
+mod handshakes;
 mod kinds;
 mod modes;
 mod names;
