@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     OtherContainer(String),
     #[error("{} {}", .0.container, .0.end())]
     Crashed(Box<Seen>),
+    #[error("a task of {} {}", .1.container, .0)]
+    TaskFailed(String, Box<Seen>),
     #[error("{0} has no address to probe: {1}")]
     NoAddress(String, String),
     #[error("the engine is on another machine ({0}), its containers cannot be probed from here")]
@@ -93,7 +95,7 @@ impl step::Failure for Failure {
                 Code::NoContainer,
                 "another deployment has replaced it; start again from start-candidate",
             ),
-            Self::Crashed(_) => Verdict::new(
+            Self::Crashed(_) | Self::TaskFailed(..) => Verdict::new(
                 Code::Crashed,
                 "the log lines say why; after a candidate's failure, prune-app --candidate removes it",
             ),
@@ -110,7 +112,9 @@ impl step::Failure for Failure {
 
     fn evidence(self) -> Evidence {
         let seen = match self {
-            Self::NotHealthy(_, seen) | Self::Crashed(seen) => Some(*seen),
+            Self::NotHealthy(_, seen) | Self::Crashed(seen) | Self::TaskFailed(_, seen) => {
+                Some(*seen)
+            }
             Self::Engine(_)
             | Self::Usage(_)
             | Self::Interrupted(_)

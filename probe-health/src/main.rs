@@ -3,6 +3,7 @@
 mod args;
 mod failure;
 mod probe;
+mod swarm;
 
 use std::process::ExitCode;
 

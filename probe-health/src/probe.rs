@@ -9,18 +9,19 @@ use step::{
 
 use crate::args::Args;
 use crate::failure::{Failure, Seen};
+use crate::swarm;
 
 /// A healthy app.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Report {
     #[serde(flatten)]
-    baton: Baton,
+    pub(crate) baton: Baton,
     /// The address that was asked.
-    target: String,
+    pub(crate) target: String,
     /// How many looks it took.
-    attempts: u32,
+    pub(crate) attempts: u32,
     /// The last of them, at most five.
-    last_attempts: Vec<Attempt>,
+    pub(crate) last_attempts: Vec<Attempt>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
@@ -31,6 +32,9 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             .map_err(|why| failure(&target.shown, why, None))?;
         drop(wait);
         return Ok(report(args.baton.clone(), &target, proof));
+    }
+    if args.common.swarm {
+        return swarm::run(args);
     }
     let engine = Engine::find(&args.common.engine)?;
     if let Some(host) = engine.elsewhere() {
@@ -94,7 +98,7 @@ fn probe(
     Ok(report(baton, &target, proof))
 }
 
-fn container_name(args: &Args) -> Result<String, Failure> {
+pub(crate) fn container_name(args: &Args) -> Result<String, Failure> {
     if let Some(name) = &args.candidate {
         return Ok(name.to_string());
     }

@@ -72,6 +72,16 @@ pub(crate) struct Args {
     /// The restart policy of the new container once it is proven
     #[arg(long, value_name = "POLICY", default_value = "always", value_parser = ["no", "always", "unless-stopped", "on-failure"])]
     pub(crate) restart: String,
+    /// With --swarm, how long each new task must stay up before the next one is replaced; one that fails meanwhile has
+    /// all of them rolled back
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    pub(crate) monitor: Duration,
+    /// With --swarm, how many tasks are replaced at a time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) parallelism: u32,
+    /// With --swarm, how many tasks there are to be [default: as many as there are; 1 at first]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) replicas: Option<u32>,
     #[command(flatten)]
     pub(crate) common: Common,
     /// What the previous step handed on: the very container it probed, and how.
@@ -108,6 +118,13 @@ impl StepArgs for Args {
     }
 
     fn check(&self) -> Result<(), String> {
+        let of_one_machine = self.network.is_some()
+            || self.max_gap.is_some()
+            || !self.settle.is_zero()
+            || self.bridge == BridgeMode::Require;
+        if self.common.swarm && of_one_machine {
+            return Err("--network, --alias, --bridge, --max-gap and --settle do not go with --swarm (--monitor is its --settle)".to_owned());
+        }
         self.identity.known().map(drop)
     }
 }

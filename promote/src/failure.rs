@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Attempt, Code, Crash, EngineError, Verdict};
+use step::{Attempt, Code, Crash, EngineError, Standing, Verdict};
 use thiserror::Error;
 
 use crate::watcher::Swap;
@@ -81,6 +81,9 @@ pub(crate) struct Evidence {
     /// The new container's last log lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) log: Vec<String>,
+    /// With --swarm, the service's tasks, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tasks: Vec<Standing>,
 }
 
 fn undone(evidence: &Evidence) -> String {

@@ -30,6 +30,7 @@ mod ruleset;
 mod situation;
 mod sockets;
 mod swap;
+mod swarm;
 mod takeover;
 mod trouble;
 mod watcher;

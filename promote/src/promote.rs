@@ -19,6 +19,7 @@ use crate::readiness::{Ready, serve_again};
 use crate::report::Report;
 use crate::situation::{Course, Situation};
 use crate::swap::Swapping;
+use crate::swarm;
 
 /// One promotion of one app.
 #[derive(Clone)]
@@ -42,6 +43,9 @@ pub(crate) struct Killed {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    if args.common.swarm {
+        return swarm::run(args);
+    }
     let (_, live, _) = args.identity.known().map_err(Failure::Usage)?;
     let lock = Lock::take(live, Duration::from_secs(1)).map_err(Failure::NoLock)?;
     let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;

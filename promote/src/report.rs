@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use step::{Baton, Previous};
+use step::{Baton, Previous, Standing};
 
 use crate::failure::{Evidence, Failure};
 use crate::promote::Promotion;
@@ -15,7 +15,7 @@ use crate::watcher::Swap;
 pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) baton: Baton,
-    /// The live container's full id.
+    /// The live container's full id; with --swarm the service's.
     pub(crate) container_id: String,
     /// The number of the deployment, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,15 +36,18 @@ pub(crate) struct Report {
     /// Containers that should have been removed and could not be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) left_over: Vec<String>,
+    /// With --swarm, the tasks that run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tasks: Vec<Standing>,
 }
 
 /// A release that is not live any more.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Replaced {
     /// Its image as it was named.
-    image: String,
+    pub(crate) image: String,
     /// Its image's full id.
-    image_id: String,
+    pub(crate) image_id: String,
 }
 
 impl Promotion<'_> {
@@ -92,6 +95,7 @@ impl Promotion<'_> {
             swap,
             heir: self.killed.heir.clone(),
             left_over,
+            tasks: Vec::new(),
             baton: Baton {
                 app: Some(self.app.clone()),
                 container: Some(self.live.clone()),

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// First remove the app's candidate container: the fallback after a failed deployment
     #[arg(long)]
     pub(crate) candidate: bool,
-    /// Remove the candidate only if it still is this container (full id)
+    /// Remove the candidate only if it still is this container, or with --swarm this service (full id)
     #[arg(long, value_name = "ID", requires = "candidate", value_parser = full_id)]
     pub(crate) candidate_id: Option<String>,
     /// The number of the deployment that failed: a newer one's candidate stays
@@ -80,8 +80,10 @@ pub(crate) fn repo(text: &str) -> Result<ImageRef, String> {
 }
 
 pub(crate) fn full_id(text: &str) -> Result<String, String> {
-    if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
+    let container = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
+    let service = text.len() == 25 && text.chars().all(|c| c.is_ascii_alphanumeric());
+    if container || service {
         return Ok(text.to_owned());
     }
-    Err("a full container id has 64 hex digits".to_owned())
+    Err("a full container id has 64 hex digits, a service's 25 letters and digits".to_owned())
 }

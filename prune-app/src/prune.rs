@@ -14,6 +14,7 @@ use crate::args::Args;
 use crate::bridge;
 use crate::failure::Failure;
 use crate::inventory::{Kept, inventory, needed};
+use crate::swarm::{self, OnNode};
 
 /// How often an image is tried to be removed, and the pause between two tries.
 const TRIES: u32 = 4;
@@ -36,6 +37,9 @@ pub(crate) struct Report {
     pub(crate) kept: Vec<Kept>,
     /// What should have gone and could not.
     pub(crate) not_removed: Vec<Left>,
+    /// With --swarm, what was done on each node: the three lists above are in its report.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) nodes: Vec<OnNode>,
 }
 
 /// An image.
@@ -69,6 +73,9 @@ pub(crate) struct Left {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    if args.common.swarm {
+        return swarm::run(args);
+    }
     let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     let mut report = Report {

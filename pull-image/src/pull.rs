@@ -24,11 +24,17 @@ pub(crate) struct Report {
     changed: bool,
     /// How many tries it took.
     attempts: u32,
+    /// With --swarm, the name by which every node runs exactly this image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let reference = args.image().map_err(Failure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
+    if args.common.swarm {
+        engine.manager()?;
+    }
     let asked = engine.clone();
     let (space, before) = both(
         || check_space(&engine, args.min_free),
@@ -52,6 +58,10 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         size_bytes: image.size,
         changed: before.is_none_or(|before| before.id != image.id),
         attempts,
+        pinned: digest
+            .as_deref()
+            .filter(|_| args.common.swarm)
+            .map(|digest| reference.pinned(digest)),
         baton: Baton {
             app: args.identity.app.clone(),
             container: args.identity.live().cloned(),

@@ -64,12 +64,15 @@ pub(crate) struct Args {
     pub(crate) deploy_id: Option<u64>,
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Options as for `docker run`, then optionally `--` and the command
+    /// Options as for `docker run` (with --swarm, `docker service create`), then optionally `--` and the command
     #[arg(last = true, value_name = "RUN OPTIONS")]
     pub(crate) rest: Vec<String>,
     /// What the previous step handed on: the very image it pulled.
     #[arg(skip)]
     pub(crate) image_id: Option<ImageRef>,
+    /// And its digest.
+    #[arg(skip)]
+    pub(crate) digest: Option<String>,
 }
 
 impl StepArgs for Args {
@@ -82,6 +85,7 @@ impl StepArgs for Args {
         if self.image.is_none() && !self.previous {
             self.image = baton.image.clone();
             self.image_id = baton.image_id.clone();
+            self.digest = baton.digest.clone();
         }
     }
 

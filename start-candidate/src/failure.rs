@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Code, EngineError, Verdict};
+use step::{Code, EngineError, ImageRef, Verdict};
 use thiserror::Error;
 
 /// The kernel's words for a full disk, which the engine hands on.
@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Interrupted(String),
     #[error("the image {0} is not present on this engine")]
     ImageAbsent(String),
+    #[error("the image {0} has no digest by which the nodes of the swarm could pull it")]
+    NotPinned(ImageRef),
     #[error("{0} does not exist or does not say which release it replaced")]
     NoPrevious(String),
     #[error("a candidate {0} exists already")]
@@ -80,6 +82,10 @@ impl step::Failure for Failure {
             Self::ImageAbsent(_) => {
                 Verdict::new(Code::ImageAbsent, "pull it first: pull-image IMAGE")
             }
+            Self::NotPinned(_) => Verdict::new(
+                Code::ImageAbsent,
+                "push it to a registry that every node reaches, and pull it from there: pull-image --swarm IMAGE",
+            ),
             Self::NoPrevious(_) => Verdict::new(
                 Code::ImageAbsent,
                 "only a container that promote put live knows what it replaced; name the release with --image",
@@ -145,6 +151,7 @@ impl step::Failure for Failure {
             | Self::Usage(_)
             | Self::NoLock(_)
             | Self::ImageAbsent(_)
+            | Self::NotPinned(_)
             | Self::NoPrevious(_)
             | Self::OptionRefused(_)
             | Self::SharedVolume { .. }

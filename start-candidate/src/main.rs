@@ -8,6 +8,7 @@ mod plan;
 #[cfg(test)]
 mod properties;
 mod start;
+mod swarm;
 
 use std::process::ExitCode;
 

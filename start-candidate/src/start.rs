@@ -12,20 +12,24 @@ use crate::failure::{Failure, NO_SPACE};
 use crate::inspection;
 use crate::place::Place;
 use crate::plan::{Plan, plan};
+use crate::swarm;
 
 /// The candidate that was started.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Report {
     #[serde(flatten)]
-    baton: Baton,
+    pub(crate) baton: Baton,
     /// The ports that promote will publish.
-    publish: Vec<Publish>,
+    pub(crate) publish: Vec<Publish>,
     /// The number of the deployment, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    deploy_id: Option<u64>,
+    pub(crate) deploy_id: Option<u64>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    if args.common.swarm {
+        return swarm::run(args);
+    }
     let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     // Until the container keeps its image there.

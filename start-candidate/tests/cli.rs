@@ -126,7 +126,7 @@ fn help_shows_every_flag_and_its_own_exit_codes() {
     let numbers: Vec<u8> = numbers.map(|number| number.parse().unwrap()).collect();
     assert_eq!(
         numbers,
-        [0, 1, 2, 3, 4, 5, 6, 7, 20, 21, 22, 23, 24, 25, 26]
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 20, 21, 22, 23, 24, 25, 26]
     );
 }
 

@@ -29,7 +29,7 @@ pub struct Baton {
     /// The candidate's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate: Option<Name>,
-    /// The candidate's full id: later steps refuse any other container of that name.
+    /// The candidate's full id (with --swarm its service's): later steps refuse any other of that name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate_id: Option<String>,
     /// The image as it was asked for.
@@ -138,8 +138,13 @@ impl Baton {
     /// The parts that are plain text reach the engine's command line and a request too.
     fn checked(self) -> Result<Self, String> {
         let hex = |id: &str| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
-        if self.candidate_id.as_ref().is_some_and(|id| !hex(id)) {
-            return Err("candidate_id is not a full container id".to_owned());
+        let service = |id: &str| id.len() == 25 && id.chars().all(|c| c.is_ascii_alphanumeric());
+        if self
+            .candidate_id
+            .as_ref()
+            .is_some_and(|id| !hex(id) && !service(id))
+        {
+            return Err("candidate_id is not a full id of a container or a service".to_owned());
         }
         // Podman's image ids come without the algorithm.
         let bare = |id: &ImageRef| hex(id.as_str().trim_start_matches("sha256:"));

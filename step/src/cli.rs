@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use crate::{Baton, Name, Names, duration};
 
@@ -21,6 +22,9 @@ pub struct Common {
     /// Print the JSON Schema of this step's report and do nothing
     #[arg(long)]
     pub schema: bool,
+    /// The app is a service of Docker Swarm, and this machine one of the swarm's managers
+    #[arg(long, env = "DEPLOY_STEPS_SWARM", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub swarm: bool,
     /// How to reach the engine.
     #[command(flatten)]
     pub engine: EngineArgs,

@@ -23,6 +23,8 @@ pub enum Code {
     FromUnreadable = 6,
     /// interrupted, and undone
     Interrupted = 7,
+    /// not a manager of a swarm, with --swarm
+    NoManager = 8,
     /// image not found in the registry
     ImageNotFound = 10,
     /// access denied by the registry

@@ -8,6 +8,7 @@ mod network;
 mod orders;
 mod questions;
 mod stdin;
+mod swarm;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use container::{Container, Mount, State};
 pub(crate) use events::{Death, Word};
 pub use image::{Image, familiar};
 pub use network::Attachment;
+pub use swarm::{Node, Service, ServiceOptions, Standing, Task, Update, leads_ports, names_option};
 
 /// The engine, reached through its CLI; `docker` or a compatible one.
 #[derive(Clone, Debug)]
@@ -45,6 +47,9 @@ pub enum EngineError {
     /// The engine does not answer, or not to this user.
     #[error("the engine does not answer: {0}")]
     Unreachable(String),
+    /// With `--swarm`, an engine that manages no swarm.
+    #[error("this engine manages no swarm: {0}")]
+    NoManager(String),
     /// A call took longer than its deadline; what it did is unknown.
     #[error("`{call}` took longer than {after:?}")]
     TimedOut {
@@ -80,6 +85,10 @@ impl EngineError {
             Self::Unreachable(_) => Verdict::new(
                 Code::EngineUnreachable,
                 "check that the engine runs (`docker version`), that this user may use it (group docker, or sudo), and DOCKER_HOST",
+            ),
+            Self::NoManager(_) => Verdict::new(
+                Code::NoManager,
+                "run the steps on a manager of the swarm (`docker node ls` answers there; `docker swarm init` makes one), or leave --swarm out",
             ),
             Self::TimedOut { .. } => Verdict::new(
                 Code::EngineTimeout,

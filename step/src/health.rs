@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::look::NetworkLook;
 use crate::waiting::Waiting;
@@ -51,7 +51,7 @@ impl Patience {
 }
 
 /// One look.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// When it began, in milliseconds since the waiting began.
     pub at_ms: u64,

@@ -41,7 +41,8 @@ pub use both::both;
 pub use cli::{Common, EngineArgs, Identity};
 pub use codes::{Code, codes_help, help_end};
 pub use docker::{
-    Attachment, Container, Engine, EngineError, Image, Mount, Reply, State, familiar,
+    Attachment, Container, Engine, EngineError, Image, Mount, Node, Reply, Service, ServiceOptions,
+    Standing, State, Task, Update, familiar, leads_ports, names_option,
 };
 pub use entry::{Failure, StepArgs, Verdict, main, outcome};
 pub use health::{Attempt, Patience, Proof, Unhealthy, await_health, look_once};

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Container, ImageRef, Name, Probe, Publish};
+use crate::{Container, ImageRef, Name, Probe, Publish, Service};
 
 /// Label of every container that the steps make: the app.
 pub const APP_LABEL: &str = "deploy-steps.app";
@@ -55,6 +55,16 @@ impl Recipe {
     /// The recipe a container carries.
     pub fn of(container: &Container) -> Option<Self> {
         serde_json::from_str(container.label(RECIPE_LABEL)?).ok()
+    }
+
+    /// The recipe a service carries.
+    pub fn of_service(service: &Service) -> Option<Self> {
+        serde_json::from_str(service.label(RECIPE_LABEL)?).ok()
+    }
+
+    /// The image as every node of a swarm is to run it, whatever its tag means by then.
+    pub fn pinned(&self) -> Option<String> {
+        Some(self.image.pinned(self.digest.as_ref()?))
     }
 
     /// The number of the container's deployment where it is newer than `deploy_id`. Deployments
@@ -122,6 +132,11 @@ impl Previous {
     /// What `container` says it replaced.
     pub fn of(container: &Container) -> Option<Self> {
         serde_json::from_str(container.label(PREVIOUS_LABEL)?).ok()
+    }
+
+    /// What a service says it replaced.
+    pub fn of_service(service: &Service) -> Option<Self> {
+        serde_json::from_str(service.label(PREVIOUS_LABEL)?).ok()
     }
 
     /// `container` as the previous release of whatever replaces it.

@@ -18,6 +18,11 @@ impl ImageRef {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same by this digest, whatever its tag means.
+    pub fn pinned(&self, digest: &str) -> String {
+        format!("{}@{digest}", split_digest(&self.0).0)
+    }
 }
 
 impl FromStr for ImageRef {

@@ -39,6 +39,27 @@ pub fn demo_app() -> anyhow::Result<&'static Path> {
     })
 }
 
+/// The folder of the steps that run in containers of the nodes of a swarm, statically linked; built once per process.
+///
+/// It has a target folder of its own for the same reason.
+pub fn static_steps() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, || {
+        let host = host_triple()?;
+        let target = target_dir()?.join("static-steps");
+        let mut build = cargo();
+        build
+            .args(["build", "-p", "probe-health", "-p", "prune-app"])
+            .args(["--target", &host, "--target-dir"])
+            .arg(&target)
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env("RUSTFLAGS", "-C target-feature=+crt-static")
+            .env("CARGO_PROFILE_DEV_DEBUG", "false");
+        finish(build)?;
+        Ok(target.join(host).join("debug"))
+    })
+}
+
 /// The folder of the step binaries of this workspace, fresh; built once per process.
 pub fn steps() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();

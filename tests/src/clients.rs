@@ -135,7 +135,11 @@ impl RemoteLoad {
         RemoteLoad::spawn(&mut command, target, rate_per_s)
     }
 
-    fn start(enter: &[&str], target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
+    /// Makes load from where `nsenter` leads with these words.
+    ///
+    /// # Errors
+    /// When the client cannot be started.
+    pub fn start(enter: &[&str], target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
         let mut command = Command::new("nsenter");
         command.args(enter).arg("--").arg(cargo::demo_app()?);
         RemoteLoad::spawn(&mut command, target, rate_per_s)

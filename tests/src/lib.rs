@@ -13,4 +13,5 @@ pub mod process;
 pub mod registry;
 pub mod stage;
 pub mod steps;
+pub mod swarm;
 pub mod unpacked;

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 /// Variables that the steps read as their flags; one that happens to be set would steer every test.
-pub const STEERING: [&str; 7] = [
+pub const STEERING: [&str; 8] = [
     "CONTAINER_NAME",
     "APP_NAME",
     "APP_PORT",
@@ -20,6 +20,7 @@ pub const STEERING: [&str; 7] = [
     "RETRY_INTERVAL",
     "DEPLOY_STEPS_DOCKER",
     "DEPLOY_STEPS_DEPLOY_ID",
+    "DEPLOY_STEPS_SWARM",
 ];
 
 /// Removes the variables that would steer the steps from the environment of `command`.

@@ -42,12 +42,17 @@ pub fn shared() -> anyhow::Result<&'static Registry> {
 impl Registry {
     /// Starts an open registry and waits until it answers.
     pub fn start() -> anyhow::Result<Registry> {
-        start(None)
+        start(stage::registries(), None)
+    }
+
+    /// Starts an open registry that other machines reach, too; [`Registry::host`] is where this one does.
+    pub fn start_for_others() -> anyhow::Result<Registry> {
+        start("0.0.0.0", None)
     }
 
     /// Starts a registry that lets only `user` in, with [`PASSWORD`].
     pub fn start_with_password(user: &str) -> anyhow::Result<Registry> {
-        start(Some(user))
+        start(stage::registries(), Some(user))
     }
 
     /// Its address and port, as image references begin: `127.0.0.1:PORT` on most stages.
@@ -66,9 +71,9 @@ impl Drop for Registry {
     }
 }
 
-fn start(user: Option<&str>) -> anyhow::Result<Registry> {
+fn start(address: &str, user: Option<&str>) -> anyhow::Result<Registry> {
     for _ in 0..5 {
-        if let Some(registry) = try_start(user)? {
+        if let Some(registry) = try_start(address, user)? {
             return Ok(registry);
         }
     }
@@ -76,12 +81,12 @@ fn start(user: Option<&str>) -> anyhow::Result<Registry> {
 }
 
 // Nothing when someone else was quicker to take the port.
-fn try_start(user: Option<&str>) -> anyhow::Result<Option<Registry>> {
+fn try_start(address: &str, user: Option<&str>) -> anyhow::Result<Option<Registry>> {
     let home = env::var_os(stage::STAGE).map_or_else(env::temp_dir, Into::into);
     let dir = tempfile::Builder::new()
         .prefix("deploy-steps-registry-")
         .tempdir_in(home)?;
-    let addr = TcpListener::bind((stage::registries(), 0))?.local_addr()?;
+    let addr = TcpListener::bind((address, 0))?.local_addr()?;
     fs::write(
         dir.path().join("htpasswd"),
         format!("{}:{HASH}\n", user.unwrap_or_default()),
@@ -104,7 +109,7 @@ fn try_start(user: Option<&str>) -> anyhow::Result<Option<Registry>> {
         .spawn()
         .context("the registry could not be started")?;
     let registry = Registry {
-        host: addr.to_string(),
+        host: addr.to_string().replace("0.0.0.0", "127.0.0.1"),
         keeper,
     };
     // From here on the keeper removes it.

@@ -44,6 +44,7 @@ impl flags::Test {
             }
         }
         cargo::demo_app()?;
+        cargo::static_steps()?;
         cargo::steps_with_pages()?;
         actionlint::provide()?;
         if self.install {

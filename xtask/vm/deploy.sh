@@ -36,7 +36,7 @@ step() {
 next() {
     step "$@" || failed=$2
     reports=$reports${reports:+,}${report:-null}
-    id=$(printf '%s\n' "$report" | sed -n 's/.*"candidate_id":"\([0-9a-f]*\)".*/\1/p')
+    id=$(printf '%s\n' "$report" | sed -n 's/.*"candidate_id":"\([0-9a-z]*\)".*/\1/p')
     candidate=${id:-$candidate}
     [ -z "$failed" ]
 }

@@ -43,21 +43,8 @@ impl Engine {
     /// refusal is a [`Reply`].
     pub fn create(&self, words: &[String], folder: &str) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
-        let mut command: Command = cmd!(sh, "{cli} create {words...}").into();
-        command.current_dir(if Path::new(folder).is_dir() {
-            folder
-        } else if mentions_relative_paths(words) {
-            return Err(EngineError::Failed {
-                call: "docker create".to_owned(),
-                message: format!(
-                    "the folder {} is gone, and run options name files in it",
-                    printable(folder, 200)
-                ),
-            });
-        } else {
-            "/"
-        });
-        self.call(command)
+        let command = in_folder(cmd!(sh, "{cli} create {words...}").into(), words, folder);
+        self.call(command?)
     }
 
     /// Starts a container; a failed start is a [`Reply`].
@@ -214,6 +201,28 @@ impl Engine {
         let Self { sh, cli, .. } = self;
         self.call(cmd!(sh, "{cli} image rm {references...}").into())
     }
+}
+
+/// The call with the CLI's working folder at `folder`, which must be there if `words` name files in it.
+pub(super) fn in_folder(
+    mut command: Command,
+    words: &[String],
+    folder: &str,
+) -> Result<Command, EngineError> {
+    command.current_dir(if Path::new(folder).is_dir() {
+        folder
+    } else if mentions_relative_paths(words) {
+        return Err(EngineError::Failed {
+            call: "docker create".to_owned(),
+            message: format!(
+                "the folder {} is gone, and run options name files in it",
+                printable(folder, 200)
+            ),
+        });
+    } else {
+        "/"
+    });
+    Ok(command)
 }
 
 /// Whether words of a call name files or folders by relative paths, as far as words tell.

@@ -71,7 +71,10 @@ impl Engine {
     }
 
     /// `inspect` fails when any object is missing, yet prints those it found.
-    fn inspect<T: DeserializeOwned>(&self, command: Command) -> Result<Vec<T>, EngineError> {
+    pub(super) fn inspect<T: DeserializeOwned>(
+        &self,
+        command: Command,
+    ) -> Result<Vec<T>, EngineError> {
         let reply = self.call(command)?;
         if reply.engine_is_away() {
             return Err(reply.failure());
@@ -147,7 +150,7 @@ impl Engine {
         Ok(held.map(|(id, _)| id))
     }
 
-    fn lines(&self, command: Command) -> Result<Vec<String>, EngineError> {
+    pub(super) fn lines(&self, command: Command) -> Result<Vec<String>, EngineError> {
         let reply = self.call(command)?.success()?;
         Ok(reply
             .stdout

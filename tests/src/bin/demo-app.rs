@@ -19,6 +19,8 @@
 //! Called as `demo-app load HOST:PORT PATH RATE` it is a client instead: it makes that load until its standard
 //! input ends, and prints what it saw as JSON. So the same image serves as a client in any network.
 //!
+//! Called as `demo-app healthy` it asks the one that runs beside it for its health, and ends with 0 or 1: a HEALTHCHECK.
+//!
 //! Called as `demo-app hostile N` it only prints so many MiB of hostile text, and ends with 1.
 //!
 //! Paths: `/`, `/health`, `/slow?ms=N`, `/headers` (the request's own), `/redirect?URL`, `/upload` (the body's length),
@@ -73,6 +75,9 @@ fn main() -> io::Result<ExitCode> {
         tests::hostile::say(&mut io::stdout().lock(), mb.parse().unwrap_or(0))?;
         return Ok(ExitCode::FAILURE);
     }
+    if args == ["healthy"] {
+        return ask_for_health();
+    }
     if let Ok(line) = env::var("LOG") {
         say(&line);
     }
@@ -115,6 +120,21 @@ fn be_a_client(target: &str, path: &str, rate: &str) -> io::Result<ExitCode> {
     io::copy(&mut io::stdin(), &mut io::sink())?;
     serde_json::to_writer(io::stdout(), &load.stop())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn ask_for_health() -> io::Result<ExitCode> {
+    let port = number("PORT").unwrap_or(8080) as u16;
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"GET /health HTTP/1.0\r\n\r\n")?;
+    let mut status = String::new();
+    BufReader::new(stream).read_line(&mut status)?;
+    let good = status.contains(" 200 ");
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 // The first process of a container gets no default action for SIGTERM: without a handler it never ends.

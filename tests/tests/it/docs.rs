@@ -15,6 +15,8 @@ const README: &str = "README.md";
 const VM: &str = "xtask/vm/README.md";
 const SCRIPT: &str = "xtask/docs/from-a-script.md";
 const PROXY: &str = "xtask/docs/behind-a-proxy.md";
+/// The page for those who outgrow one machine.
+pub(crate) const SWARM: &str = "xtask/docs/outgrowing.md";
 const ACTION: &str = ".github/actions/deploy/README.md";
 
 const WORKFLOWS: &str = "actionlint_finds_nothing_in_the_workflows_and_in_the_examples";
@@ -34,7 +36,7 @@ enum Claim {
 }
 
 /// Page, kind, how its first line begins, how many of them there are.
-const CLAIMS: [(&str, &str, &str, usize, Claim); 27] = [
+const CLAIMS: [(&str, &str, &str, usize, Claim); 31] = [
     (README, "sh", "cargo xtask demo", 1, RunBy(FLAGS)),
     (README, "sh", "cargo xtask test", 1, RunBy(FLAGS)),
     (README, "sh", "cargo xtask bench", 1, RunBy(FLAGS)),
@@ -140,6 +142,34 @@ const CLAIMS: [(&str, &str, &str, usize, Claim); 27] = [
         1,
         RunBy("behind_haproxy_nobody_notices_what_is_deployed"),
     ),
+    (
+        SWARM,
+        "sh",
+        "#!/bin/sh",
+        1,
+        RunBy("a_fleet_of_vms_is_deployed_to_one_by_one_and_stops_at_the_first_that_refuses"),
+    ),
+    (
+        SWARM,
+        "sh",
+        "docker network",
+        1,
+        RunBy("the_page_puts_a_release_live_on_the_swarm"),
+    ),
+    (
+        SWARM,
+        "sh",
+        "export DEPLOY_STEPS_SWARM",
+        1,
+        RunBy("the_page_puts_a_release_live_on_the_swarm"),
+    ),
+    (
+        SWARM,
+        "haproxy",
+        "resolvers",
+        1,
+        RunBy("on_a_swarm_releases_come_and_go_and_no_request_fails"),
+    ),
 ];
 
 /// A fenced block.
@@ -192,7 +222,7 @@ fn boxes() -> Vec<Box> {
 }
 
 /// The only box of a page that begins so.
-fn only(page: &str, kind: &str, beginning: &str) -> String {
+pub(crate) fn only(page: &str, kind: &str, beginning: &str) -> String {
     let all = boxes().into_iter();
     let found =
         all.filter(|it| it.page == page && it.kind == kind && it.text.starts_with(beginning));

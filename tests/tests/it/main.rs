@@ -29,6 +29,7 @@ mod ssh;
 mod stage;
 mod start;
 mod support;
+mod swarm;
 mod terminal;
 mod vm;
 mod workflows;

@@ -1,6 +1,7 @@
 //! Deployments by a CI's ssh key, whose forced command lets it do nothing else.
 
 mod action;
+mod fleet;
 mod foreign;
 mod lost;
 mod refused;

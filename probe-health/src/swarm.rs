@@ -1,0 +1,299 @@
+//! On a swarm: the tasks of a service, wherever they run, asked by this very program in a container on their network.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use step::{
+    Attempt, Baton, Crash, Engine, EngineError, Image, ImageRef, Probe, Recipe, Reply, Service,
+    Task, interrupted, printable, progress, seen, waiting,
+};
+
+use crate::args::Args;
+use crate::failure::{Failure, Seen};
+use crate::probe::{Report, container_name};
+
+/// Between two looks at the tasks: two calls of the engine.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// What the program said in its container.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Word {
+    ok: bool,
+    attempts: u32,
+    last_attempts: Vec<Attempt>,
+}
+
+struct Looking<'a> {
+    args: &'a Args,
+    engine: &'a Engine,
+    service: &'a Service,
+    probe: Probe,
+    port: Option<u16>,
+    until: Instant,
+    word: Word,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    let engine = Engine::find(&args.common.engine)?;
+    engine.manager()?;
+    let name = container_name(args)?;
+    let service = engine.service(&name)?;
+    let service = service.ok_or_else(|| Failure::NoContainer(name.clone()))?;
+    let is_candidate = !args.live && args.candidate.is_none();
+    let mut expected = args.baton.candidate_id.iter().filter(|_| is_candidate);
+    if expected.any(|id| *id != service.id) {
+        return Err(Failure::OtherContainer(name));
+    }
+    let recipe = Recipe::of_service(&service).unwrap_or_default();
+    let probe = args.probe().or(&recipe.probe);
+    if probe.tcp || probe.https || !probe.exec.is_empty() {
+        let why =
+            "with --swarm it is asked over plain HTTP, or by its HEALTHCHECK (--docker-health)";
+        return Err(Failure::NoAddress(name, why.to_owned()));
+    }
+    let published = recipe.publish.first().map(|publish| publish.container);
+    let mut looking = Looking {
+        args,
+        engine: &engine,
+        service: &service,
+        port: probe.port.or(published),
+        probe,
+        until: Instant::now() + args.within,
+        word: Word::default(),
+    };
+    let wait = waiting(format!("probe-health: waiting for the tasks of {name}"));
+    let target = looking.until_healthy()?;
+    drop(wait);
+    let word = looking.word;
+    let named = |it: ImageRef| (!it.as_str().is_empty()).then_some(it);
+    progress(&format!("probe-health: {name} is healthy"));
+    Ok(Report {
+        target,
+        attempts: word.attempts,
+        last_attempts: word.last_attempts,
+        baton: Baton {
+            app: args.identity.app.clone(),
+            container: args.identity.live().cloned(),
+            candidate: name.parse().ok().filter(|_| !args.live),
+            candidate_id: (!args.live).then(|| service.id.clone()),
+            image: named(recipe.image).or_else(|| service.image().parse().ok()),
+            image_id: named(recipe.image_id),
+            digest: recipe.digest,
+            probe: Some(looking.probe),
+        },
+    })
+}
+
+impl Looking<'_> {
+    fn until_healthy(&mut self) -> Result<String, Failure> {
+        let running = self.until_running()?;
+        if self.probe.docker_health {
+            return Ok(self.service.name().to_owned());
+        }
+        let port = self.port()?;
+        let mut targets = Vec::new();
+        for task in &running {
+            let (network, address) = self.address(task)?;
+            let target = SocketAddr::new(address, port);
+            let reply = self.ask(&network, target)?;
+            self.heard(task, &reply)?;
+            targets.push(format!("{target}{}", printable(self.probe.path(), 200)));
+        }
+        Ok(targets.join(" "))
+    }
+
+    /// All tasks that the service is to have, once they run.
+    fn until_running(&self) -> Result<Vec<Task>, Failure> {
+        loop {
+            let tasks = self.tasks()?;
+            let running: Vec<Task> = tasks.iter().filter(|it| it.runs()).cloned().collect();
+            let wanted = tasks.iter().filter(|it| it.is_wanted()).count();
+            let planned = self.service.replicas().unwrap_or(wanted).max(1);
+            if running.len() >= planned && running.len() == wanted {
+                return Ok(running);
+            }
+            let missing = tasks.iter().find(|it| it.is_wanted() && !it.runs());
+            let why = missing.map_or_else(|| "no task yet".to_owned(), Task::why);
+            if Instant::now() > self.until {
+                return Err(self.not_in_time(why));
+            }
+            seen(&why);
+            self.pause()?;
+        }
+    }
+
+    fn pause(&self) -> Result<(), Failure> {
+        if interrupted() {
+            return Err(Failure::Interrupted(self.service.name().to_owned()));
+        }
+        thread::sleep(PAUSE);
+        Ok(())
+    }
+
+    /// The tasks, unless one has failed; what is live may have had failed ones at any time.
+    fn tasks(&self) -> Result<Vec<Task>, Failure> {
+        let tasks = self.engine.tasks(self.service)?;
+        match tasks.iter().find(|task| task.has_ended()) {
+            Some(ended) if !self.args.live => Err(self.failed(ended)),
+            _ => Ok(tasks),
+        }
+    }
+
+    /// Asks for health from a container on the network, until it is there or a task fails.
+    fn ask(&self, network: &str, target: SocketAddr) -> Result<Reply, Failure> {
+        let name = format!("{}-probe-{}", self.service.name(), std::process::id());
+        let words = self.words(&name, network, target)?;
+        let left = self.until.saturating_duration_since(Instant::now());
+        let patience = left + self.args.how.timeout + self.args.common.engine.engine_timeout;
+        let (sender, reply) = channel();
+        let engine = self.engine.clone();
+        thread::spawn(move || sender.send(engine.run_once(&words, patience)));
+        loop {
+            match reply.recv_timeout(PAUSE) {
+                Ok(reply) => return Ok(reply?),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.not_in_time("nothing".to_owned()));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Err(failure) = self.tasks() {
+                        // It would go on asking for what is not there any more.
+                        let _ = self.engine.remove(&[&name]);
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+    }
+
+    fn words(
+        &self,
+        name: &str,
+        network: &str,
+        target: SocketAddr,
+    ) -> Result<Vec<String>, EngineError> {
+        let program = std::env::current_exe().map_err(|error| EngineError::Failed {
+            call: "docker run".to_owned(),
+            message: format!("this program cannot be found: {error}"),
+        })?;
+        let (args, how) = (self.args, &self.args.how);
+        let left = self.until.saturating_duration_since(Instant::now());
+        let ms = |time: Duration| format!("{}ms", time.as_millis().max(1));
+        let mut words = vec![
+            format!("--name={name}"),
+            format!("--network={network}"),
+            "--no-healthcheck".to_owned(),
+            "--user=0".to_owned(),
+            format!(
+                "--mount=type=bind,src={},dst=/probe-health,readonly",
+                program.display()
+            ),
+            "--entrypoint=/probe-health".to_owned(),
+            self.service.image().to_owned(),
+            format!("--url=http://{target}{}", self.probe.path()),
+            "--quiet".to_owned(),
+            format!("--within={}", ms(left)),
+            format!("--interval={}", ms(args.interval)),
+            format!("--timeout={}", ms(how.timeout)),
+            format!("--successes={}", args.successes),
+        ];
+        words.extend(args.attempts.map(|n| format!("--attempts={n}")));
+        let range = self.probe.expect_status;
+        words.extend(range.map(|range| format!("--expect-status={range}")));
+        let body = self.probe.expect_body.iter();
+        words.extend(body.map(|text| format!("--expect-body={text}")));
+        words.extend(self.probe.host.iter().map(|host| format!("--host={host}")));
+        let headers = how.header.iter();
+        words.extend(headers.map(|(name, value)| format!("--header={name}: {value}")));
+        Ok(words)
+    }
+
+    /// What it said: health, or what there was instead.
+    fn heard(&mut self, task: &Task, reply: &Reply) -> Result<(), Failure> {
+        let word: Option<Word> = serde_json::from_str(reply.stdout.trim()).ok();
+        let Some(word) = word else {
+            let said = printable(&reply.stderr, 300);
+            let why = if said.contains("no such file") {
+                format!("{said} (the program must be linked statically, as in the package)")
+            } else {
+                said
+            };
+            return Err(Failure::NoAddress(self.service.name().to_owned(), why));
+        };
+        self.word.attempts += word.attempts;
+        self.word.last_attempts = word.last_attempts;
+        if word.ok {
+            return Ok(());
+        }
+        // It may have ended at the very last.
+        self.tasks()?;
+        let log = self.log(task);
+        Err(Failure::NotHealthy(self.word.attempts, self.evidence(log)))
+    }
+
+    /// Where a task is asked: on the first of its service's networks.
+    fn address(&self, task: &Task) -> Result<(String, IpAddr), Failure> {
+        let networks = self.service.networks();
+        let mut at = networks.iter();
+        at.find_map(|network| Some(((*network).to_owned(), task.address(network)?)))
+            .ok_or_else(|| self.no_address("its service is on no overlay network"))
+    }
+
+    fn port(&self) -> Result<u16, Failure> {
+        let exposed = |image: Image| match &image.exposed()[..] {
+            [only] => Some(*only),
+            _ => None,
+        };
+        if let Some(port) = self.port {
+            return Ok(port);
+        }
+        let image = self.engine.image(self.service.image())?;
+        image
+            .and_then(exposed)
+            .ok_or_else(|| self.no_address("its image does not expose exactly one port"))
+    }
+
+    fn no_address(&self, why: &str) -> Failure {
+        Failure::NoAddress(self.service.name().to_owned(), why.to_owned())
+    }
+
+    fn not_in_time(&self, saw: String) -> Failure {
+        let attempt = Attempt {
+            at_ms: 0,
+            took_ms: u64::try_from(self.args.within.as_millis()).unwrap_or(u64::MAX),
+            ok: false,
+            saw,
+        };
+        let mut seen = self.evidence(Vec::new());
+        seen.last_attempts.push(attempt);
+        Failure::NotHealthy(self.word.attempts + 1, seen)
+    }
+
+    fn failed(&self, task: &Task) -> Failure {
+        let mut seen = self.evidence(self.log(task));
+        seen.crash = Some(Crash {
+            status: task.state().to_owned(),
+            exit_code: task.exit_code(),
+            oom_killed: false,
+            restarts: 0,
+        });
+        Failure::TaskFailed(task.why(), seen)
+    }
+
+    fn log(&self, task: &Task) -> Vec<String> {
+        let secrets = self.service.secrets();
+        self.engine.task_log(&task.id, 20, &secrets)
+    }
+
+    fn evidence(&self, log: Vec<String>) -> Box<Seen> {
+        Box::new(Seen {
+            container: self.service.name().to_owned(),
+            last_attempts: self.word.last_attempts.clone(),
+            crash: None,
+            log,
+        })
+    }
+}

@@ -1,0 +1,371 @@
+//! What tasks are made with, as options that make the same of another service, and what those options cannot say.
+
+use serde_json::{Map, Value};
+
+/// What a service's tasks are made with.
+#[derive(Debug)]
+pub struct ServiceOptions<'a> {
+    template: &'a Value,
+}
+
+/// One option of `docker service create`, with how `docker service update` changes it.
+struct Kind {
+    flag: &'static str,
+    /// Where it is in the specification of the tasks.
+    place: &'static str,
+    how: How,
+}
+
+enum How {
+    /// Several values, changed by `--FLAG-add` and, by the part that names one, `--FLAG-rm`.
+    Many(fn(&Value) -> Vec<String>, fn(&str) -> &str),
+    /// One value, changed by the same flag; nothing is said by this value.
+    One(fn(&Value) -> Option<String>, &'static str),
+}
+
+use How::{Many, One};
+
+const KINDS: [Kind; 21] = [
+    kind("env", "/ContainerSpec/Env", Many(plain, before_equals)),
+    kind("secret", "/ContainerSpec/Secrets", Many(secrets, source)),
+    kind("config", "/ContainerSpec/Configs", Many(configs, source)),
+    kind("mount", "/ContainerSpec/Mounts", Many(mounts, target)),
+    kind("network", "/Networks", Many(networks, whole)),
+    kind(
+        "container-label",
+        "/ContainerSpec/Labels",
+        Many(pairs, before_equals),
+    ),
+    kind("group", "/ContainerSpec/Groups", Many(plain, whole)),
+    kind("constraint", "/Placement/Constraints", Many(plain, whole)),
+    kind("user", "/ContainerSpec/User", One(text, "")),
+    kind("workdir", "/ContainerSpec/Dir", One(text, "")),
+    kind("hostname", "/ContainerSpec/Hostname", One(text, "")),
+    kind("stop-signal", "/ContainerSpec/StopSignal", One(text, "")),
+    kind(
+        "stop-grace-period",
+        "/ContainerSpec/StopGracePeriod",
+        One(nanoseconds, "10s"),
+    ),
+    kind("entrypoint", "/ContainerSpec/Command", One(words, "")),
+    kind("limit-cpu", "/Resources/Limits/NanoCPUs", One(cpus, "0")),
+    kind(
+        "limit-memory",
+        "/Resources/Limits/MemoryBytes",
+        One(number, "0"),
+    ),
+    kind("limit-pids", "/Resources/Limits/Pids", One(number, "0")),
+    kind(
+        "reserve-cpu",
+        "/Resources/Reservations/NanoCPUs",
+        One(cpus, "0"),
+    ),
+    kind(
+        "reserve-memory",
+        "/Resources/Reservations/MemoryBytes",
+        One(number, "0"),
+    ),
+    kind(
+        "health-cmd",
+        "/ContainerSpec/Healthcheck/Test",
+        One(health, ""),
+    ),
+    kind(
+        "health-interval",
+        "/ContainerSpec/Healthcheck/Interval",
+        One(nanoseconds, "0s"),
+    ),
+];
+
+/// The command of a program, which creation takes as words after the image.
+const ARGS: Kind = kind("args", "/ContainerSpec/Args", One(words, ""));
+
+/// What is chosen for a service and not for its tasks' verification, and what the engine fills in.
+const OWN: [&str; 6] = [
+    "/ContainerSpec/Image",
+    "/RestartPolicy",
+    "/ForceUpdate",
+    "/Runtime",
+    "/Placement/Platforms",
+    "/ContainerSpec/Isolation",
+];
+
+const fn kind(flag: &'static str, place: &'static str, how: How) -> Kind {
+    Kind { flag, place, how }
+}
+
+/// Whether options for `docker service create` name one, in either form.
+pub fn names_option(options: &[String], flag: &str) -> bool {
+    let long = format!("--{flag}");
+    let short = match flag {
+        "env" => "-e",
+        "user" => "-u",
+        "workdir" => "-w",
+        "publish" => "-p",
+        "label" => "-l",
+        "detach" => "-d",
+        "quiet" => "-q",
+        _ => &long,
+    };
+    options.iter().any(|option| {
+        let name = option.split('=').next().unwrap_or_default();
+        name == long || name == short
+    })
+}
+
+impl<'a> ServiceOptions<'a> {
+    pub(super) fn of(template: &'a Value) -> Self {
+        Self { template }
+    }
+
+    fn at(&self, place: &str) -> &Value {
+        self.template.pointer(place).unwrap_or(&Value::Null)
+    }
+
+    /// The options that make another service's tasks like these, but for those that `given` names itself.
+    pub fn inherited(&self, given: &[String]) -> Vec<String> {
+        let mut words = Vec::new();
+        for kind in &KINDS {
+            let by_file = kind.flag == "env" && names_option(given, "env-file");
+            if by_file || names_option(given, kind.flag) {
+                continue;
+            }
+            let values = match kind.how {
+                Many(read, _) => read(self.at(kind.place)),
+                One(read, _) => read(self.at(kind.place)).into_iter().collect(),
+            };
+            words.extend(
+                values
+                    .iter()
+                    .map(|value| format!("--{}={value}", kind.flag)),
+            );
+        }
+        words
+    }
+
+    /// The words of the program's command.
+    pub fn command(&self) -> Vec<String> {
+        plain(self.at(ARGS.place))
+    }
+
+    /// The options of `docker service update` that make tasks of `self` like those of `wanted`.
+    pub fn changes_to(&self, wanted: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        for kind in KINDS.iter().chain([&ARGS]) {
+            let (ours, theirs) = (self.at(kind.place), wanted.at(kind.place));
+            match kind.how {
+                Many(read, key) => many(kind.flag, &read(ours), &read(theirs), key, &mut changes),
+                One(read, nothing) => {
+                    let (ours, theirs) = (read(ours), read(theirs));
+                    if ours != theirs {
+                        let value = theirs.unwrap_or_else(|| nothing.to_owned());
+                        changes.push(format!("--{}={value}", kind.flag));
+                    }
+                }
+            }
+        }
+        changes
+    }
+
+    /// The first part in which tasks of `wanted` have something that no option here can give to `self`.
+    pub fn cannot_become(&self, wanted: &Self) -> Option<String> {
+        let (ours, theirs) = (self.rest(), wanted.rest());
+        let extra = theirs
+            .iter()
+            .find(|(name, value)| ours.get(*name) != Some(value));
+        extra.map(|(name, _)| name.clone())
+    }
+
+    /// What the options do not say, by the path to it.
+    fn rest(&self) -> Map<String, Value> {
+        let mut left = self.template.clone();
+        let said = KINDS.iter().chain([&ARGS]).map(|kind| kind.place);
+        for place in said.filter(|place| !matches!(*place, "/ContainerSpec/Mounts" | "/Networks")) {
+            remove(&mut left, place);
+        }
+        for place in OWN {
+            remove(&mut left, place);
+        }
+        forget(
+            &mut left,
+            "/ContainerSpec/Mounts",
+            &["Type", "Source", "Target", "ReadOnly"],
+        );
+        forget(&mut left, "/Networks", &["Target"]);
+        let mut flat = Map::new();
+        flatten("", &left, &mut flat);
+        flat
+    }
+}
+
+fn many(
+    flag: &str,
+    ours: &[String],
+    theirs: &[String],
+    key: fn(&str) -> &str,
+    changes: &mut Vec<String>,
+) {
+    let gone = ours.iter().filter(|value| !theirs.contains(value));
+    // A variable is replaced by its name; of all else the old one goes first.
+    let stays = |value: &&String| {
+        matches!(flag, "env" | "container-label")
+            && theirs.iter().any(|other| key(other) == key(value))
+    };
+    let gone = gone.filter(|value| !stays(value));
+    changes.extend(gone.map(|value| format!("--{flag}-rm={}", key(value))));
+    let new = theirs.iter().filter(|value| !ours.contains(value));
+    changes.extend(new.map(|value| format!("--{flag}-add={value}")));
+}
+
+fn remove(value: &mut Value, place: &str) {
+    if let Some((parent, name)) = place.rsplit_once('/')
+        && let Some(Value::Object(parent)) = value.pointer_mut(parent)
+    {
+        parent.remove(name);
+    }
+}
+
+fn forget(value: &mut Value, place: &str, names: &[&str]) {
+    let items = value.pointer_mut(place).and_then(Value::as_array_mut);
+    for item in items.into_iter().flatten().filter_map(Value::as_object_mut) {
+        names.iter().for_each(|name| drop(item.remove(*name)));
+    }
+}
+
+/// All that is not empty, zero or false: an engine leaves such things out or writes them, as it likes.
+fn flatten(path: &str, value: &Value, into: &mut Map<String, Value>) {
+    match value {
+        Value::Null | Value::Bool(false) => {}
+        Value::Number(number) if number.as_f64() == Some(0.0) => {}
+        Value::String(text) if text.is_empty() => {}
+        Value::Object(parts) => {
+            for (name, part) in parts {
+                flatten(&format!("{path}/{name}"), part, into);
+            }
+        }
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                flatten(&format!("{path}/{i}"), item, into);
+            }
+        }
+        other => {
+            into.insert(path.to_owned(), other.clone());
+        }
+    }
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn plain(value: &Value) -> Vec<String> {
+    items(value).filter_map(text).collect()
+}
+
+fn pairs(value: &Value) -> Vec<String> {
+    let all = value.as_object().into_iter().flatten();
+    all.filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)))
+        .collect()
+}
+
+fn networks(value: &Value) -> Vec<String> {
+    items(value).filter_map(|it| text(&it["Target"])).collect()
+}
+
+fn secrets(value: &Value) -> Vec<String> {
+    items(value)
+        .filter_map(|it| file(it, "SecretName"))
+        .collect()
+}
+
+fn configs(value: &Value) -> Vec<String> {
+    items(value)
+        .filter_map(|it| file(it, "ConfigName"))
+        .collect()
+}
+
+fn file(value: &Value, name: &str) -> Option<String> {
+    let (source, file) = (value[name].as_str()?, &value["File"]);
+    let part = |name: &str| file[name].as_str().unwrap_or_default().to_owned();
+    let mode = file["Mode"].as_u64().unwrap_or(0o444);
+    let (target, uid, gid) = (part("Name"), part("UID"), part("GID"));
+    Some(format!(
+        "source={source},target={target},uid={uid},gid={gid},mode=0{mode:o}"
+    ))
+}
+
+fn mounts(value: &Value) -> Vec<String> {
+    let mount = |it: &Value| {
+        let (kind, target) = (it["Type"].as_str()?, it["Target"].as_str()?);
+        let source = it["Source"]
+            .as_str()
+            .map(|source| format!(",source={source}"));
+        let readonly = if it["ReadOnly"] == true {
+            ",readonly"
+        } else {
+            ""
+        };
+        let source = source.unwrap_or_default();
+        Some(format!("type={kind}{source},target={target}{readonly}"))
+    };
+    items(value).filter_map(mount).collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn number(value: &Value) -> Option<String> {
+    value.as_u64().filter(|&n| n > 0).map(|n| n.to_string())
+}
+
+fn nanoseconds(value: &Value) -> Option<String> {
+    number(value).map(|n| format!("{n}ns"))
+}
+
+fn cpus(value: &Value) -> Option<String> {
+    let nano = value.as_u64().filter(|&n| n > 0)?;
+    Some(format!(
+        "{}.{:09}",
+        nano / 1_000_000_000,
+        nano % 1_000_000_000
+    ))
+}
+
+/// Words as one that the CLI takes apart again.
+fn words(value: &Value) -> Option<String> {
+    let quoted = |word: String| {
+        let inner = word.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("\"{inner}\"")
+    };
+    let words: Vec<String> = plain(value).into_iter().map(quoted).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn health(value: &Value) -> Option<String> {
+    match &plain(value)[..] {
+        [kind, command] if kind == "CMD-SHELL" => Some(command.clone()),
+        _ => None,
+    }
+}
+
+fn before_equals(value: &str) -> &str {
+    value.split('=').next().unwrap_or_default()
+}
+
+fn source(value: &str) -> &str {
+    let parts = value.strip_prefix("source=").unwrap_or(value);
+    parts.split(',').next().unwrap_or_default()
+}
+
+fn target(value: &str) -> &str {
+    let after = value
+        .split_once("target=")
+        .map_or(value, |(_, after)| after);
+    after.split(',').next().unwrap_or_default()
+}
+
+fn whole(value: &str) -> &str {
+    value
+}

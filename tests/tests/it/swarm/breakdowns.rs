@@ -1,0 +1,162 @@
+//! What breaks in the middle: promote itself, a node, the manager; and what is refused before.
+
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::load::Outcome;
+
+use super::Sea;
+use super::machine::Front;
+use crate::support::{eventually, failed, ok, text};
+
+/// Not the manager, and not where the proxy is.
+const LOST: usize = 1;
+
+#[test]
+fn a_promotion_on_a_swarm_outlives_its_own_end_a_lost_node_and_a_manager_that_restarts() {
+    let sea = Sea::to_be_broken("breaks");
+    let build = |version: &str| sea.push(&sea.image(version), version);
+    let [v1, v2, v3, v4] = ["v1", "v2", "v3", "v4"].map(build);
+    sea.first(&v1);
+    let front = Front::start(&sea, &v1);
+
+    front.unnoticed("promote is killed and run again", &["v1", "v2"], || {
+        sea.candidate(&v2, &[]);
+        begin(&sea, &v2).kill().unwrap();
+        let report = ok(&sea.step("promote", &[]));
+        assert_eq!(report["carried_on"], true);
+    });
+    sea.assert_live(&v2);
+
+    sea.candidate(&v3, &[]);
+    let (report, seen) = front.watch("a node is lost in the middle", || {
+        let promotion = begin(&sea, &v3);
+        sea.swarm.cut(LOST);
+        let ended = promotion.wait_with_output().unwrap();
+        let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        report
+    });
+    // What the lost node was answering is lost with it.
+    assert_at_most(5, &seen);
+    if report["ok"] != true {
+        // Swarm may wait for ever for a task that was starting over there.
+        assert_eq!(report["error"]["code"], 42, "{report}");
+        assert_eq!(report["rolled_back_to"], sea.name(), "{report}");
+        front.unnoticed("the same release on two nodes", &["v2", "v3"], || {
+            ok(&sea.step("start-candidate", &["--image", &v3, "--replace"]));
+            ok(&sea.step("probe-health", &[]));
+            ok(&sea.step("promote", &["--monitor", "1s"]));
+        });
+    }
+    sea.assert_live(&v3);
+    sea.swarm.whole().unwrap();
+
+    sea.candidate(&v4, &[]);
+    let ((), seen) = front.watch("the manager restarts in the middle", || {
+        let promotion = begin(&sea, &v4);
+        sea.swarm.cut(0);
+        sea.swarm.boot(0).unwrap();
+        let ended = promotion.wait_with_output().unwrap();
+        let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!(report["error"]["code"], 4, "{report}");
+        // The same command again, as soon as the manager manages.
+        eventually("the manager is back", || {
+            sea.swarm
+                .docker(0, &["service", "inspect", sea.name()])
+                .is_ok()
+        });
+        let report = ok(&sea.step("promote", &[]));
+        assert_eq!(report["carried_on"], true);
+    });
+    // The tasks on the only manager end with it, and until it is back nobody starts others.
+    assert_at_most(50, &seen);
+    sea.assert_live(&v4);
+}
+
+fn assert_at_most(percent: usize, seen: &Outcome) {
+    let (failed, sent) = (seen.failed(), seen.sent());
+    assert!(
+        failed * 100 <= sent * percent,
+        "{failed} of {sent}: {:?}",
+        seen.kinds()
+    );
+}
+
+/// A promotion whose update is under way.
+fn begin(sea: &Sea, image: &str) -> std::process::Child {
+    let mut promote = sea.command(
+        "promote",
+        &["--monitor", "3s", "--within", "20s", "--quiet"],
+    );
+    let child = promote
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("the update is under way", || {
+        sea.tasks().iter().any(|task| task.starts_with(image))
+    });
+    thread::sleep(Duration::from_secs(1));
+    child
+}
+
+#[test]
+fn what_does_not_belong_on_a_swarm_is_refused_before_anything_is_done() {
+    let sea = Sea::new("refused");
+    let v1 = sea.push(&sea.image("v1"), "v1");
+    let mut elsewhere = sea.command("pull-image", &[&v1]);
+    elsewhere.env("DOCKER_HOST", sea.swarm.host(1));
+    let worker = tests::steps::run(elsewhere, None).unwrap();
+    let report = failed(&worker, 8, "no_manager");
+    assert!(
+        text(&report["error"]["message"]).contains("worker"),
+        "{report}"
+    );
+
+    failed(&sea.step("promote", &[]), 40, "no_candidate");
+    failed(&sea.step("probe-health", &[]), 31, "no_container");
+    failed(
+        &sea.step("start-candidate", &["--image", &v1]),
+        20,
+        "image_absent",
+    );
+    ok(&sea.step("pull-image", &[&v1]));
+    for options in [
+        &["--replicas", "2"][..],
+        &["-p", "80:8080"],
+        &["--no-such-option"],
+    ] {
+        let start = [&["--image", &v1, "--"][..], options].concat();
+        failed(&sea.step("start-candidate", &start), 22, "option_refused");
+    }
+    if !std::path::Path::new("/proc/net/ip_vs").exists() {
+        let publish = ["--image", &v1, "--publish", "80:8080"];
+        let report = failed(&sea.step("start-candidate", &publish), 22, "option_refused");
+        assert!(
+            report["error"]["message"].to_string().contains("IPVS"),
+            "{report}"
+        );
+    }
+    let alias = format!("name={},alias=web", sea.network());
+    let start = ["--image", &v1, "--", "--network", &alias];
+    failed(&sea.step("start-candidate", &start), 22, "option_refused");
+    assert!(!sea.is_there(&sea.app.scope.candidate()));
+
+    ok(&sea.step("start-candidate", &["--image", &v1, "--deploy-id", "7"]));
+    failed(
+        &sea.step("start-candidate", &["--image", &v1]),
+        21,
+        "candidate_exists",
+    );
+    let late = ["--image", &v1, "--replace", "--deploy-id", "6"];
+    failed(&sea.step("start-candidate", &late), 26, "outdated");
+    failed(&sea.step("probe-health", &[]), 33, "no_address");
+    failed(
+        &sea.step("probe-health", &["--exec", "true"]),
+        33,
+        "no_address",
+    );
+    ok(&sea.step("probe-health", &["--docker-health"]));
+}
