@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tests::docker::docker;
 use tests::image::Built;
 use tests::load::Load;
-use tests::stage::on_rootless_docker;
+use tests::stage::on_rootless;
 
 use crate::bridge::has_bridge;
 use crate::support::{App, Fault, failed, free_port, ok, text};
@@ -104,16 +104,21 @@ impl Drop for Closed {
     }
 }
 
+/// The call by which a proven container gets its restart policy; podman is asked before, with `no`, whether it can.
+const PROVEN: &str = "update --restart always";
+
 #[test]
 fn a_new_container_that_is_healthy_but_not_through_its_port_is_rolled_back() {
     let stage = Stage::new("shut", "SICK_FILE");
     let closed = Closed(format!("closed-{}", stage.app.name()));
     let close = closed.script(stage.app.port);
-    let run = stage.app.promote_with(Fault::After("update", &close), &[]);
+    let run = stage.app.promote_with(Fault::After(PROVEN, &close), &[]);
     drop(closed);
-    if on_rootless_docker() {
+    if on_rootless() {
         // The old one has no other way to be proven than the port that is closed.
-        failed(&run, 43, "rollback_failed");
+        let report = failed(&run, 43, "rollback_failed");
+        let message = text(&report["error"]["message"]);
+        assert!(message.contains("not through the host port"), "{message}");
         assert_eq!(stage.app.answer(), "v1");
         return;
     }
@@ -301,7 +306,7 @@ fn a_new_container_that_falls_sick_while_it_settles_is_rolled_back_without_a_fai
         "(sleep 1; touch {}/sick) > /dev/null 2>&1 &",
         folder.path().display()
     );
-    let run = app.promote_with(Fault::After("update", &script), &["--settle", "20s"]);
+    let run = app.promote_with(Fault::After(PROVEN, &script), &["--settle", "20s"]);
     let report = failed(&run, 41, "rolled_back_unhealthy");
     let seen = load.stop();
     let none = seen.failed() == 0;
