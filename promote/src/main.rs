@@ -6,6 +6,7 @@ mod args;
 mod bridge;
 mod callers;
 mod clearing;
+mod comeback;
 mod drain;
 mod failure;
 mod forwarder;

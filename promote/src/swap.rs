@@ -180,6 +180,7 @@ impl<'a> Swapping<'a> {
             let stop = || engine.stop(&old.id, args.stop_timeout);
             stop().or_else(|_| stop())?;
         }
+        self.keep_old_down()?;
         let wait = waiting(format!("promote: starting {}", names.next));
         let reply = engine.start(&self.next)?;
         drop(wait);
