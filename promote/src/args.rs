@@ -72,8 +72,8 @@ pub(crate) struct Args {
     /// The restart policy of the new container once it is proven
     #[arg(long, value_name = "POLICY", default_value = "always", value_parser = ["no", "always", "unless-stopped", "on-failure"])]
     pub(crate) restart: String,
-    /// With --swarm, how long each new task must stay up before the next one is replaced; one that fails meanwhile has
-    /// all of them rolled back
+    /// With --swarm, how long each new task is watched; one that fails meanwhile has all of them rolled back, and the
+    /// update is done only when the last one's time is over
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub(crate) monitor: Duration,
     /// With --swarm, how many tasks are replaced at a time

@@ -68,11 +68,11 @@ fn as_flags(baton: &Baton) -> Result<(), String> {
     let full = |id: &str| id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let image = baton.image_id.as_ref().map(ImageRef::as_str);
     let image = image.map(|id| id.strip_prefix("sha256:").unwrap_or(id));
-    match image
-        .into_iter()
-        .chain(baton.candidate_id.as_deref())
-        .find(|id| !full(id))
-    {
+    // On a swarm a candidate is a service, whose id is shorter.
+    let service = |id: &str| id.len() == 25 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let candidate = baton.candidate_id.as_deref();
+    let malformed = image.filter(|id| !full(id));
+    match malformed.or(candidate.filter(|id| !full(id) && !service(id))) {
         Some(id) => Err(id.to_owned()),
         None => Ok(()),
     }

@@ -113,6 +113,18 @@ pub fn names_option(options: &[String], flag: &str) -> bool {
     })
 }
 
+impl Kind {
+    /// Whether its option can say all of what stands there.
+    fn says(&self, value: &Value) -> bool {
+        let parts = value.as_array().map(Vec::len);
+        let parts = parts.or_else(|| value.as_object().map(Map::len));
+        match self.how {
+            Many(read, _) => Some(read(value).len()) == parts,
+            One(read, _) => read(value).is_some(),
+        }
+    }
+}
+
 impl<'a> ServiceOptions<'a> {
     pub(super) fn of(template: &'a Value) -> Self {
         Self { template }
@@ -179,9 +191,10 @@ impl<'a> ServiceOptions<'a> {
     /// What the options do not say, by the path to it.
     fn rest(&self) -> Map<String, Value> {
         let mut left = self.template.clone();
-        let said = KINDS.iter().chain([&ARGS]).map(|kind| kind.place);
-        for place in said.filter(|place| !matches!(*place, "/ContainerSpec/Mounts" | "/Networks")) {
-            remove(&mut left, place);
+        let apart = |kind: &&Kind| matches!(kind.flag, "mount" | "network");
+        let whole = KINDS.iter().chain([&ARGS]).filter(|kind| !apart(kind));
+        for kind in whole.filter(|kind| kind.says(self.at(kind.place))) {
+            remove(&mut left, kind.place);
         }
         for place in OWN {
             remove(&mut left, place);
@@ -368,4 +381,79 @@ fn target(value: &str) -> &str {
 
 fn whole(value: &str) -> &str {
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    fn live() -> Value {
+        json!({
+            "ContainerSpec": {
+                "Image": "web@sha256:1",
+                "Env": ["A=1", "B=2"],
+                "Secrets": [{"SecretName": "key", "File": {"Name": "key", "UID": "0", "GID": "0", "Mode": 292}}],
+                "Init": false,
+            },
+            "Resources": {"Limits": {"NanoCPUs": 1_500_000_000, "MemoryBytes": 1024}},
+            "Networks": [{"Target": "n1", "Aliases": ["web"]}],
+            "RestartPolicy": {"Condition": "any"},
+        })
+    }
+
+    #[test]
+    fn a_candidate_inherits_all_but_what_is_given_and_never_an_alias() {
+        let live = live();
+        let inherited =
+            ServiceOptions::of(&live).inherited(&words(&["--env-file=x", "--limit-memory", "2M"]));
+        let expected = [
+            "--secret=source=key,target=key,uid=0,gid=0,mode=0444",
+            "--network=n1",
+            "--limit-cpu=1.500000000",
+        ];
+        assert_eq!(inherited, expected);
+    }
+
+    #[test]
+    fn an_update_changes_what_differs_and_nothing_else() {
+        let (live, mut wanted) = (live(), live());
+        let changes =
+            |wanted: &Value| ServiceOptions::of(&live).changes_to(&ServiceOptions::of(wanted));
+        assert!(changes(&wanted).is_empty());
+        wanted["ContainerSpec"] = json!({"Env": ["A=3"], "Args": ["-x", "a \"b\""]});
+        wanted["Resources"] = json!({});
+        let expected = [
+            "--env-rm=B",
+            "--env-add=A=3",
+            "--secret-rm=key",
+            "--limit-cpu=0",
+            "--limit-memory=0",
+            r#"--args="-x" "a \"b\"""#,
+        ];
+        assert_eq!(changes(&wanted), expected);
+    }
+
+    #[test]
+    fn what_no_option_can_change_is_named_and_what_the_engine_fills_in_is_not() {
+        let (live, mut wanted) = (live(), live());
+        let cannot =
+            |wanted: &Value| ServiceOptions::of(&live).cannot_become(&ServiceOptions::of(wanted));
+        wanted["RestartPolicy"]["Condition"] = json!("none");
+        wanted["ContainerSpec"]["Isolation"] = json!("default");
+        wanted["Networks"] = json!([{"Target": "n1"}]);
+        assert_eq!(cannot(&wanted), None);
+        wanted["ContainerSpec"]["Healthcheck"] = json!({"Test": ["NONE"]});
+        let named = cannot(&wanted);
+        assert_eq!(named.as_deref(), Some("/ContainerSpec/Healthcheck/Test/0"));
+        wanted["ContainerSpec"]["Healthcheck"] = json!({"Test": ["CMD-SHELL", "true"]});
+        assert_eq!(cannot(&wanted), None);
+        wanted["ContainerSpec"]["ReadOnly"] = json!(true);
+        assert_eq!(cannot(&wanted).as_deref(), Some("/ContainerSpec/ReadOnly"));
+    }
 }
