@@ -13,9 +13,11 @@ use serde_json::Value;
 use tests::cargo;
 use tests::image::Image;
 use tests::process::Run;
+use tests::stage::{on_podman, on_rootless};
 use tests::steps::{run, step};
 use tests::swarm::Swarm;
 
+use crate::bridge::say;
 use crate::support::{App, ok};
 
 /// The node where the proxy is: neither the manager nor the one that is cut off.
@@ -26,6 +28,15 @@ pub(crate) struct Sea {
     pub(crate) app: App,
     pub(crate) swarm: Arc<Swarm>,
     _alone: MutexGuard<'static, ()>,
+}
+
+/// Whether the stage's engine has Swarm in it: podman has not, and an engine without root no other machines.
+pub(crate) fn has_swarm() -> bool {
+    let has = !on_podman() && !on_rootless();
+    if !has {
+        say("no swarm: it is in Docker's engine alone, and wants root");
+    }
+    has
 }
 
 /// Three machines more are enough for these cores: one test at a time.

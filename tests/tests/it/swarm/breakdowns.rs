@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::load::Outcome;
 
-use super::Sea;
 use super::machine::Front;
+use super::{Sea, has_swarm};
 use crate::support::{eventually, failed, ok, text};
 
 /// Not the manager, and not where the proxy is.
@@ -16,6 +16,9 @@ const LOST: usize = 1;
 
 #[test]
 fn a_promotion_on_a_swarm_outlives_its_own_end_a_lost_node_and_a_manager_that_restarts() {
+    if !has_swarm() {
+        return;
+    }
     let sea = Sea::to_be_broken("breaks");
     let build = |version: &str| sea.push(&sea.image(version), version);
     let [v1, v2, v3, v4] = ["v1", "v2", "v3", "v4"].map(build);
@@ -104,6 +107,9 @@ fn begin(sea: &Sea, image: &str) -> std::process::Child {
 
 #[test]
 fn what_does_not_belong_on_a_swarm_is_refused_before_anything_is_done() {
+    if !has_swarm() {
+        return;
+    }
     let sea = Sea::new("refused");
     let v1 = sea.push(&sea.image("v1"), "v1");
     let mut elsewhere = sea.command("pull-image", &[&v1]);
