@@ -7,8 +7,13 @@ mod scale;
 mod time;
 mod waits;
 
+use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
 
+use tests::cargo;
+use tests::docker::Scope;
+use tests::process::{Run, run_within};
 use tests::registry::Registry;
 use xshell::Shell;
 
@@ -16,6 +21,8 @@ use super::Part;
 use crate::table::Table;
 
 pub(super) use floor::Socket;
+
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// What all parts are measured with.
 pub(super) struct Lab<'a> {
@@ -41,6 +48,22 @@ impl Lab<'_> {
             Part::Swaps | Part::Proxies => Ok(None),
         }
     }
+}
+
+/// A step as it is released, for one app.
+fn step(name: &str, scope: &Scope, words: &[&str]) -> anyhow::Result<Command> {
+    let mut step = Command::new(cargo::released_steps()?.join(name));
+    step.args(["--quiet", "--app", scope.app()]).args(words);
+    Ok(step)
+}
+
+/// Runs it to its end, whatever that is.
+fn run(name: &str, scope: &Scope, words: &[&str]) -> anyhow::Result<Run> {
+    run_within(&mut step(name, scope, words)?, None, LIMIT)
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// The one in the middle, in milliseconds.

@@ -1,18 +1,16 @@
 //! A release while the port is as busy as the machine allows, beside the same load with no release.
 
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use tests::cargo;
 use tests::docker::Scope;
 use tests::image::Image;
 use tests::load::Load;
 use tests::process::run_within;
 use tests::unpacked;
 
-use super::{Lab, texts};
+use super::{LIMIT, Lab, free_port, run, texts};
 use crate::bench::fronts::{CONNECTIONS, milliseconds};
 use crate::numbers::Numbers;
 use crate::table::{Table, ms, thousands};
@@ -35,9 +33,7 @@ pub(super) fn measure(_: &Lab<'_>, left_out: &mut Vec<String>) -> anyhow::Result
         return Ok(None);
     }
     let scope = Scope::new("busy");
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port();
+    let port = free_port()?;
     for version in ["v1", "v2", "v3"] {
         let image = Image::of(scope.app()).version(version).env("GRACEFUL", "1");
         image.build(&format!("{}:{version}", scope.app()))?;
@@ -108,9 +104,7 @@ fn release(scope: &Scope, version: &str, port: u16) -> anyhow::Result<()> {
         ("promote", &["--bridge", "require", "--drain", "1s"]),
     ];
     for (name, words) in steps {
-        let mut step = Command::new(cargo::released_steps()?.join(name));
-        step.args(["--quiet", "--app", scope.app()]).args(words);
-        let run = run_within(&mut step, None, Duration::from_secs(60))?;
+        let run = run(name, scope, words)?;
         ensure!(run.code == 0, "{name} failed: {}", run.stderr);
     }
     Ok(())
@@ -129,7 +123,7 @@ fn kept_alive(port: u16) -> anyhow::Result<Seen> {
     let (connections, seconds) = (CONNECTIONS.to_string(), format!("{}s", BUSY.as_secs()));
     wrk.args(["--latency", "--threads", "2", "--connections", &connections]);
     wrk.args(["--duration", &seconds, &format!("http://127.0.0.1:{port}/")]);
-    let run = run_within(&mut wrk, None, Duration::from_secs(60))?;
+    let run = run_within(&mut wrk, None, LIMIT)?;
     ensure!(run.code == 0, "wrk failed: {}", run.stderr);
     let value = |label: &str| {
         let found = run

@@ -1,17 +1,16 @@
 //! The steps on an engine that is full of other containers and images.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::json;
-use tests::cargo;
 use tests::docker::{Scope, docker};
 use tests::image::Image;
 
-use super::{Lab, Socket, texts};
+use super::{Lab, Socket, free_port, texts};
 use crate::table::{Table, thousands};
 
 const IMAGES: usize = 2000;
@@ -27,9 +26,7 @@ pub(super) fn measure(_: &Lab<'_>) -> anyhow::Result<Table> {
             .version(version)
             .build(&image(&scope, version))?;
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port();
+    let port = free_port()?;
     deploy(&scope, "v1", port)?;
     let alone = deploy(&scope, "v2", port)?;
     let listing = step(&scope, "prune-app", &["--dry-run"])?;
@@ -100,8 +97,7 @@ fn deploy(scope: &Scope, version: &str, port: u16) -> anyhow::Result<[Cost; 3]> 
 
 /// Its own memory only: the command line tool of the engine has its own.
 fn step(scope: &Scope, name: &str, words: &[&str]) -> anyhow::Result<Cost> {
-    let mut command = Command::new(cargo::released_steps()?.join(name));
-    command.args(["--quiet", "--app", scope.app()]).args(words);
+    let mut command = super::step(name, scope, words)?;
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let began = Instant::now();
     let mut child = command.spawn()?;

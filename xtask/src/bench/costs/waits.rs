@@ -5,19 +5,17 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
-use tests::cargo;
 use tests::docker::{Scope, docker};
 use tests::image::Image;
-use tests::process::{Run, run_within};
+use tests::process::run_within;
 
-use super::{Lab, median, texts};
+use super::{LIMIT, Lab, median, run, texts};
 use crate::table::{Table, ms};
 
 /// Boots, in milliseconds.
 const BOOTS: [u64; 4] = [0, 500, 5_000, 20_000];
 /// The candidates of one boot are started so far apart, and then wait at the same time.
 const APART: Duration = Duration::from_millis(500);
-const LIMIT: Duration = Duration::from_secs(90);
 
 pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
     let mut rows = Vec::new();
@@ -70,7 +68,7 @@ fn in_turn(
 fn healthy(boot: u64) -> anyhow::Result<Duration> {
     let scope = candidate(("BOOT_MS", boot))?;
     let from = SystemTime::now();
-    let run = step("probe-health", &scope, &["--within", "60s"])?;
+    let run = run("probe-health", &scope, &["--within", "60s"])?;
     let noticed = SystemTime::now();
     ensure!(run.code == 0, "probe-health failed: {}", run.stderr);
     let mut logs = Command::new("docker");
@@ -85,7 +83,7 @@ fn healthy(boot: u64) -> anyhow::Result<Duration> {
 /// From the end of its process, by the engine, to the end of the step.
 fn crashed() -> anyhow::Result<Duration> {
     let scope = candidate(("CRASH_AFTER_MS", 1000))?;
-    let run = step(
+    let run = run(
         "probe-health",
         &scope,
         &["--within", "20s", "--path", "/never"],
@@ -113,19 +111,13 @@ fn candidate((key, value): (&str, u64)) -> anyhow::Result<Scope> {
     Image::of(scope.app())
         .env(key, &value.to_string())
         .build(&image)?;
-    let run = step(
+    let run = run(
         "start-candidate",
         &scope,
         &["--image", &image, "--publish", "18080:8080"],
     )?;
     ensure!(run.code == 0, "start-candidate failed: {}", run.stderr);
     Ok(scope)
-}
-
-fn step(name: &str, scope: &Scope, words: &[&str]) -> anyhow::Result<Run> {
-    let mut step = Command::new(cargo::released_steps()?.join(name));
-    step.args(["--quiet", "--app", scope.app()]).args(words);
-    run_within(&mut step, None, LIMIT)
 }
 
 fn stamp(text: Option<&str>) -> anyhow::Result<SystemTime> {
