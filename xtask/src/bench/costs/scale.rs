@@ -55,7 +55,10 @@ pub(super) fn measure(_: &Lab<'_>) -> anyhow::Result<Table> {
         );
     }
     let dashes = ["-", "-"].map(str::to_owned);
-    let name = format!("prune-app, {} images removed", thousands(IMAGES / 2));
+    let name = format!(
+        "prune-app, {} images removed",
+        thousands((IMAGES - CONTAINERS) / 2)
+    );
     rows.push(
         [name]
             .into_iter()
