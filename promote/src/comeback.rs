@@ -52,7 +52,6 @@ impl Swapping<'_> {
 
 /// Whether podman may be about to start it again by itself.
 fn comes_back(old: &Container) -> bool {
-    let policy = old.host_config.restart_policy.name.as_str();
     let ended = old.restart_count > 0 || !old.state.running;
-    old.is_podmans() && ended && !matches!(policy, "" | "no")
+    old.is_podmans() && ended && old.host_config.restart_policy.restarts()
 }

@@ -108,10 +108,8 @@ impl Promotion<'_> {
         let Some(live) = live else {
             return Ok(());
         };
-        let newer = Recipe::of_service(live).and_then(|it| it.deploy_id);
-        if let (Some(newer), Some(deploy_id)) = (newer, recipe.deploy_id)
-            && newer > deploy_id
-        {
+        let newer = Recipe::of_service(live).and_then(|it| it.newer_than(recipe.deploy_id));
+        if let Some((deploy_id, newer)) = recipe.deploy_id.zip(newer) {
             return Err(Failure::Overtaken { deploy_id, newer });
         }
         if matches!(live.update(), Update::Running | Update::RollingBack) {

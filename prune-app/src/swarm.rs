@@ -95,11 +95,8 @@ fn remove_candidate(
     };
     let name = names.candidate.clone();
     let mut meant = args.candidate_id.iter();
-    let its = Recipe::of_service(&candidate).and_then(|recipe| recipe.deploy_id);
-    let newer = args
-        .deploy_id
-        .is_some_and(|ours| its.is_some_and(|its| its > ours));
-    if newer || meant.any(|id| *id != candidate.id) {
+    let newer = Recipe::of_service(&candidate).and_then(|it| it.newer_than(args.deploy_id));
+    if newer.is_some() || meant.any(|id| *id != candidate.id) {
         progress(&format!(
             "prune-app: {name} is another deployment's by now, it stays"
         ));

@@ -161,10 +161,8 @@ fn make_room(
 ) -> Result<(), Failure> {
     let left_over = engine.service(&names.candidate)?;
     for service in live.into_iter().chain(&left_over) {
-        let its = Recipe::of_service(service).and_then(|recipe| recipe.deploy_id);
-        if let (Some(newer), Some(deploy_id)) = (its, args.deploy_id)
-            && newer > deploy_id
-        {
+        let newer = Recipe::of_service(service).and_then(|it| it.newer_than(args.deploy_id));
+        if let Some((deploy_id, newer)) = args.deploy_id.zip(newer) {
             let container = service.name().to_owned();
             return Err(Failure::Outdated {
                 container,

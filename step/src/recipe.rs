@@ -70,7 +70,12 @@ impl Recipe {
     /// The number of the container's deployment where it is newer than `deploy_id`. Deployments
     /// without a number have no order.
     pub fn newer(container: &Container, deploy_id: Option<u64>) -> Option<u64> {
-        let its = Self::of(container)?.deploy_id?;
+        Self::of(container)?.newer_than(deploy_id)
+    }
+
+    /// Its deployment's number where that is newer than `deploy_id`, as for [`Recipe::newer`].
+    pub fn newer_than(&self, deploy_id: Option<u64>) -> Option<u64> {
+        let its = self.deploy_id?;
         deploy_id.filter(|&ours| its > ours).map(|_| its)
     }
 

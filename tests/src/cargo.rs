@@ -24,18 +24,9 @@ pub const STEPS: [&str; 5] = [
 pub fn demo_app() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     once(&BUILT, || {
-        let host = host_triple()?;
-        let target = target_dir()?.join("demo-app");
-        let mut build = cargo();
-        build
-            .args(["build", "--release", "-p", "tests", "--bin", "demo-app"])
-            .args(["--target", &host, "--target-dir"])
-            .arg(&target)
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .env("CARGO_PROFILE_RELEASE_LTO", "false");
-        finish(build)?;
-        Ok(target.join(host).join("release/demo-app"))
+        let words = ["--release", "-p", "tests", "--bin", "demo-app"];
+        let folder = static_build("demo-app", &words, "CARGO_PROFILE_RELEASE_LTO")?;
+        Ok(folder.join("release/demo-app"))
     })
 }
 
@@ -45,19 +36,27 @@ pub fn demo_app() -> anyhow::Result<&'static Path> {
 pub fn static_steps() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     once(&BUILT, || {
-        let host = host_triple()?;
-        let target = target_dir()?.join("static-steps");
-        let mut build = cargo();
-        build
-            .args(["build", "-p", "probe-health", "-p", "prune-app"])
-            .args(["--target", &host, "--target-dir"])
-            .arg(&target)
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .env("CARGO_PROFILE_DEV_DEBUG", "false");
-        finish(build)?;
-        Ok(target.join(host).join("debug"))
+        let words = ["-p", "probe-health", "-p", "prune-app"];
+        let folder = static_build("static-steps", &words, "CARGO_PROFILE_DEV_DEBUG")?;
+        Ok(folder.join("debug"))
     })
+}
+
+/// Builds with no libraries of the machine, in a target folder of that name; what takes the longest is turned `off`.
+fn static_build(name: &str, words: &[&str], off: &str) -> anyhow::Result<PathBuf> {
+    let host = host_triple()?;
+    let target = target_dir()?.join(name);
+    let mut build = cargo();
+    build
+        .arg("build")
+        .args(words)
+        .args(["--target", &host, "--target-dir"])
+        .arg(&target)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env(off, "false");
+    finish(build)?;
+    Ok(target.join(host))
 }
 
 /// The folder of the step binaries of this workspace, fresh; built once per process.
