@@ -144,22 +144,36 @@ fn a_removed_container_is_31() {
 
 #[test]
 fn out_of_memory_is_32_and_says_so() {
-    let scope = Scope::new("oom");
-    let image = Image::of(scope.app()).env("EAT_MB", "256");
-    start_with(&scope, &image, &["--memory", "24m", "--memory-swap", "24m"]);
-    let run = probe(&scope, &PATIENT);
     if on_rootless_docker() && docker(["info", "-f", "{{.MemoryLimit}}"]).unwrap() == "false" {
         // It has no cgroups, as on a machine with their first version, and so no limit.
-        healthy(&run);
+        let scope = Scope::new("oom");
+        eats(&scope);
+        healthy(&probe(&scope, &PATIENT));
         return;
     }
-    let report = crashed(&run);
+    // The engine is told of the want and of the end on two ways, and has forgotten why if the end is the first.
+    let told = (0..5).any(|_| runs_out_of_memory());
     // Podman's monitor looks for the cgroup where it is outside a stage, and is told of the signal only.
-    let told = !on_podman();
-    assert_eq!(report["oom_killed"], told, "{run:?}");
+    assert_eq!(told, !on_podman());
+}
+
+fn eats(scope: &Scope) {
+    let image = Image::of(scope.app()).env("EAT_MB", "256");
+    start_with(scope, &image, &["--memory", "24m", "--memory-swap", "24m"]);
+}
+
+/// Whether the report says so, which it does if the engine does.
+fn runs_out_of_memory() -> bool {
+    let scope = Scope::new("oom");
+    eats(&scope);
+    let run = probe(&scope, &PATIENT);
+    let report = crashed(&run);
     assert_eq!(report["exit_code"], 137);
+    let engine_says = &inspect(&scope.candidate()).unwrap().unwrap()["State"]["OOMKilled"];
+    assert_eq!(report["oom_killed"], *engine_says, "{run:?}");
     let said = run.stderr.contains("for want of memory");
-    assert_eq!(said, told, "{run:?}");
+    assert_eq!(report["oom_killed"], said, "{run:?}");
+    said
 }
 
 #[test]
