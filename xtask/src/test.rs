@@ -53,7 +53,10 @@ impl flags::Test {
         // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
         let manifest = cargo::workspace().join("Cargo.toml");
         // One failure is no reason to be told of no other.
+        // Nor is a backtrace a reason to be told less: what failed is in the assertion.
         let test = [
+            "env",
+            "RUST_BACKTRACE=0",
             "cargo",
             "test",
             "--no-fail-fast",
