@@ -165,6 +165,7 @@ pub(crate) fn move_on(network: &str, leaving: &Container, staying: &Container) -
         to,
         prefix,
         hardware,
+        into: staying.state.pid,
     })
 }
 

@@ -10,6 +10,7 @@ use step::{Container, Engine, Looking, Name, Nft, Publish, Target, look_once, wa
 use crate::forwarder::Forwarder;
 use crate::keeper::{Mortal, Watch};
 use crate::lanes::{address, lane, own_address, place};
+use crate::led;
 use crate::listing::counted;
 use crate::ruleset::{self, Lane, Move};
 
@@ -25,6 +26,8 @@ pub(crate) struct Bridge {
     /// While rules lead to the candidate.
     watch: Option<Watch>,
     forwarders: Vec<Forwarder>,
+    /// Who calls the app by its name was led by these.
+    moves: Vec<Move>,
 }
 
 impl Bridge {
@@ -80,6 +83,7 @@ impl Bridge {
             lost,
             watch: Some(watch),
             forwarders,
+            moves: Vec::new(),
         };
         bridge.prove(looking)?;
         Ok(bridge)
@@ -153,14 +157,16 @@ impl Bridge {
 
     /// Leads those who have looked the app's name up, or still do, from the container that leaves to the one that
     /// stays. Where the candidate leaves, it is to be unwatched before it ends: its name is known for a moment longer.
-    pub(crate) fn lead_away(&self, moves: &[Move]) {
-        let script = ruleset::hand_over(&Nft::table(&self.container), moves);
-        if !moves.is_empty()
-            && let Err(why) = self.nft.apply(&script)
-        {
-            warn(&format!(
+    pub(crate) fn lead_away(&mut self, moves: Vec<Move>) {
+        if moves.is_empty() {
+            return;
+        }
+        let script = ruleset::hand_over(&Nft::table(&self.container), &moves);
+        match self.nft.apply(&script) {
+            Ok(()) => self.moves.extend(moves),
+            Err(why) => warn(&format!(
                 "promote: who calls the app by its name may be refused: {why}"
-            ));
+            )),
         }
     }
 
@@ -184,9 +190,11 @@ impl Bridge {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        if self.stands
-            && let Err(why) = self.nft.remove(&self.container)
-        {
+        if !self.stands {
+            return;
+        }
+        led::end(&self.moves);
+        if let Err(why) = self.nft.remove(&self.container) {
             warn(&format!("promote: the bridge could not be removed: {why}"));
         }
     }

@@ -10,12 +10,12 @@ use crate::trouble::Trouble;
 
 impl Swapping<'_> {
     /// Before the old container is drained: its callers go to the candidate, which has the name as well.
-    pub(crate) fn take_callers(&self, old: &Container) {
+    pub(crate) fn take_callers(&mut self, old: &Container) {
         let name = &self.promotion.names.live;
-        if let (Some(bridge), Some(candidate)) = (&self.bridge, &self.candidate)
+        if let (Some(bridge), Some(candidate)) = (&mut self.bridge, &self.candidate)
             && old.is_podmans()
         {
-            bridge.lead_away(&alias::moves(old, candidate, name));
+            bridge.lead_away(alias::moves(old, candidate, name));
         }
     }
 

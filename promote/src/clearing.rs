@@ -53,10 +53,10 @@ impl Swapping<'_> {
         let forwarders = self.bridge.as_ref().map(Bridge::forwarder_ports);
         let forwarders = forwarders.unwrap_or_default();
         let named = self.has_the_name();
-        if named && let Some(bridge) = &self.bridge {
+        if named && let Some(bridge) = &mut self.bridge {
             // Found as long as it is there, it could never be drained, and would refuse the last.
             if let Ok(Some(staying)) = engine.container(staying) {
-                bridge.lead_away(&alias::moves(candidate, &staying, &names.live));
+                bridge.lead_away(alias::moves(candidate, &staying, &names.live));
             }
         }
         let drained = drain(candidate, &self.recipe.publish, &forwarders, args.drain);

@@ -13,6 +13,7 @@ mod forwarder;
 mod heir;
 mod keeper;
 mod lanes;
+mod led;
 mod likeness;
 mod listing;
 mod moving;

@@ -8,8 +8,9 @@ use step::{Container, Engine, Name, Nft, waiting, warn};
 
 use crate::alias;
 use crate::keeper::{Mortal, Watch};
+use crate::led;
 use crate::listing::called;
-use crate::ruleset;
+use crate::ruleset::{self, Move};
 
 /// Between two looks whether the address has been given to somebody else.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -21,6 +22,8 @@ pub(crate) struct Passage {
     /// The full id of the container that leaves.
     leaving: String,
     from: Option<IpAddr>,
+    /// Empty of one that was taken over.
+    moves: Vec<Move>,
     /// They go the moment that the container they lead to ends, whatever becomes of this process.
     _watch: Watch,
 }
@@ -45,7 +48,8 @@ impl Passage {
             format!("there is no way between them on {network} that this machine sees")
         })?;
         let (table, from) = (Nft::table(container), way.from);
-        let script = ruleset::passage(&table) + &ruleset::hand_over(&table, &[way]);
+        let moves = vec![way];
+        let script = ruleset::passage(&table) + &ruleset::hand_over(&table, &moves);
         let watch = watch(&nft, container, staying)?;
         nft.apply(&script)?;
         Ok(Self {
@@ -53,6 +57,7 @@ impl Passage {
             container: container.clone(),
             leaving: leaving.id.clone(),
             from: Some(from),
+            moves,
             _watch: watch,
         })
     }
@@ -72,6 +77,7 @@ impl Passage {
             container: container.clone(),
             leaving: leaving.id.clone(),
             from: called(&rules),
+            moves: Vec::new(),
             _watch: watch,
         })
     }
@@ -94,6 +100,7 @@ impl Passage {
 
 impl Drop for Passage {
     fn drop(&mut self) {
+        led::end(&self.moves);
         if let Err(why) = self.nft.remove(&self.container) {
             warn(&format!(
                 "promote: the rules for calls to the old container could not be removed: {why}"

@@ -45,14 +45,14 @@ impl Promotion<'_> {
     /// Nobody is led to the candidate any more; who calls it by the app's name is led to the live container.
     fn stand_down(&self, ready: Ready, live: Option<&Container>) -> Option<Bridge> {
         let Ready { candidate, bridge } = ready;
-        let bridge = bridge.ok()?;
+        let mut bridge = bridge.ok()?;
         if let Err(why) = bridge.close() {
             warn(&format!("promote: {why}"));
         }
         if let Some(live) = live
             && alias::is_known_as(&candidate, live.name())
         {
-            bridge.lead_away(&alias::moves(&candidate, live, live.name()));
+            bridge.lead_away(alias::moves(&candidate, live, live.name()));
         }
         Some(bridge)
     }

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use step::{Name, Nft, Publish};
 
+use crate::led;
+
 /// As long as nft takes one.
 const LONGEST_COMMENT: usize = 128;
 
@@ -40,6 +42,8 @@ pub(crate) struct Move {
     pub(crate) prefix: u8,
     /// The hardware address of the network's bridge, `02:42:…`.
     pub(crate) hardware: String,
+    /// The process of the container that takes its calls, in whose network they arrive.
+    pub(crate) into: i32,
 }
 
 /// The whole table, replacing whatever has that name, in one transaction. Its chains stay in
@@ -89,6 +93,9 @@ pub(crate) fn passage(table: &str) -> String {
 /// Such packets never leave their bridge, where a kernel may not translate them: so they are
 /// handed up to this host, as if they were for it, and what comes back must come this way, too.
 pub(crate) fn hand_over(table: &str, moves: &[Move]) -> String {
+    // By which they are known in the container they were led to.
+    let from_ports = led::ports().map(|ports| format!(" to :{}-{}", ports.start(), ports.end()));
+    let from_ports = from_ports.unwrap_or_default();
     let mut script = format!(
         "add table bridge {table}\nadd chain bridge {table} up {{ type filter hook prerouting priority dstnat; }}\n"
     );
@@ -98,13 +105,14 @@ pub(crate) fn hand_over(table: &str, moves: &[Move]) -> String {
             to,
             prefix,
             hardware,
+            ..
         } = one;
         let ip = if from.is_ipv4() { "ip" } else { "ip6" };
         let subnet = format!("{ip} saddr {from}/{prefix}");
         script += &format!(
             "add rule bridge {table} up {subnet} {ip} daddr {from} meta pkttype set host ether daddr set {hardware}\n\
              add rule inet {table} prerouting {subnet} {ip} daddr {from} tcp flags & (fin|syn|rst|ack) == syn counter dnat {ip} to {to}\n\
-             add rule inet {table} postrouting {subnet} {ip} daddr {to} ct status dnat masquerade\n"
+             add rule inet {table} postrouting {subnet} {ip} daddr {to} meta l4proto tcp ct status dnat masquerade{from_ports}\n"
         );
     }
     script

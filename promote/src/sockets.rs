@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io;
+use std::net::IpAddr;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::thread;
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
@@ -20,6 +22,11 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 /// How long ago, in milliseconds, a client that has not sent a byte may have connected and still
 /// count as about to send its request.
 const JUST_CONNECTED_MS: u32 = 1000;
+
+/// Where a message of netlink says what it is (netlink(7)).
+const TYPE: Range<usize> = 4..6;
+/// It is like a question for the connection in all but this (linux/sock_diag.h, `SOCK_DESTROY`).
+const DESTROY: u16 = 21;
 
 /// Connections of a container's clients.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,15 +43,58 @@ pub(crate) struct Connections {
 /// Without the right to enter that network (root, or CAP_SYS_ADMIN and CAP_SYS_PTRACE).
 pub(crate) fn connections(pid: i32, ports: &[u16]) -> io::Result<Connections> {
     let ports = ports.to_vec();
+    within(pid, move || connections_here(&ports))
+}
+
+/// Ends the idle ones among the connections whose other end `is_meant`, in the network of the process `pid`: both
+/// sides hear of it at once. Tells how many are left, with a request in flight.
+///
+/// # Errors
+/// Without the right to enter that network or to end what is in it, and where the kernel has no such thing
+/// (`CONFIG_INET_DIAG_DESTROY`).
+pub(crate) fn end_idle(
+    pid: i32,
+    is_meant: impl Fn(IpAddr, u16) -> bool + Send + 'static,
+) -> io::Result<usize> {
+    within(pid, move || {
+        let mut busy = 0;
+        for family in [AF_INET, AF_INET6] {
+            for open in of_family(family)? {
+                let SocketId {
+                    destination_address: ip,
+                    destination_port: port,
+                    ..
+                } = open.header.socket_id;
+                // A server on all addresses of both families has its callers in the newer one's form.
+                if !is_meant(ip.to_canonical(), port) {
+                    continue;
+                }
+                if is_in_flight(&open) {
+                    busy += 1;
+                } else {
+                    end(family, open.header.socket_id)?;
+                }
+            }
+        }
+        Ok(busy)
+    })
+}
+
+fn within<T: Send + 'static>(
+    pid: i32,
+    done: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     // On a thread of its own: one that has changed its network is of no other use.
     let thread = thread::spawn(move || {
         let network = File::open(format!("/proc/{pid}/ns/net"))?;
         move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
-        connections_here(&ports)
+        done()
     });
-    thread
-        .join()
-        .unwrap_or_else(|_| Err(io::Error::other("the reading thread ended")))
+    thread.join().unwrap_or_else(|_| {
+        Err(io::Error::other(
+            "the thread in the container's network ended",
+        ))
+    })
 }
 
 /// The connections to `ports`, in the network of this process.
@@ -79,15 +129,12 @@ fn client_spoke_last(info: &TcpInfo) -> bool {
 }
 
 fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
-    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
     let any = if family == AF_INET {
         SocketId::new_v4()
     } else {
         SocketId::new_v6()
     };
-    socket.send(&request(family, any), 0)?;
+    let socket = ask(&request(NLM_F_DUMP, family, any))?;
     let mut found = Vec::new();
     loop {
         let (bytes, _) = socket.recv_from_full()?;
@@ -110,9 +157,33 @@ fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
     }
 }
 
-fn request(family: u8, socket_id: SocketId) -> Vec<u8> {
+/// One that has ended by itself meanwhile is done with, too.
+fn end(family: u8, socket_id: SocketId) -> io::Result<()> {
+    let mut bytes = request(NLM_F_ACK, family, socket_id);
+    bytes.splice(TYPE, DESTROY.to_ne_bytes());
+    let (bytes, _) = ask(&bytes)?.recv_from_full()?;
+    let answer =
+        NetlinkMessage::<SockDiagMessage>::deserialize(&bytes).map_err(io::Error::other)?;
+    match answer.payload {
+        NetlinkPayload::Error(error) if error.code.is_some() => match error.to_io() {
+            gone if gone.kind() == io::ErrorKind::NotFound => Ok(()),
+            refused => Err(refused),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn ask(message: &[u8]) -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.send(message, 0)?;
+    Ok(socket)
+}
+
+fn request(flags: u16, family: u8, socket_id: SocketId) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    header.flags = NLM_F_REQUEST | flags;
     let body = SockDiagMessage::InetRequest(InetRequest {
         family,
         protocol: IPPROTO_TCP,

@@ -164,11 +164,11 @@ impl<'a> Swapping<'a> {
             names,
             ..
         } = self.promotion;
-        if let Some(old) = self.old.as_ref().filter(|old| old.state.running) {
+        if let Some(old) = self.old.clone().filter(|old| old.state.running) {
+            self.take_callers(&old);
             let publish = &self.recipe.publish;
             let by_proxy: Vec<u16> = publish.iter().map(|publish| publish.host).collect();
-            self.take_callers(old);
-            self.drained = Some(drain(old, publish, &by_proxy, args.drain));
+            self.drained = Some(drain(&old, publish, &by_proxy, args.drain));
             if self.bridge.as_ref().is_some_and(Bridge::is_lost) {
                 return Err(Trouble::not_started(format!(
                     "{} ended during the swap",

@@ -130,9 +130,9 @@ impl RemoteLoad {
         target: &str,
         rate_per_s: u32,
     ) -> anyhow::Result<RemoteLoad> {
-        let mut command = Command::new("docker");
-        command.args(["run", "--rm", "--interactive", "--network", network, image]);
-        RemoteLoad::spawn(&mut command, target, rate_per_s)
+        let mut command = contained(network, image);
+        command.args(["load", target, "/", &rate_per_s.to_string()]);
+        RemoteLoad::spawn(&mut command)
     }
 
     /// Makes load from where `nsenter` leads with these words.
@@ -142,11 +142,26 @@ impl RemoteLoad {
     pub fn start(enter: &[&str], target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
         let mut command = Command::new("nsenter");
         command.args(enter).arg("--").arg(cargo::demo_app()?);
-        RemoteLoad::spawn(&mut command, target, rate_per_s)
+        command.args(["load", target, "/", &rate_per_s.to_string()]);
+        RemoteLoad::spawn(&mut command)
     }
 
-    fn spawn(command: &mut Command, target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
-        command.args(["load", target, "/", &rate_per_s.to_string()]);
+    /// As [`RemoteLoad::on_network`], over so many connections that are kept.
+    ///
+    /// # Errors
+    /// When the client cannot be started.
+    pub fn kept_on_network(
+        network: &str,
+        image: &str,
+        target: &str,
+        connections: u16,
+    ) -> anyhow::Result<RemoteLoad> {
+        let mut command = contained(network, image);
+        command.args(["keep", target, "/", &connections.to_string()]);
+        RemoteLoad::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> anyhow::Result<RemoteLoad> {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         Ok(RemoteLoad {
             child: child.context("the client could not be started")?,
@@ -167,6 +182,13 @@ impl RemoteLoad {
         );
         serde_json::from_slice(&output.stdout).context("the client said something else")
     }
+}
+
+/// The demo application in a container of its own.
+fn contained(network: &str, image: &str) -> Command {
+    let mut command = Command::new("docker");
+    command.args(["run", "--rm", "--interactive", "--network", network, image]);
+    command
 }
 
 fn ip(args: &[&str]) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! An open-loop load meter: every request is fired at its scheduled time, whatever became of the earlier ones.
 
+mod kept;
 mod outcome;
 mod request;
 
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 pub use outcome::{Answer, Kind, Outcome, Sample};
 
-/// How long one request may take before it counts as failed.
-pub const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one request may take before it counts as failed: longer than a busy machine stands still.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A load that is being made; it goes on until [`Load::stop`], or ends when this is dropped.
 #[derive(Debug)]
@@ -39,6 +40,19 @@ impl Load {
         let every = Duration::from_secs(1) / rate_per_s.max(1);
         let target: Arc<str> = Arc::from(target);
         thread::spawn(move || schedule(&target, &Arc::from(head), every, &stop, &sender));
+        Load { stopped, samples }
+    }
+
+    /// Asks for `path` at `host:port` over so many connections at a time, each kept for some seconds.
+    pub fn kept(target: &str, path: &str, connections: u16) -> Load {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (sender, samples) = channel();
+        for nth in 1..=connections {
+            let part = f64::from(nth) / f64::from(connections);
+            let (target, path) = (target.to_owned(), path.to_owned());
+            let (stop, sender) = (Arc::clone(&stopped), sender.clone());
+            thread::spawn(move || kept::client(&target, &path, part, &stop, &sender));
+        }
         Load { stopped, samples }
     }
 

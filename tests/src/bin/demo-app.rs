@@ -17,7 +17,8 @@
 //! | `EAT_MB` | takes so much memory at its start |
 //!
 //! Called as `demo-app load HOST:PORT PATH RATE` it is a client instead: it makes that load until its standard
-//! input ends, and prints what it saw as JSON. So the same image serves as a client in any network.
+//! input ends, and prints what it saw as JSON. So the same image serves as a client in any network. `demo-app keep
+//! HOST:PORT PATH N` does the same over N connections that it keeps for a while.
 //!
 //! Called as `demo-app healthy` it asks the one that runs beside it for its health, and ends with 0 or 1: a HEALTHCHECK.
 //!
@@ -64,10 +65,16 @@ struct Request {
 
 fn main() -> io::Result<ExitCode> {
     let args: Vec<String> = env::args().skip(1).collect();
-    if let [mode, target, path, rate] = &args[..]
-        && mode == "load"
-    {
-        return be_a_client(target, path, rate);
+    if let [mode, target, path, number] = &args[..] {
+        let number = number.parse().map_err(io::Error::other)?;
+        match mode.as_str() {
+            "load" => return be_a_client(Load::to(target, path, number)),
+            "keep" => {
+                let connections = u16::try_from(number).unwrap_or(u16::MAX);
+                return be_a_client(Load::kept(target, path, connections));
+            }
+            _ => {}
+        }
     }
     if let [mode, mb] = &args[..]
         && mode == "hostile"
@@ -115,8 +122,7 @@ fn main() -> io::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-fn be_a_client(target: &str, path: &str, rate: &str) -> io::Result<ExitCode> {
-    let load = Load::to(target, path, rate.parse().map_err(io::Error::other)?);
+fn be_a_client(load: Load) -> io::Result<ExitCode> {
     io::copy(&mut io::stdin(), &mut io::sink())?;
     serde_json::to_writer(io::stdout(), &load.stop())?;
     Ok(ExitCode::SUCCESS)

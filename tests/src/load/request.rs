@@ -1,29 +1,37 @@
-//! One request on one new connection, with one deadline over all of it.
+//! One request, with one deadline over all of it.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::{Answer, Kind};
 
 /// Sends `head` to `target`, `host:port`, and reads the answer until it is whole, at the latest until `end`.
 pub(super) fn send(target: &str, head: &str, end: Instant) -> Answer {
-    let resolved = target.to_socket_addrs().ok().and_then(|mut all| all.next());
-    let Some(addr) = resolved else {
-        return Answer::Failed {
-            kind: Kind::Unresolved,
-        };
-    };
     let mut seen = Vec::new();
-    let kind = match exchange(addr, head, end, &mut seen) {
-        Ok(answer) => return answer,
-        Err(error) => kind_of(&error, &seen),
-    };
-    Answer::Failed { kind }
+    let done = connect(target, end).and_then(|stream| exchange(stream, head, end, &mut seen));
+    match done {
+        Ok((answer, _)) => answer,
+        Err(error) => Answer::Failed {
+            kind: kind_of(&error, &seen),
+        },
+    }
 }
 
-fn exchange(addr: SocketAddr, head: &str, end: Instant, seen: &mut Vec<u8>) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&addr, left(end)?)?;
+/// A name that has no address is not found.
+pub(super) fn connect(target: &str, end: Instant) -> io::Result<TcpStream> {
+    let resolved = target.to_socket_addrs().ok().and_then(|mut all| all.next());
+    let addr = resolved.ok_or(ErrorKind::NotFound)?;
+    TcpStream::connect_timeout(&addr, left(end)?)
+}
+
+/// Asks on an open connection; all that came goes to `seen`. Gives the answer and the connection.
+pub(super) fn exchange(
+    mut stream: TcpStream,
+    head: &str,
+    end: Instant,
+    seen: &mut Vec<u8>,
+) -> io::Result<(Answer, TcpStream)> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(left(end)?))?;
     stream.write_all(head.as_bytes())?;
@@ -33,7 +41,7 @@ fn exchange(addr: SocketAddr, head: &str, end: Instant, seen: &mut Vec<u8>) -> i
         let n = stream.read(&mut chunk)?;
         seen.extend_from_slice(&chunk[..n]);
         if let Some(answer) = parse(seen, n == 0)? {
-            return Ok(answer);
+            return Ok((answer, stream));
         }
         if n == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
@@ -75,8 +83,9 @@ fn parse(seen: &[u8], closed: bool) -> io::Result<Option<Answer>> {
     }))
 }
 
-fn kind_of(error: &io::Error, seen: &[u8]) -> Kind {
+pub(super) fn kind_of(error: &io::Error, seen: &[u8]) -> Kind {
     match error.kind() {
+        ErrorKind::NotFound => Kind::Unresolved,
         ErrorKind::ConnectionRefused => Kind::Refused,
         ErrorKind::TimedOut | ErrorKind::WouldBlock => Kind::Timeout,
         ErrorKind::UnexpectedEof if seen.is_empty() => Kind::Empty,
