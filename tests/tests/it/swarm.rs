@@ -5,6 +5,7 @@ mod life;
 mod machine;
 mod moving;
 mod page;
+mod ports;
 
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
