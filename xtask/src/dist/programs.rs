@@ -36,8 +36,14 @@ pub(crate) fn build(sh: &Shell, place: &Place) -> anyhow::Result<PathBuf> {
     let home = sh.var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(sh.var_os("HOME")?).join(".cargo")));
     let sysroot = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?);
+    let is_musl = target.contains("-musl");
     let flags = [
         "-C target-feature=+crt-static".to_owned(),
+        if is_musl {
+            smaller(&place.root)
+        } else {
+            String::new()
+        },
         home.map(|home| remap(&home, "/cargo")).unwrap_or_default(),
         remap(&sysroot, "/rust"),
         remap(&place.root, "/deploy-steps"),
@@ -45,7 +51,7 @@ pub(crate) fn build(sh: &Shell, place: &Place) -> anyhow::Result<PathBuf> {
     let _flags = sh.push_env("RUSTFLAGS", flags.concat());
     // What there is of C asks nothing of a C library, so the usual compiler does for musl, too.
     let key = format!("CC_{}", target.replace('-', "_"));
-    let wants_cc = target.contains("-musl") && env::var_os(&key).is_none();
+    let wants_cc = is_musl && env::var_os(&key).is_none();
     let _compiler = wants_cc.then(|| sh.push_env(&key, "cc"));
     let offline = stage::inside().then_some("--offline");
     for step in STEPS {
@@ -57,4 +63,14 @@ pub(crate) fn build(sh: &Shell, place: &Place) -> anyhow::Result<PathBuf> {
         .run()?;
     }
     Ok(folder.join(target).join("release"))
+}
+
+/// What the linker does for size: relative relocations in a short form, which musl reads since 1.2.4, and no tables for
+/// unwinding.
+fn smaller(root: &Path) -> String {
+    let script = root.join("xtask/src/dist/smaller.ld");
+    format!(
+        " -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,-T,{}",
+        script.display()
+    )
 }
