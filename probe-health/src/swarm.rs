@@ -250,10 +250,20 @@ impl Looking<'_> {
         if let Some(port) = self.port {
             return Ok(port);
         }
-        let image = self.engine.image(self.service.image())?;
-        image
+        self.image()?
             .and_then(exposed)
             .ok_or_else(|| self.no_address("its image does not expose exactly one port"))
+    }
+
+    /// Pulled where this engine has it not: another manager may have put the release live.
+    fn image(&self) -> Result<Option<Image>, Failure> {
+        let name = self.service.image();
+        if let Some(image) = self.engine.image(name)? {
+            return Ok(Some(image));
+        }
+        let left = self.until.saturating_duration_since(Instant::now());
+        self.engine.pull(name, None, left, false)?.success()?;
+        Ok(self.engine.image(name)?)
     }
 
     fn no_address(&self, why: &str) -> Failure {

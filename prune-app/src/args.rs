@@ -1,7 +1,7 @@
 //! The flags of prune-app.
 
 use clap::Parser;
-use step::{Baton, Common, Identity, ImageRef, StepArgs, repository};
+use step::{Baton, Common, Identity, ImageRef, StepArgs, digest, repository};
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -30,6 +30,9 @@ pub(crate) struct Args {
     /// Also remove the images of this repository (without tag) that lack an app label
     #[arg(long, value_parser = repo)]
     pub(crate) repo: Option<ImageRef>,
+    /// Also keep the image with this digest, as the one to go back to: what --swarm asks of each node
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    pub(crate) previous: Option<String>,
     /// First remove the app's candidate container: the fallback after a failed deployment
     #[arg(long)]
     pub(crate) candidate: bool,

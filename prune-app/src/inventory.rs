@@ -46,6 +46,9 @@ pub(crate) fn inventory(
         .iter()
         .map(|image| (image.id.clone(), image.parent.clone()))
         .collect();
+    for image in named(&images, args.previous.as_deref()) {
+        needed.entry(image.id.clone()).or_insert("previous");
+    }
     for (id, why) in needed.clone() {
         keep_ancestors(&parents, &id, why, &mut needed);
     }
@@ -71,6 +74,15 @@ pub(crate) fn inventory(
     // What was built upon another image goes before it.
     inventory.unneeded.sort_by(|a, b| b.created.cmp(&a.created));
     Ok(inventory)
+}
+
+/// Those that a registry knows by this digest.
+fn named<'a>(images: &'a [Image], digest: Option<&'a str>) -> impl Iterator<Item = &'a Image> {
+    let is_named = move |it: &&Image| {
+        let mut names = it.repo_digests.iter();
+        digest.is_some_and(|digest| names.any(|name| name.ends_with(digest)))
+    };
+    images.iter().filter(is_named)
 }
 
 /// The images that any container but those `going` was made from, stopped ones included, and

@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use step::{
-    Engine, Lock, Name, Names, Node, Recipe, Service, Task, printable, progress, seen, waiting,
-    warn,
+    Engine, Lock, Name, Names, Node, Previous, Recipe, Service, Task, digest, printable, progress,
+    seen, waiting, warn,
 };
 
 use crate::args::Args;
@@ -174,6 +174,9 @@ fn words(args: &Args, app: &Name, live: &Service, name: &str) -> Result<Vec<Stri
             .iter()
             .map(|it| format!("--container={it}")),
     );
+    let previous = Previous::of_service(live);
+    let previous = previous.and_then(|it| digest(&it.recipe?.digest?).ok());
+    words.extend(previous.map(|digest| format!("--previous={digest}")));
     words.extend(args.repo.iter().map(|repo| format!("--repo={repo}")));
     words.extend(args.dry_run.then(|| "--dry-run".to_owned()));
     Ok(words)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use step::{Baton, Common, Identity, ImageRef, StepArgs, duration};
+use step::{Baton, Common, Identity, ImageRef, StepArgs, digest, duration};
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -71,14 +71,6 @@ impl Args {
             .as_ref()
             .ok_or_else(|| "IMAGE is needed".to_owned())
     }
-}
-
-pub(crate) fn digest(text: &str) -> Result<String, String> {
-    let whole = format!("x@{text}");
-    whole
-        .parse::<ImageRef>()
-        .map(|_| text.to_owned())
-        .map_err(|_| "a digest looks like sha256: and 64 lowercase hex digits".to_owned())
 }
 
 pub(crate) fn platform(text: &str) -> Result<String, String> {

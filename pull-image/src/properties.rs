@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::args::{digest, platform, size};
+use step::digest;
+
+use crate::args::{platform, size};
 
 fn is_sentence(why: &str) -> bool {
     why.starts_with(char::is_lowercase) && !why.contains('\n') && !why.ends_with('.')

@@ -69,6 +69,18 @@ impl fmt::Display for ImageRef {
     }
 }
 
+/// A digest as a flag's value, `sha256:…`.
+///
+/// # Errors
+/// What one looks like.
+pub fn digest(text: &str) -> Result<String, String> {
+    let whole = format!("x@{text}");
+    whole
+        .parse::<ImageRef>()
+        .map(|_| text.to_owned())
+        .map_err(|_| "a digest looks like sha256: and 64 lowercase hex digits".to_owned())
+}
+
 /// The repository part of a reference: without tag and digest.
 pub fn repository(reference: &str) -> &str {
     split_tag(split_digest(reference).0).0

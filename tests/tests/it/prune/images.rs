@@ -92,6 +92,21 @@ fn the_image_that_the_live_container_replaced_stays() {
 }
 
 #[test]
+fn the_image_that_is_named_by_its_digest_as_the_one_to_go_back_to_stays() {
+    let scope = Scope::new("named");
+    let all = versions(&scope, 3);
+    let pushed = format!("{}/{}:v1", registry::shared().unwrap().host(), scope.app());
+    docker(["tag", &tag_of(&scope, "v1"), &pushed]).unwrap();
+    docker(["push", &pushed]).unwrap();
+    let of = "{{index .RepoDigests 0}}";
+    let digest = docker(["image", "inspect", "--format", of, &pushed]).unwrap();
+    let (_, digest) = digest.split_once('@').unwrap();
+    let report = done(&prune(&scope, &["--keep", "0", "--previous", digest]));
+    assert_eq!(kept(&report, "previous"), set([&all[0]]));
+    assert_eq!(present(&scope), set([&all[0]]));
+}
+
+#[test]
 fn left_overs_of_a_moved_tag_go() {
     let scope = Scope::new("moved");
     let all = ["latest"; 3].map(|tag| build(&scope, tag));

@@ -61,6 +61,10 @@ fn on_a_swarm_releases_come_and_go_and_no_request_fails() {
     sea.assert_live(&v2);
     assert_eq!(sea.service(sea.name(), spec), live);
 
+    ok(&sea.step("prune-app", &["--keep", "0"]));
+    // It is there, as what to go back to; and goes as by a cleaning by hand, or on a manager that never had it.
+    sea.swarm.docker(0, &["image", "rm", "-f", &v1]).unwrap();
+
     front.unnoticed("back to the release before", &["v2", "v1"], || {
         ok(&sea.step("start-candidate", &["--previous"]));
         ok(&sea.step("probe-health", &[]));
@@ -79,7 +83,7 @@ fn on_a_swarm_releases_come_and_go_and_no_request_fails() {
         .swarm
         .docker(0, &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])
         .unwrap();
-    assert!(!left.contains(&crashes) && left.contains(&v1), "{left}");
+    assert!(!left.contains(&crashes), "{left}");
 }
 
 /// Healthy as a candidate, sick among the live ones.
