@@ -2,6 +2,9 @@
 //!
 //! All of it ends with its owner, however that one ends: the kernel then ends each machine with its first process.
 
+mod front;
+mod switch;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,13 +16,16 @@ use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 
 use crate::docker::docker;
-use crate::process::run_within;
 use crate::registry::Registry;
 use crate::stage;
+
+pub use front::Front;
+use switch::{Switch, must};
 
 /// How many machines there are; the first one is the manager.
 pub const NODES: usize = 3;
 
+/// How long a machine, a program or a proxy may take until it is there.
 const LIMIT: Duration = Duration::from_secs(60);
 
 // Its input is a pipe from us: when that closes, because we say so or because we were killed, the machine ends.
@@ -59,13 +65,6 @@ struct Machine {
     keeper: Child,
     /// Its first process, as it is called here.
     first: String,
-}
-
-/// The bridge that the machines' cables lead to.
-#[derive(Debug)]
-struct Switch {
-    name: String,
-    network: u8,
 }
 
 impl Swarm {
@@ -315,48 +314,6 @@ impl Drop for Machine {
     }
 }
 
-impl Switch {
-    fn new(network: u8) -> anyhow::Result<Switch> {
-        let switch = Switch {
-            name: format!("ds{network}x{}", std::process::id() % 100_000),
-            network,
-        };
-        let (name, own) = (switch.name.as_str(), format!("{}1/24", switch.addresses()));
-        must("ip", &["link", "add", name, "type", "bridge"])?;
-        must("ip", &["address", "add", &own, "dev", name])?;
-        must("ip", &["link", "set", name, "up"])?;
-        // An engine beside it forwards nothing but what it knows.
-        must("iptables", &switch.forwarding("-I"))?;
-        Ok(switch)
-    }
-
-    fn forwarding<'a>(&'a self, how: &'a str) -> [&'a str; 8] {
-        let name = self.name.as_str();
-        [how, "FORWARD", "-i", name, "-o", name, "-j", "ACCEPT"]
-    }
-
-    /// How the addresses on it begin.
-    fn addresses(&self) -> String {
-        format!("10.{}.0.", self.network)
-    }
-
-    fn plug(&self, number: &str, first: &str) -> anyhow::Result<()> {
-        let end = format!("{}n{number}", self.name);
-        // Of a machine that was cut off, if the kernel has not taken it away yet.
-        let _ = must("ip", &["link", "del", &end]);
-        let veth = ["type", "veth", "peer", "name", "eth0", "netns", first];
-        must("ip", &[&["link", "add", &end][..], &veth].concat())?;
-        must("ip", &["link", "set", &end, "master", &self.name, "up"])
-    }
-}
-
-impl Drop for Switch {
-    fn drop(&mut self) {
-        let _ = must("iptables", &self.forwarding("-D"));
-        let _ = must("ip", &["link", "del", &self.name]);
-    }
-}
-
 /// The first process of the namespace that this one has made.
 fn first_of(unshare: &str) -> anyhow::Result<String> {
     let end = Instant::now() + LIMIT;
@@ -371,11 +328,4 @@ fn first_of(unshare: &str) -> anyhow::Result<String> {
         );
         thread::sleep(Duration::from_millis(5));
     }
-}
-
-fn must(program: &str, args: &[&str]) -> anyhow::Result<()> {
-    let run = run_within(Command::new(program).args(args), None, LIMIT)?;
-    let said = run.stderr.trim();
-    ensure!(run.code == 0, "{program} {}: {said}", args.join(" "));
-    Ok(())
 }

@@ -52,6 +52,8 @@ pub(crate) enum Part {
     Scale,
     /// A release while the port is as busy as the machine allows.
     Pressure,
+    /// The same pipeline on one VM and on a swarm of up to three nodes, as root.
+    Swarm,
 }
 
 /// What is compared with and only unpacked: the proxies' packages start services.
@@ -79,6 +81,9 @@ impl flags::Bench {
         }
         cargo::released_steps()?;
         cargo::demo_app()?;
+        if self.measures(Part::Swarm) {
+            cargo::released_static_steps()?;
+        }
         if ground == Ground::Private {
             progress("no engine answers, so a private one is started; it ends with the bench")?;
             let own = ["/proc/self/exe", "bench"].map(OsString::from);
@@ -86,6 +91,10 @@ impl flags::Bench {
             return Ok(ExitCode::from(crate::code(stage::run(&argv, false)?)));
         }
         self.show(&self.measure(sh)?)
+    }
+
+    fn measures(&self, part: Part) -> bool {
+        self.part.is_empty() || self.part.contains(&part)
     }
 
     fn measure(&self, sh: &Shell) -> anyhow::Result<Bench> {
@@ -97,8 +106,8 @@ impl flags::Bench {
             registry: &registry,
             rounds: if self.quick { 3 } else { 10 },
         };
-        let chosen = |part: &&Part| self.part.is_empty() || self.part.contains(part);
-        for part in Part::value_variants().iter().filter(chosen) {
+        let all = Part::value_variants().iter();
+        for part in all.filter(|part| self.measures(**part)) {
             match part {
                 Part::Swaps => bench.swaps(sh, &registry)?,
                 Part::Proxies => {

@@ -94,7 +94,7 @@ pub(crate) struct Demo {
 ///
 /// Every way replaces the same three apps under the same load, 300 new connections a second to the
 /// published port. Then what a deployment costs beside that. Prints tables. Uses your engine if one answers, else
-/// (as root) a private one. All of it takes about half an hour; `--part` chooses.
+/// (as root) a private one. All of it takes about 40 minutes; `--part` chooses.
 /// Example: cargo xtask bench --install --page bench.html --json bench.json
 #[derive(Debug, Args)]
 pub(crate) struct Bench {

@@ -4,6 +4,7 @@ mod floor;
 mod pressure;
 mod programs;
 mod scale;
+mod swarm;
 mod time;
 mod waits;
 
@@ -45,6 +46,7 @@ impl Lab<'_> {
             Part::Programs => programs::measure(self).map(Some),
             Part::Scale => scale::measure(self).map(Some),
             Part::Pressure => pressure::measure(self, left_out),
+            Part::Swarm => swarm::measure(self, left_out),
             Part::Swaps | Part::Proxies => Ok(None),
         }
     }
