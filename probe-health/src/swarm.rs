@@ -99,7 +99,7 @@ impl Looking<'_> {
         for task in &running {
             let (network, address) = self.address(task)?;
             let target = SocketAddr::new(address, port);
-            let reply = self.ask(&network, target)?;
+            let reply = self.ask_on(&network, target)?;
             self.heard(task, &reply)?;
             targets.push(format!("{target}{}", printable(self.probe.path(), 200)));
         }
@@ -140,6 +140,19 @@ impl Looking<'_> {
         match tasks.iter().find(|task| task.has_ended()) {
             Some(ended) if !self.args.live => Err(self.failed(ended)),
             _ => Ok(tasks),
+        }
+    }
+
+    /// As [`Looking::ask`], once more where the network went with the last container on it here, which may be the
+    /// one that asked the task before.
+    fn ask_on(&self, network: &str, target: SocketAddr) -> Result<Reply, Failure> {
+        loop {
+            let reply = self.ask(network, target)?;
+            let gone = format!("network {network} not found");
+            if !reply.stderr.contains(&gone) || Instant::now() > self.until {
+                return Ok(reply);
+            }
+            self.pause()?;
         }
     }
 

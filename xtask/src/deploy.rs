@@ -101,6 +101,9 @@ impl Pipeline {
             flag("--drain", self.drain.as_deref()),
             flag("--stop-timeout", self.stop_timeout.as_deref()),
             flag("--restart", self.restart.as_deref()),
+            flag("--monitor", self.monitor.as_deref()),
+            flag("--parallelism", self.parallelism.as_deref()),
+            flag("--replicas", self.replicas.as_deref()),
         ];
         vec![
             Step {

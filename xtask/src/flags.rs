@@ -162,6 +162,9 @@ pub(crate) struct Pipeline {
     /// No progress on stderr.
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// The app is a service of Docker Swarm; take the steps from the package (--steps), as some run in containers.
+    #[arg(long)]
+    pub(crate) swarm: bool,
     /// A port to publish, `[IP:]HOST:CONTAINER`; may be repeated [default: what the live container publishes].
     #[arg(long, short = 'p', value_name = "PORTS", help_heading = START)]
     pub(crate) publish: Vec<String>,
@@ -249,6 +252,15 @@ pub(crate) struct Pipeline {
     /// The new container's restart policy [default: always].
     #[arg(long, value_name = "POLICY", help_heading = PROMOTE)]
     pub(crate) restart: Option<String>,
+    /// With --swarm, how long each new task is watched [default: 5s].
+    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
+    pub(crate) monitor: Option<String>,
+    /// With --swarm, how many tasks are replaced at a time [default: 1].
+    #[arg(long, value_name = "N", help_heading = PROMOTE)]
+    pub(crate) parallelism: Option<String>,
+    /// With --swarm, how many tasks there are to be [default: as many as there are; 1 at first].
+    #[arg(long, value_name = "N", help_heading = PROMOTE)]
+    pub(crate) replicas: Option<String>,
     /// How many old images to keep besides the previous release's [default: 1].
     #[arg(long, value_name = "N", help_heading = PROMOTE)]
     pub(crate) keep: Option<String>,
@@ -283,11 +295,13 @@ impl Pipeline {
     /// The flags that every step takes.
     pub(crate) fn common(&self) -> Vec<String> {
         let quiet = self.quiet.then(|| "--quiet".to_owned());
+        let swarm = self.swarm.then(|| "--swarm".to_owned());
         let engine = [
             flag("--docker", self.docker.as_deref()),
             flag("--engine-timeout", self.engine_timeout.as_deref()),
         ];
-        quiet.into_iter().chain(engine.concat()).collect()
+        let switches = quiet.into_iter().chain(swarm);
+        switches.chain(engine.concat()).collect()
     }
 }
 

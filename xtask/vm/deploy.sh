@@ -3,7 +3,8 @@
 #     deploy.sh [--lines] APP deploy IMAGE [NUMBER]
 #     deploy.sh [--lines] APP rollback
 #     deploy.sh APP status
-# What the steps are given besides comes from /etc/deploy-steps/APP.conf, one line for each argument: STEP ARGUMENT.
+# What the steps are given besides comes from /etc/deploy-steps/APP.conf, one line for each argument: STEP ARGUMENT,
+# or each ARGUMENT for what all of them are given, such as --swarm.
 # Prints one JSON line of the whole, with --lines each step's own report instead, as soon as it is there; ends with
 # the exit code of the step that failed. A second one for the same app waits for the first.
 set -eu
@@ -13,13 +14,16 @@ usage() {
     exit 2
 }
 
-# Runs a step with the last report and with the lines of the configuration that begin with $1.
+# Runs a step with the last report and with the lines of the configuration that begin with each or with $1.
 step() {
     whose=$1 name=$2
     shift
-    while IFS=' ' read -r word argument || [ -n "$word" ]; do
-        [ "$word" != "$whose" ] || set -- "$@" "$argument"
-    done <"$conf"
+    # First what each is given, wherever it stands: behind a step's own `--` it would be an option of the app.
+    for line in each "$whose"; do
+        while IFS=' ' read -r word argument || [ -n "$word" ]; do
+            [ "$word" != "$line" ] || set -- "$@" "$argument"
+        done <"$conf"
+    done
     code=0
     # The step answers a signal by itself, and what it says then is wanted. The lock is this shell's alone.
     report=$(trap : INT TERM && printf '%s\n' "$report" | "$@" 9<&-) || code=$?

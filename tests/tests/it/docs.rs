@@ -36,7 +36,7 @@ enum Claim {
 }
 
 /// Page, kind, how its first line begins, how many of them there are.
-const CLAIMS: [(&str, &str, &str, usize, Claim); 31] = [
+const CLAIMS: [(&str, &str, &str, usize, Claim); 32] = [
     (README, "sh", "cargo xtask demo", 1, RunBy(FLAGS)),
     (README, "sh", "cargo xtask test", 1, RunBy(FLAGS)),
     (README, "sh", "cargo xtask bench", 1, RunBy(FLAGS)),
@@ -162,6 +162,13 @@ const CLAIMS: [(&str, &str, &str, usize, Claim); 31] = [
         "export DEPLOY_STEPS_SWARM",
         1,
         RunBy("the_page_puts_a_release_live_on_the_swarm"),
+    ),
+    (
+        SWARM,
+        "conf",
+        "each --swarm",
+        1,
+        RunBy("deploy_sh_on_a_swarm_brings_releases_and_falls_back_from_a_sick_one"),
     ),
     (
         SWARM,

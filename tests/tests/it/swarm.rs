@@ -1,6 +1,7 @@
 //! The five steps on a swarm of three machines, under load through a real proxy that looks names up again.
 
 mod breakdowns;
+mod deploy_sh;
 mod life;
 mod machine;
 mod moving;
