@@ -37,7 +37,15 @@ enum Look {
     /// Swarm went back by itself; whether it is there yet.
     Back(bool),
     /// It stands still, as Swarm says why.
-    Paused(String),
+    Paused(String, Way),
+}
+
+/// The way that is left to a person.
+#[derive(Clone, Copy)]
+enum Way {
+    Back,
+    /// Swarm has the specification before already; another rollback is refused, or brings back what failed.
+    OnAsBefore,
 }
 
 impl<'a> Waiting<'a> {
@@ -70,7 +78,7 @@ impl<'a> Waiting<'a> {
             let far = match look {
                 Look::Done(done) => return Ok(*done),
                 Look::Back(true) => return Err(self.undone(undoing, &tasks)),
-                Look::Paused(why) => return Err(self.needs_a_person(&why, &tasks)),
+                Look::Paused(why, way) => return Err(self.needs_a_person(&why, way, &tasks)),
                 Look::Back(false) => (true, self.up(&tasks, false)),
                 Look::On => (false, self.up(&tasks, true)),
             };
@@ -80,8 +88,9 @@ impl<'a> Waiting<'a> {
             if far > best {
                 (since, best) = (Instant::now(), far);
             } else if since.elapsed() > patience {
-                if undoing.is_some() {
-                    return Err(self.needs_a_person("the rollback does not go on either", &tasks));
+                if far.0 || undoing.is_some() {
+                    let why = "the rollback does not go on either";
+                    return Err(self.needs_a_person(why, Way::OnAsBefore, &tasks));
                 }
                 undoing = Some(self.undo(&tasks)?);
                 since = Instant::now();
@@ -111,7 +120,8 @@ impl<'a> Waiting<'a> {
         let as_specified = |task: &&Task| same_image(task.image(), service.image());
         let settled = up && wanted.iter().all(as_specified);
         let look = match service.update() {
-            Update::Paused => Look::Paused(service.update_message()),
+            Update::Paused => Look::Paused(service.update_message(), Way::Back),
+            Update::RollbackPaused => Look::Paused(service.update_message(), Way::OnAsBefore),
             _ if !ours => Look::Back(settled && service.update() != Update::RollingBack),
             Update::RollingBack => Look::Back(false),
             // Swarm's word is late at the beginning, and early at the end.
@@ -138,10 +148,12 @@ impl<'a> Waiting<'a> {
             "promote: the update of {} is stuck ({why}), it is rolled back",
             self.name
         ));
-        self.promotion
-            .engine
-            .roll_back_service(self.name)
-            .map_err(|error| self.needs_a_person(&format!("{why}; {error}"), tasks))?;
+        if let Err(error) = self.promotion.engine.roll_back_service(self.name)
+            // Swarm may have gone back by itself since the last look.
+            && matches!(self.look()?.0, Look::On)
+        {
+            return Err(self.needs_a_person(&format!("{why}; {error}"), Way::Back, tasks));
+        }
         Ok(why)
     }
 
@@ -174,14 +186,19 @@ impl<'a> Waiting<'a> {
         Failure::NotStarted { message, evidence }
     }
 
-    fn needs_a_person(&self, why: &str, tasks: &[Task]) -> Failure {
+    fn needs_a_person(&self, why: &str, way: Way, tasks: &[Task]) -> Failure {
         let name = self.name;
+        let look = format!("`docker service ps --no-trunc {name}`");
+        let commands = match way {
+            Way::Back => format!("look at {look}, then `docker service rollback {name}`"),
+            Way::OnAsBefore => format!(
+                "Swarm has gone back to the release before already, do not roll back again: see in {look} why its tasks fail, mend that, then `docker service update --force {name}`"
+            ),
+        };
         Failure::RollbackFailed {
             message: format!("the update of {name} did not go through"),
             why: why.to_owned(),
-            commands: format!(
-                "look at `docker service ps --no-trunc {name}`, then `docker service rollback {name}`; the tasks that run go on serving"
-            ),
+            commands: format!("{commands}; the tasks that run go on serving"),
             evidence: Box::new(self.evidence(tasks)),
         }
     }

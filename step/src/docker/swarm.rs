@@ -80,6 +80,8 @@ pub enum Update {
     RolledBack,
     /// It stands still until a person or another update comes.
     Paused,
+    /// It stands still on its way back: the specification is the one before already.
+    RollbackPaused,
 }
 
 impl Service {
@@ -137,7 +139,8 @@ impl Service {
             "completed" => Update::Completed,
             "rollback_started" => Update::RollingBack,
             "rollback_completed" => Update::RolledBack,
-            "paused" | "rollback_paused" => Update::Paused,
+            "paused" => Update::Paused,
+            "rollback_paused" => Update::RollbackPaused,
             _ => Update::Running,
         }
     }

@@ -6,6 +6,7 @@ mod life;
 mod machine;
 mod moving;
 mod page;
+mod paused;
 mod ports;
 
 use std::process::Command;
