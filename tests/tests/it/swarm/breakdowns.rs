@@ -14,6 +14,9 @@ use crate::support::{eventually, failed, ok, text};
 /// Not the manager, and not where the proxy is.
 const LOST: usize = 1;
 
+/// As long as a machine takes to boot at least, and longer than the others take to notice that it is gone.
+const AWAY: Duration = Duration::from_secs(10);
+
 #[test]
 fn a_promotion_on_a_swarm_outlives_its_own_end_a_lost_node_and_a_manager_that_restarts() {
     if !has_swarm() {
@@ -41,11 +44,11 @@ fn a_promotion_on_a_swarm_outlives_its_own_end_a_lost_node_and_a_manager_that_re
         let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
         report
     });
-    // What the lost node was answering is lost with it.
-    assert_at_most(5, &seen);
+    assert_few_failed(&seen);
     if report["ok"] != true {
-        // Swarm may wait for ever for a task that was starting over there.
-        assert_eq!(report["error"]["code"], 42, "{report}");
+        // Swarm may wait for ever for a task that was starting over there, or has heard of its end.
+        let code = report["error"]["code"].as_i64();
+        assert!(matches!(code, Some(41 | 42)), "{report}");
         assert_eq!(report["rolled_back_to"], sea.name(), "{report}");
         front.unnoticed("the same release on two nodes", &["v2", "v3"], || {
             ok(&sea.step("start-candidate", &["--image", &v3, "--replace"]));
@@ -57,13 +60,18 @@ fn a_promotion_on_a_swarm_outlives_its_own_end_a_lost_node_and_a_manager_that_re
     sea.swarm.whole().unwrap();
 
     sea.candidate(&v4, &[]);
-    let ((), seen) = front.watch("the manager restarts in the middle", || {
-        let promotion = begin(&sea, &v4);
+    let promotion = begin(&sea, &v4);
+    let (ended, seen) = front.watch("the manager is lost in the middle", || {
         sea.swarm.cut(0);
+        thread::sleep(AWAY);
+        promotion.wait_with_output().unwrap()
+    });
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(report["error"]["code"], 4, "{report}");
+    // The tasks on it are gone, and the others serve.
+    assert_few_failed(&seen);
+    let ((), seen) = front.watch("the manager is back", || {
         sea.swarm.boot(0).unwrap();
-        let ended = promotion.wait_with_output().unwrap();
-        let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
-        assert_eq!(report["error"]["code"], 4, "{report}");
         // The same command again, as soon as the manager manages.
         eventually("the manager is back", || {
             sea.swarm
@@ -73,18 +81,16 @@ fn a_promotion_on_a_swarm_outlives_its_own_end_a_lost_node_and_a_manager_that_re
         let report = ok(&sea.step("promote", &[]));
         assert_eq!(report["carried_on"], true);
     });
-    // The tasks on the only manager end with it, and until it is back nobody starts others.
-    assert_at_most(50, &seen);
+    // What it starts on itself has no name elsewhere until the others have met it again, and for that it stops theirs.
+    let (failed, sent) = (seen.failed(), seen.sent());
+    assert!(failed * 2 <= sent, "{failed} of {sent}: {:?}", seen.kinds());
     sea.assert_live(&v4);
 }
 
-fn assert_at_most(percent: usize, seen: &Outcome) {
+/// What a machine was answering is lost with it, all else finds another task.
+fn assert_few_failed(seen: &Outcome) {
     let (failed, sent) = (seen.failed(), seen.sent());
-    assert!(
-        failed * 100 <= sent * percent,
-        "{failed} of {sent}: {:?}",
-        seen.kinds()
-    );
+    assert!(failed <= 5, "{failed} of {sent}: {:?}", seen.kinds());
 }
 
 /// A promotion whose update is under way.
