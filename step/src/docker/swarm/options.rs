@@ -1,97 +1,18 @@
 //! What tasks are made with, as options that make the same of another service, and what those options cannot say.
 
+mod kinds;
+mod values;
+
 use serde_json::{Map, Value};
+
+use kinds::How::{Many, One};
+use kinds::{ARGS, KINDS, Kind, OWN};
+use values::plain;
 
 /// What a service's tasks are made with.
 #[derive(Debug)]
 pub struct ServiceOptions<'a> {
     template: &'a Value,
-}
-
-/// One option of `docker service create`, with how `docker service update` changes it.
-struct Kind {
-    flag: &'static str,
-    /// Where it is in the specification of the tasks.
-    place: &'static str,
-    how: How,
-}
-
-enum How {
-    /// Several values, changed by `--FLAG-add` and, by the part that names one, `--FLAG-rm`.
-    Many(fn(&Value) -> Vec<String>, fn(&str) -> &str),
-    /// One value, changed by the same flag; nothing is said by this value.
-    One(fn(&Value) -> Option<String>, &'static str),
-}
-
-use How::{Many, One};
-
-const KINDS: [Kind; 21] = [
-    kind("env", "/ContainerSpec/Env", Many(plain, before_equals)),
-    kind("secret", "/ContainerSpec/Secrets", Many(secrets, source)),
-    kind("config", "/ContainerSpec/Configs", Many(configs, source)),
-    kind("mount", "/ContainerSpec/Mounts", Many(mounts, target)),
-    kind("network", "/Networks", Many(networks, whole)),
-    kind(
-        "container-label",
-        "/ContainerSpec/Labels",
-        Many(pairs, before_equals),
-    ),
-    kind("group", "/ContainerSpec/Groups", Many(plain, whole)),
-    kind("constraint", "/Placement/Constraints", Many(plain, whole)),
-    kind("user", "/ContainerSpec/User", One(text, "")),
-    kind("workdir", "/ContainerSpec/Dir", One(text, "")),
-    kind("hostname", "/ContainerSpec/Hostname", One(text, "")),
-    kind("stop-signal", "/ContainerSpec/StopSignal", One(text, "")),
-    kind(
-        "stop-grace-period",
-        "/ContainerSpec/StopGracePeriod",
-        One(nanoseconds, "10s"),
-    ),
-    kind("entrypoint", "/ContainerSpec/Command", One(words, "")),
-    kind("limit-cpu", "/Resources/Limits/NanoCPUs", One(cpus, "0")),
-    kind(
-        "limit-memory",
-        "/Resources/Limits/MemoryBytes",
-        One(number, "0"),
-    ),
-    kind("limit-pids", "/Resources/Limits/Pids", One(number, "0")),
-    kind(
-        "reserve-cpu",
-        "/Resources/Reservations/NanoCPUs",
-        One(cpus, "0"),
-    ),
-    kind(
-        "reserve-memory",
-        "/Resources/Reservations/MemoryBytes",
-        One(number, "0"),
-    ),
-    kind(
-        "health-cmd",
-        "/ContainerSpec/Healthcheck/Test",
-        One(health, ""),
-    ),
-    kind(
-        "health-interval",
-        "/ContainerSpec/Healthcheck/Interval",
-        One(nanoseconds, "0s"),
-    ),
-];
-
-/// The command of a program, which creation takes as words after the image.
-const ARGS: Kind = kind("args", "/ContainerSpec/Args", One(words, ""));
-
-/// What is chosen for a service and not for its tasks' verification, and what the engine fills in.
-const OWN: [&str; 6] = [
-    "/ContainerSpec/Image",
-    "/RestartPolicy",
-    "/ForceUpdate",
-    "/Runtime",
-    "/Placement/Platforms",
-    "/ContainerSpec/Isolation",
-];
-
-const fn kind(flag: &'static str, place: &'static str, how: How) -> Kind {
-    Kind { flag, place, how }
 }
 
 /// Whether options for `docker service create` name one, in either form.
@@ -111,18 +32,6 @@ pub fn names_option(options: &[String], flag: &str) -> bool {
         let name = option.split('=').next().unwrap_or_default();
         name == long || name == short
     })
-}
-
-impl Kind {
-    /// Whether its option can say all of what stands there.
-    fn says(&self, value: &Value) -> bool {
-        let parts = value.as_array().map(Vec::len);
-        let parts = parts.or_else(|| value.as_object().map(Map::len));
-        match self.how {
-            Many(read, _) => Some(read(value).len()) == parts,
-            One(read, _) => read(value).is_some(),
-        }
-    }
 }
 
 impl<'a> ServiceOptions<'a> {
@@ -265,122 +174,6 @@ fn flatten(path: &str, value: &Value, into: &mut Map<String, Value>) {
             into.insert(path.to_owned(), other.clone());
         }
     }
-}
-
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn plain(value: &Value) -> Vec<String> {
-    items(value).filter_map(text).collect()
-}
-
-fn pairs(value: &Value) -> Vec<String> {
-    let all = value.as_object().into_iter().flatten();
-    all.filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)))
-        .collect()
-}
-
-fn networks(value: &Value) -> Vec<String> {
-    items(value).filter_map(|it| text(&it["Target"])).collect()
-}
-
-fn secrets(value: &Value) -> Vec<String> {
-    items(value)
-        .filter_map(|it| file(it, "SecretName"))
-        .collect()
-}
-
-fn configs(value: &Value) -> Vec<String> {
-    items(value)
-        .filter_map(|it| file(it, "ConfigName"))
-        .collect()
-}
-
-fn file(value: &Value, name: &str) -> Option<String> {
-    let (source, file) = (value[name].as_str()?, &value["File"]);
-    let part = |name: &str| file[name].as_str().unwrap_or_default().to_owned();
-    let mode = file["Mode"].as_u64().unwrap_or(0o444);
-    let (target, uid, gid) = (part("Name"), part("UID"), part("GID"));
-    Some(format!(
-        "source={source},target={target},uid={uid},gid={gid},mode=0{mode:o}"
-    ))
-}
-
-fn mounts(value: &Value) -> Vec<String> {
-    let mount = |it: &Value| {
-        let (kind, target) = (it["Type"].as_str()?, it["Target"].as_str()?);
-        let source = it["Source"]
-            .as_str()
-            .map(|source| format!(",source={source}"));
-        let readonly = if it["ReadOnly"] == true {
-            ",readonly"
-        } else {
-            ""
-        };
-        let source = source.unwrap_or_default();
-        Some(format!("type={kind}{source},target={target}{readonly}"))
-    };
-    items(value).filter_map(mount).collect()
-}
-
-fn text(value: &Value) -> Option<String> {
-    let text = value.as_str()?;
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn number(value: &Value) -> Option<String> {
-    value.as_u64().filter(|&n| n > 0).map(|n| n.to_string())
-}
-
-fn nanoseconds(value: &Value) -> Option<String> {
-    number(value).map(|n| format!("{n}ns"))
-}
-
-fn cpus(value: &Value) -> Option<String> {
-    let nano = value.as_u64().filter(|&n| n > 0)?;
-    Some(format!(
-        "{}.{:09}",
-        nano / 1_000_000_000,
-        nano % 1_000_000_000
-    ))
-}
-
-/// Words as one that the CLI takes apart again.
-fn words(value: &Value) -> Option<String> {
-    let quoted = |word: String| {
-        let inner = word.replace('\\', "\\\\").replace('"', "\\\"");
-        format!("\"{inner}\"")
-    };
-    let words: Vec<String> = plain(value).into_iter().map(quoted).collect();
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
-fn health(value: &Value) -> Option<String> {
-    match &plain(value)[..] {
-        [kind, command] if kind == "CMD-SHELL" => Some(command.clone()),
-        _ => None,
-    }
-}
-
-fn before_equals(value: &str) -> &str {
-    value.split('=').next().unwrap_or_default()
-}
-
-fn source(value: &str) -> &str {
-    let parts = value.strip_prefix("source=").unwrap_or(value);
-    parts.split(',').next().unwrap_or_default()
-}
-
-fn target(value: &str) -> &str {
-    let after = value
-        .split_once("target=")
-        .map_or(value, |(_, after)| after);
-    after.split(',').next().unwrap_or_default()
-}
-
-fn whole(value: &str) -> &str {
-    value
 }
 
 #[cfg(test)]
