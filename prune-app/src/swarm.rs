@@ -184,7 +184,7 @@ fn words(args: &Args, app: &Name, live: &Service, name: &str) -> Result<Vec<Stri
 
 fn until_ended(engine: &Engine, job: &Service, nodes: &[Node]) -> Result<Vec<OnNode>, Failure> {
     let end = Instant::now() + PATIENCE;
-    let up = nodes.iter().filter(|node| node.status == "Ready").count();
+    let up = nodes.iter().filter(|node| node.takes_tasks()).count();
     loop {
         let tasks = engine.tasks(job)?;
         let ended = tasks.iter().filter(|task| task.has_ended()).count();
@@ -215,7 +215,7 @@ fn said(engine: &Engine, node: &Node, task: Option<&&Task>) -> OnNode {
             printable(said.unwrap_or("its report is malformed"), 300)
         }
         (None, Some(task)) => format!("{} {}", task.why(), printable(&output, 200)),
-        (None, None) => format!("it is {}", node.status.to_lowercase()),
+        (None, None) => format!("it is {}", node.standing()),
     };
     OnNode {
         node: node.id.clone(),

@@ -44,6 +44,21 @@ pub struct Node {
     pub hostname: String,
     /// `Ready`, `Down`, …
     pub status: String,
+    /// `Active`, or `Pause` and `Drain` for one that is given no tasks.
+    pub availability: String,
+}
+
+impl Node {
+    /// Whether it is given tasks.
+    pub fn takes_tasks(&self) -> bool {
+        self.status == "Ready" && self.availability == "Active"
+    }
+
+    /// How it is.
+    pub fn standing(&self) -> String {
+        let (status, availability) = (&self.status, &self.availability);
+        format!("{status}, {availability}").to_lowercase()
+    }
 }
 
 #[derive(Default, Deserialize)]

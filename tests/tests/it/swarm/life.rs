@@ -84,6 +84,24 @@ fn on_a_swarm_releases_come_and_go_and_no_request_fails() {
         .docker(0, &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])
         .unwrap();
     assert!(!left.contains(&crashes), "{left}");
+    without_a_paused_node(&sea);
+}
+
+/// A node that is given no tasks is not waited for, and is said to be left.
+fn without_a_paused_node(sea: &Sea) {
+    let give = |tasks| {
+        let words = ["node", "update", "--availability", tasks, "node2"];
+        sea.swarm.docker(0, &words).unwrap()
+    };
+    give("pause");
+    let run = sea.step("prune-app", &[]);
+    give("active");
+    let report = failed(&run, 50, "not_removed");
+    let nodes = report["nodes"].as_array().unwrap();
+    let not_done = nodes.iter().filter(|node| node.get("error").is_some());
+    let names: Vec<&str> = not_done.map(|node| text(&node["hostname"])).collect();
+    assert_eq!(names, ["node2"], "{report}");
+    assert!(report["took_ms"].as_u64().unwrap() < 60_000, "{report}");
 }
 
 /// Healthy as a candidate, sick among the live ones.
