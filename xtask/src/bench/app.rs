@@ -34,6 +34,13 @@ pub(crate) const APPS: [App; 3] = [
     },
 ];
 
+/// One whose boot is long beside all else.
+pub(crate) const SLOW: App = App {
+    title: "needs 20 s to boot",
+    env: Some(("BOOT_MS", "20000")),
+    settle: CALM,
+};
+
 impl App {
     /// Builds and pushes a version of it; every deployment pulls it anew.
     pub(crate) fn publish(&self, name: &str, app: &str, version: &str) -> anyhow::Result<()> {

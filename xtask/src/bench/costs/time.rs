@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use tests::registry::Registry;
+use xshell::Shell;
 
 use super::{Lab, median, texts};
-use crate::bench::app::APPS;
+use crate::bench::app::{APPS, App};
 use crate::bench::ways::{FLOOR, OURS, PLAIN, Way};
 use crate::table::{Table, ms};
 
@@ -15,7 +17,7 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
     // One after the other in each round, so that whatever else the machine does meets all of them.
     for _ in 0..lab.rounds {
         for (way, times) in ways.iter().zip(&mut times) {
-            times.push(once(lab, way)?);
+            times.push(once(lab.sh, lab.registry, way, &APPS[0])?);
         }
     }
     let [plain, floor, _] = &times;
@@ -42,8 +44,14 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
     })
 }
 
-fn once(lab: &Lab<'_>, way: &Way) -> anyhow::Result<Duration> {
-    let stand = way.stand(lab.sh, lab.registry, &APPS[0])?;
+/// One release of the app over another.
+pub(super) fn once(
+    sh: &Shell,
+    registry: &Registry,
+    way: &Way,
+    app: &App,
+) -> anyhow::Result<Duration> {
+    let stand = way.stand(sh, registry, app)?;
     stand.first()?;
     let spans = stand.second()?;
     let (from, to) = spans

@@ -9,11 +9,18 @@ use tests::docker::{Scope, docker};
 use tests::image::Image;
 use tests::process::run_within;
 
+use xshell::Shell;
+
+use super::time::once;
 use super::{LIMIT, Lab, median, run, texts};
+use crate::bench::app::SLOW;
+use crate::bench::ways::OURS;
 use crate::table::{Table, ms};
 
 /// Boots, in milliseconds.
 const BOOTS: [u64; 4] = [0, 500, 5_000, 20_000];
+/// The boot of [`SLOW`].
+const SLOW_BOOT: Duration = Duration::from_secs(20);
 /// The candidates of one boot are started so far apart, and then wait at the same time.
 const APART: Duration = Duration::from_millis(500);
 
@@ -27,6 +34,15 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
         );
         rows.push(row(&what, &lost));
     }
+    let registry = lab.registry;
+    let lost = in_turn(lab.rounds, || {
+        let took = once(&Shell::new()?, registry, &OURS, &SLOW)?;
+        Ok(took.saturating_sub(SLOW_BOOT * 2))
+    })?;
+    rows.push(row(
+        "a deployment of an app that boots for 20 s, without its two boots",
+        &lost,
+    ));
     let lost: anyhow::Result<Vec<_>> = (0..lab.rounds).map(|_| crashed()).collect();
     rows.push(row("crashed, to probe-health's exit 32", &lost?));
     Ok(Table {
