@@ -50,12 +50,14 @@ fn lost_on_both_ways(sea: &Sea, image: &str) -> Run {
     eventually("the tasks of the new release run", || run_all(sea, image));
     sea.swarm.everywhere(&["touch", "/run/lock/sick"]).unwrap();
     let service = format!("label=com.docker.swarm.service.name={}", sea.name());
-    let listed = ["ps", "--quiet", "--filter", &service];
+    let shown = "{{.ID}} {{.Image}}";
+    let listed = ["ps", "--no-trunc", "--filter", &service, "--format", shown];
     let killed = (0..NODES).find(|&node| {
-        let ids = sea.swarm.docker(node, &listed).unwrap();
-        let mut ids = ids.lines();
-        ids.next()
-            .is_some_and(|id| sea.swarm.docker(node, &["kill", id]).is_ok())
+        let all = sea.swarm.docker(node, &listed).unwrap();
+        let mut all = all.lines().filter_map(|line| line.split_once(' '));
+        // One of the release before may be about to end.
+        let new = all.find(|(_, of)| of.starts_with(image));
+        new.is_some_and(|(id, _)| sea.swarm.docker(node, &["kill", id]).is_ok())
     });
     assert!(killed.is_some());
     promotion.join().unwrap()
