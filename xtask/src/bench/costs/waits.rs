@@ -21,13 +21,14 @@ use crate::table::{Table, ms};
 const BOOTS: [u64; 4] = [0, 500, 5_000, 20_000];
 /// The boot of [`SLOW`].
 const SLOW_BOOT: Duration = Duration::from_secs(20);
-/// The candidates of one boot are started so far apart, and then wait at the same time.
+/// The candidates of one boot are started so far apart, and then wait at the same time; as are whole deployments.
 const APART: Duration = Duration::from_millis(500);
+const DEPLOYMENTS_APART: Duration = Duration::from_millis(2300);
 
 pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
     let mut rows = Vec::new();
     for boot in BOOTS {
-        let lost = in_turn(lab.rounds, || healthy(boot))?;
+        let lost = in_turn(lab.rounds, APART, || healthy(boot))?;
         let what = format!(
             "healthy after a boot of {} s, to the end of probe-health",
             boot as f64 / 1000.0
@@ -35,7 +36,7 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
         rows.push(row(&what, &lost));
     }
     let registry = lab.registry;
-    let lost = in_turn(lab.rounds, || {
+    let lost = in_turn(lab.rounds, DEPLOYMENTS_APART, || {
         let took = once(&Shell::new()?, registry, &OURS, &SLOW)?;
         Ok(took.saturating_sub(SLOW_BOOT * 2))
     })?;
@@ -64,12 +65,13 @@ fn row(what: &str, lost: &[Duration]) -> Vec<String> {
 
 fn in_turn(
     times: u32,
+    apart: Duration,
     one: impl Fn() -> anyhow::Result<Duration> + Sync,
 ) -> anyhow::Result<Vec<Duration>> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0..times)
             .map(|n| {
-                thread::sleep(APART * n.min(1));
+                thread::sleep(apart * n.min(1));
                 scope.spawn(&one)
             })
             .collect();
