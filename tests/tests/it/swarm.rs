@@ -9,6 +9,7 @@ mod page;
 mod paused;
 mod ports;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -17,7 +18,7 @@ use tests::cargo;
 use tests::image::Image;
 use tests::process::Run;
 use tests::stage::{on_podman, on_rootless};
-use tests::steps::{run, step};
+use tests::steps::run;
 use tests::swarm::Swarm;
 
 use crate::bridge::say;
@@ -46,6 +47,16 @@ pub(crate) fn has_swarm() -> bool {
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The program of a step: those that run in containers, too, are linked statically.
+fn program(step: &str) -> PathBuf {
+    let folder = if ["probe-health", "prune-app"].contains(&step) {
+        cargo::static_steps()
+    } else {
+        cargo::steps()
+    };
+    folder.unwrap().join(step)
 }
 
 /// The swarm of all tests that leave it whole.
@@ -109,14 +120,8 @@ impl Sea {
 
     /// The command of a step on the manager.
     pub(crate) fn command(&self, name: &str, flags: &[&str]) -> Command {
-        let is_static = ["probe-health", "prune-app"].contains(&name);
-        let mut command = if is_static {
-            let mut command = Command::new(cargo::static_steps().unwrap().join(name));
-            tests::process::scrub(&mut command).env_remove("RUST_BACKTRACE");
-            command
-        } else {
-            step(name).unwrap()
-        };
+        let mut command = Command::new(program(name));
+        tests::process::scrub(&mut command).env_remove("RUST_BACKTRACE");
         command.args(["--swarm", "--app", self.name()]).args(flags);
         command.env("DOCKER_HOST", self.swarm.host(0));
         command

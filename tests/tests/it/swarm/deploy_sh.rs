@@ -1,7 +1,6 @@
 //! The whole pipeline by the script for the VM, and by xtask, on a manager where the package is installed.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -9,7 +8,7 @@ use tests::cargo::{self, STEPS};
 use tests::steps::{Run, run};
 
 use super::machine::Front;
-use super::{Sea, has_swarm};
+use super::{Sea, has_swarm, program};
 use crate::docs;
 use crate::support::ok;
 use crate::vm::Vm;
@@ -78,14 +77,7 @@ impl Manager<'_> {
 fn installed_everywhere(sea: &Sea) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for step in STEPS {
-        let is_static = ["probe-health", "prune-app"].contains(&step);
-        let steps = if is_static {
-            cargo::static_steps()
-        } else {
-            cargo::steps()
-        };
-        let there: &Path = steps.unwrap();
-        symlink(there.join(step), folder.path().join(step)).unwrap();
+        symlink(program(step), folder.path().join(step)).unwrap();
     }
     let from = folder.path().display();
     let install = format!(

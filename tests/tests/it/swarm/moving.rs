@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tests::docker::docker_with;
 use tests::load::Load;
-use tests::steps::{run, step};
+use tests::steps::run;
 use tests::swarm::Swarm;
-use tests::{cargo, unpacked};
+use tests::unpacked;
 
 use crate::docs;
 use crate::support::{App, eventually, ok};
@@ -26,17 +26,11 @@ struct Move {
 impl Move {
     /// Runs a step on the VM, as its administrator would.
     fn step(&self, name: &str, flags: &[&str]) -> serde_json::Value {
-        let is_static = ["probe-health", "prune-app"].contains(&name);
-        let path = if is_static {
-            cargo::static_steps().unwrap().join(name)
-        } else {
-            step(name).unwrap().get_program().into()
-        };
         let mut there = Command::new("nsenter");
         there
             .args(self.swarm.way_to(VM).unwrap())
             .arg("--")
-            .arg(path);
+            .arg(super::program(name));
         there.args(["--app", self.app.name()]).args(flags);
         tests::process::scrub(&mut there).env_remove("RUST_BACKTRACE");
         there.env("DOCKER_HOST", "unix:///run/docker.sock");

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use tests::cargo::{self, STEPS};
+use tests::cargo::STEPS;
 use tests::steps::run;
 
-use super::{Sea, has_swarm};
+use super::{Sea, has_swarm, program};
 use crate::docs;
 
 #[test]
@@ -18,13 +18,7 @@ fn the_page_puts_a_release_live_on_the_swarm() {
     let sea = Sea::new("page");
     let folder = tempfile::tempdir().unwrap();
     for step in STEPS {
-        let is_static = ["probe-health", "prune-app"].contains(&step);
-        let steps = if is_static {
-            cargo::static_steps()
-        } else {
-            cargo::steps()
-        };
-        symlink(steps.unwrap().join(step), folder.path().join(step)).unwrap();
+        symlink(program(step), folder.path().join(step)).unwrap();
     }
     let env = folder.path().join("env");
     fs::write(&env, "COLOR=blue\n").unwrap();
