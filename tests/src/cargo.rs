@@ -42,16 +42,6 @@ pub fn static_steps() -> anyhow::Result<&'static Path> {
     })
 }
 
-/// The folder of all steps as they are released, statically linked; built once per process.
-pub fn released_static_steps() -> anyhow::Result<&'static Path> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    once(&BUILT, || {
-        let words = [&["--release"][..], &STEPS.map(|step| ["-p", step]).concat()].concat();
-        let folder = static_build("static-steps", &words, "CARGO_PROFILE_RELEASE_DEBUG")?;
-        Ok(folder.join("release"))
-    })
-}
-
 /// Builds with no libraries of the machine, in a target folder of that name; what takes the longest is turned `off`.
 fn static_build(name: &str, words: &[&str], off: &str) -> anyhow::Result<PathBuf> {
     let host = host_triple()?;

@@ -19,7 +19,7 @@ use crate::docker::docker;
 use crate::registry::Registry;
 use crate::stage;
 
-pub use front::Front;
+pub use front::{Front, RATE};
 use switch::{Switch, must};
 
 /// How many machines there are; the first one is the manager.

@@ -81,9 +81,6 @@ impl flags::Bench {
         }
         cargo::released_steps()?;
         cargo::demo_app()?;
-        if self.measures(Part::Swarm) {
-            cargo::released_static_steps()?;
-        }
         if ground == Ground::Private {
             progress("no engine answers, so a private one is started; it ends with the bench")?;
             let own = ["/proc/self/exe", "bench"].map(OsString::from);

@@ -14,7 +14,7 @@ use crate::clients::RemoteLoad;
 use crate::unpacked;
 
 /// How many requests a second the proxy is asked.
-const RATE: u32 = 50;
+pub const RATE: u32 = 50;
 
 /// haproxy in the network of a container of a node; ends when dropped.
 #[derive(Debug)]
@@ -26,16 +26,21 @@ pub struct Front {
 }
 
 impl Front {
-    /// Starts it beside a container that runs, with these settings, and waits until it passes requests on.
+    /// Starts it beside a new container of `image` on `network`, with these settings, and waits until it passes
+    /// requests on. The container stays.
     ///
     /// # Errors
     /// When there is no haproxy, or what it leads to does not answer.
     pub fn start(
         swarm: &Swarm,
         node: usize,
-        container: &str,
+        (container, image): (&str, &str),
+        network: &str,
         settings: &str,
     ) -> anyhow::Result<Front> {
+        let named = ["--name", container, "--network", network];
+        let run = [&["run", "-d", "--no-healthcheck"][..], &named, &[image]];
+        swarm.docker(node, &run.concat())?;
         let way = swarm.way_into(node, container)?;
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("settings");

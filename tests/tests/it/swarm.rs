@@ -114,8 +114,7 @@ impl Sea {
 
     /// An image that finishes its requests, and whose health Swarm knows.
     pub(crate) fn image(&self, version: &str) -> Image {
-        let check = r#"HEALTHCHECK --interval=500ms --retries=1 CMD ["/demo-app", "healthy"]"#;
-        self.app.image(version).env("GRACEFUL", "1").change(check)
+        self.app.image(version).for_swarm()
     }
 
     /// The command of a step on the manager.

@@ -84,6 +84,11 @@ fn on_a_swarm_releases_come_and_go_and_no_request_fails() {
         .docker(0, &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])
         .unwrap();
     assert!(!left.contains(&crashes), "{left}");
+    // By its digest: so it was pulled again.
+    let pinned = "{{.Spec.TaskTemplate.ContainerSpec.Image}}";
+    let pinned = sea.service(sea.name(), pinned);
+    assert!(pinned.starts_with(&v1), "{pinned}");
+    sea.swarm.docker(0, &["image", "inspect", &pinned]).unwrap();
     without_a_paused_node(&sea);
 }
 

@@ -15,20 +15,12 @@ pub(super) struct Front(swarm::Front);
 impl Front {
     pub(super) fn start(sea: &Sea, image: &str) -> Front {
         let container = format!("{}-front", sea.name());
-        let network = format!("--network={}", sea.network());
-        let run = [
-            "run",
-            "-d",
-            "--name",
-            &container,
-            "--no-healthcheck",
-            &network,
-            image,
-        ];
-        sea.swarm.docker(FRONT, &run).unwrap();
         let settings = docs::only(docs::SWARM, "haproxy", "resolvers");
         let settings = settings.replace(" web:8080", &format!(" {}:8080", sea.name()));
-        Front(swarm::Front::start(&sea.swarm, FRONT, &container, &settings).unwrap())
+        let beside = (container.as_str(), image);
+        let front =
+            swarm::Front::start(&sea.swarm, FRONT, beside, &sea.network(), &settings).unwrap();
+        Front(front)
     }
 
     /// What clients see while something is done.

@@ -8,15 +8,13 @@ use std::time::Duration;
 use tests::cargo::STEPS;
 use tests::clients::RemoteLoad;
 use tests::load::Outcome;
-use tests::swarm::Front;
+use tests::swarm::{Front, RATE};
 use tests::unpacked;
 
 use super::{Lab, median, texts};
 use crate::table::{Table, ms, seconds, thousands};
 use trial::Trial;
 
-/// As many requests a second as the proxy of a swarm is asked.
-const RATE: u32 = 50;
 /// Nodes and tasks of each measurement; nodes are only ever added.
 const SWARMS: [(usize, usize); 4] = [(1, 1), (1, 3), (3, 3), (3, 6)];
 const HEAD: [&str; 9] = [
@@ -42,7 +40,7 @@ pub(super) fn measure(lab: &Lab<'_>, left_out: &mut Vec<String>) -> anyhow::Resu
         left_out.push("haproxy, and so the swarm (--install unpacks it)".to_owned());
         return Ok(None);
     }
-    let trial = Trial::new(lab.rounds.min(3))?;
+    let trial = Trial::new(lab.sh, lab.rounds.min(3))?;
     let mut rows = vec![trial.one_vm()?];
     trial.swarm.init(0)?;
     let front = trial.front()?;

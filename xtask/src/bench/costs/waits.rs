@@ -8,7 +8,6 @@ use anyhow::{Context, ensure};
 use tests::docker::{Scope, docker};
 use tests::image::Image;
 use tests::process::run_within;
-
 use xshell::Shell;
 
 use super::time::once;

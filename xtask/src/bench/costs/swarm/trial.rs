@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,10 @@ use tests::cargo::{self, STEPS};
 use tests::image::Image;
 use tests::process::run_within;
 use tests::swarm::{Front, Swarm};
+use xshell::Shell;
 
 use crate::bench::costs::{LIMIT, texts};
+use crate::dist;
 
 /// The machines' addresses are of `10.98.0.0/24`.
 const NETWORK: u8 = 98;
@@ -19,14 +22,17 @@ pub(super) const APP: &str = "web";
 
 /// Three machines, on the first of which everything is done.
 pub(super) struct Trial {
+    steps: PathBuf,
     pub(super) swarm: Swarm,
     releases: Cell<u32>,
     pub(super) rounds: u32,
 }
 
 impl Trial {
-    pub(super) fn new(rounds: u32) -> anyhow::Result<Trial> {
+    pub(super) fn new(sh: &Shell, rounds: u32) -> anyhow::Result<Trial> {
         Ok(Trial {
+            // Some of them run in containers of the nodes.
+            steps: dist::programs(sh)?,
             swarm: Swarm::unjoined(NETWORK)?,
             releases: Cell::new(0),
             rounds,
@@ -40,23 +46,13 @@ impl Trial {
         let words = texts(["--", "--network", APP]);
         self.release(&words, &[], true)?;
         let image = self.image();
-        let beside = [
-            "run",
-            "-d",
-            "--name=front",
-            "--no-healthcheck",
-            "--network",
-            APP,
-            &image,
-        ];
-        self.swarm.docker(0, &beside)?;
         let page = cargo::workspace().join("xtask/docs/outgrowing.md");
         let page = fs::read_to_string(page)?;
         let settings = page
             .split_once("```haproxy\n")
             .and_then(|(_, it)| it.split_once("```"));
         let (settings, _) = settings.context("the page has no settings for haproxy")?;
-        Front::start(&self.swarm, 0, "front", settings)
+        Front::start(&self.swarm, 0, ("front", &image), APP, settings)
     }
 
     /// The newest release, as the nodes call it.
@@ -78,12 +74,7 @@ impl Trial {
         self.releases.set(self.releases.get() + 1);
         let image = self.image();
         let here = image.replace(&self.swarm.others_registry(), self.swarm.registry());
-        // Swarm goes by the image's own health check.
-        let check = r#"HEALTHCHECK --interval=500ms --retries=1 CMD ["/demo-app", "healthy"]"#;
-        let recipe = Image::of(APP)
-            .version(&here)
-            .env("GRACEFUL", "1")
-            .change(check);
+        let recipe = Image::of(APP).version(&here).for_swarm();
         recipe.build(&here)?.push()?;
         let image = [image];
         let of_start = [&texts(["--image"])[..], &image, start].concat();
@@ -99,7 +90,7 @@ impl Trial {
     fn step(&self, name: &str, flags: &[String], swarm: bool) -> anyhow::Result<Duration> {
         let mut step = Command::new("nsenter");
         step.args(self.swarm.way_to(0)?).arg("--");
-        step.arg(cargo::released_static_steps()?.join(name));
+        step.arg(self.steps.join(name));
         step.args(["--quiet", "--app", APP]).args(flags);
         step.env_remove("DOCKER_HOST");
         step.envs(swarm.then_some(("DEPLOY_STEPS_SWARM", "1")));
