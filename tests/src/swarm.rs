@@ -31,12 +31,15 @@ const LIMIT: Duration = Duration::from_secs(60);
 // Its input is a pipe from us: when that closes, because we say so or because we were killed, the machine ends.
 const KEEPER: &str = r#""$@" & echo $!; read _; kill -9 $!; wait"#;
 
-// The machine's own boot: /run is empty, as after any boot, and holds the engine's socket at its usual place.
+// The machine's own boot: /run is empty, as after any boot, and holds the engine's socket at its usual place;
+// /usr/local/sbin is on its own disk.
 const BOOT: &str = r#"set -e
 dir=$1 number=$2 address=$3 registry=$4 group=$5
 hostname "node$number"
 mount -t tmpfs tmpfs /run
 mkdir -m 1777 /run/lock
+mkdir -p "$dir/sbin$number"
+mount --bind "$dir/sbin$number" /usr/local/sbin
 ip link set lo up
 until ip link set eth0 up 2>/dev/null; do sleep 0.02; done
 ip address add "${address}1$number/24" dev eth0

@@ -88,6 +88,10 @@ impl Engine {
             return Ok(());
         };
         let mut packages = if self.is_podman() { PODMAN } else { DOCKER }.to_owned();
+        if !self.is_podman() && release != "bookworm" {
+            // Newer releases keep the client in a package of its own, and nodes of a swarm run it.
+            packages += ",docker-cli";
+        }
         if self.is_rootless_docker() {
             packages = format!("{packages},{}", rootless::PACKAGES);
         }

@@ -16,9 +16,11 @@ const MIRROR: &str = "http://deb.debian.org/debian";
 const SCRIPT: &str = "/usr/share/debootstrap/scripts/sid";
 
 /// Programs and settings are the other release's, read only; all other paths mean the same as outside,
-/// so that any folder can be mounted into a container.
+/// so that any folder can be mounted into a container. So does the administrator's folder for programs, where the
+/// engine looks for none of its own.
 const ENTER: &str = r#"mount -o bind,ro "$0/etc" /etc && mount -t tmpfs tmpfs /etc/docker && \
-    mount -o bind,ro "$0/usr" /usr && exec "$@""#;
+    mount --rbind /usr/local/sbin /mnt && mount -o bind,ro "$0/usr" /usr && \
+    mount --move /mnt /usr/local/sbin && PATH=/usr/sbin:/usr/bin exec "$@""#;
 
 /// Makes the root folder `home` of a release with these packages in it, unless it is there already.
 pub(super) fn make(release: &str, packages: &str, home: &Path) -> anyhow::Result<()> {

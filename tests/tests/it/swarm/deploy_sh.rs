@@ -80,10 +80,9 @@ fn installed_everywhere(sea: &Sea) -> TempDir {
         symlink(program(step), folder.path().join(step)).unwrap();
     }
     let from = folder.path().display();
-    let install = format!(
-        "set -e; mount -t tmpfs tmpfs /usr/local/sbin; cp -L {from}/probe-health {from}/prune-app /usr/local/sbin/"
-    );
-    sea.swarm.everywhere(&["sh", "-c", &install]).unwrap();
+    let [probe, prune] = ["probe-health", "prune-app"].map(|step| format!("{from}/{step}"));
+    let install = ["cp", "-L", &probe, &prune, "/usr/local/sbin/"];
+    sea.swarm.everywhere(&install).unwrap();
     folder
 }
 
