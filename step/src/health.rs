@@ -34,7 +34,7 @@ impl Patience {
     }
 
     /// Short at first and after a success, then growing with the time already waited: after a boot of 20 s
-    /// still 50 ms, so that half of that is lost by not looking.
+    /// still 25 ms, so that half of that is lost by not looking.
     pub(crate) fn pause(&self, waited: Duration, healthy: bool) -> Duration {
         const SHORTEST: Duration = Duration::from_millis(20);
         const CONFIRMING: Duration = Duration::from_millis(50);
@@ -44,7 +44,7 @@ impl Patience {
         if healthy {
             CONFIRMING
         } else {
-            (waited / 400).max(SHORTEST)
+            (waited / 800).max(SHORTEST)
         }
         .min(self.interval)
     }

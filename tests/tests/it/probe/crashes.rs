@@ -177,6 +177,22 @@ fn runs_out_of_memory() -> bool {
 }
 
 #[test]
+fn a_crash_after_memory_ran_out_says_of_memory_what_the_engine_says() {
+    let scope = Scope::new("starved");
+    let image = Image::of(scope.app()).env("SICK", "1");
+    start_with(&scope, &image, &["--memory", "24m", "--memory-swap", "24m"]);
+    let waiting = UnderWay::of(command(&scope, &PATIENT));
+    // Where there are no limits it ends for want of the port.
+    let hungry = ["exec", "--env=EAT_MB=256", &scope.candidate(), "/demo-app"];
+    docker(hungry).unwrap_err();
+    docker(["kill", "--signal=TERM", &scope.candidate()]).unwrap();
+    let report = crashed(&waiting.end());
+    assert_eq!(report["exit_code"], 0, "{report}");
+    let engine_says = &inspect(&scope.candidate()).unwrap().unwrap()["State"]["OOMKilled"];
+    assert_eq!(report["oom_killed"], *engine_says, "{report}");
+}
+
+#[test]
 fn a_container_that_was_never_started_is_32() {
     let scope = Scope::new("created");
     let tag = format!("{}:v1", scope.app());
