@@ -170,6 +170,11 @@ impl Bridge {
         }
     }
 
+    /// Whether it must stand until the candidate is gone: for so long its name is looked up.
+    pub(crate) fn leads_callers(&self) -> bool {
+        !self.moves.is_empty()
+    }
+
     /// From here on the candidate may go, and this removes the rest by itself.
     pub(crate) fn unwatch(&mut self) {
         self.watch = None;

@@ -1,7 +1,6 @@
 //! Watching the host port throughout, as a client would: what did the swap cost?
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -42,29 +41,32 @@ pub(crate) struct Swap {
 
 /// Runs until asked for its result.
 pub(crate) struct Watcher {
-    stop: Arc<AtomicBool>,
+    /// Dropped, it ends.
+    wanted: Option<Sender<()>>,
     thread: Option<JoinHandle<Swap>>,
 }
 
 impl Watcher {
     pub(crate) fn start(target: Option<Target>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
-        let thread = target.map(|target| thread::spawn(move || watch(&target, &seen)));
-        Self { stop, thread }
+        let (wanted, ended) = channel();
+        let thread = target.map(|target| thread::spawn(move || watch(&target, &ended)));
+        Self {
+            wanted: Some(wanted),
+            thread,
+        }
     }
 
     pub(crate) fn finish(&mut self) -> Swap {
-        self.stop.store(true, Ordering::Relaxed);
+        self.wanted = None;
         let seen = self.thread.take().and_then(|thread| thread.join().ok());
         seen.unwrap_or_default()
     }
 }
 
-fn watch(target: &Target, stop: &AtomicBool) -> Swap {
+fn watch(target: &Target, ended: &Receiver<()>) -> Swap {
     let mut swap = Swap::default();
     let mut last_good = Instant::now();
-    while !stop.load(Ordering::Relaxed) {
+    loop {
         swap.probes += 1;
         let good = look_once(target).is_ok();
         if !good {
@@ -74,7 +76,8 @@ fn watch(target: &Target, stop: &AtomicBool) -> Swap {
         if good {
             last_good = Instant::now();
         }
-        thread::sleep(PAUSE);
+        if ended.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
+            return swap;
+        }
     }
-    swap
 }
