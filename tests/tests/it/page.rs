@@ -87,7 +87,9 @@ fn look(page: &str, dark: bool) -> anyhow::Result<(Vec<Value>, Vec<String>)> {
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&amp;", "&");
-    let console = run.stderr.lines().filter(|line| line.contains("CONSOLE"));
+    // The browser's own pages have something to say there, too, such as that the network is slow.
+    let is_pages = |line: &&str| line.contains("CONSOLE") && !line.contains("source: chrome:");
+    let console = run.stderr.lines().filter(is_pages);
     Ok((
         serde_json::from_str(&told)?,
         console.map(str::to_owned).collect(),
