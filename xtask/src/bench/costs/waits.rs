@@ -12,7 +12,7 @@ use xshell::Shell;
 
 use super::time::once;
 use super::{LIMIT, Lab, median, run, texts};
-use crate::bench::app::SLOW;
+use crate::bench::app::{APPS, SLOW};
 use crate::bench::ways::OURS;
 use crate::table::{Table, ms};
 
@@ -35,14 +35,20 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
         rows.push(row(&what, &lost));
     }
     let registry = lab.registry;
-    let lost = in_turn(lab.rounds, DEPLOYMENTS_APART, || {
-        let took = once(&Shell::new()?, registry, &OURS, &SLOW)?;
-        Ok(took.saturating_sub(SLOW_BOOT * 2))
-    })?;
-    rows.push(row(
-        "a deployment of an app that boots for 20 s, without its two boots",
-        &lost,
-    ));
+    let deployments = [
+        ("20 s, without its two boots", &SLOW, SLOW_BOOT * 2),
+        ("0 s", &APPS[0], Duration::ZERO),
+    ];
+    for (boot, app, boots) in deployments {
+        let lost = in_turn(lab.rounds, DEPLOYMENTS_APART, || {
+            let took = once(&Shell::new()?, registry, &OURS, app)?;
+            Ok(took.saturating_sub(boots))
+        })?;
+        rows.push(row(
+            &format!("a deployment of an app that boots for {boot}"),
+            &lost,
+        ));
+    }
     let lost: anyhow::Result<Vec<_>> = (0..lab.rounds).map(|_| crashed()).collect();
     rows.push(row("crashed, to probe-health's exit 32", &lost?));
     Ok(Table {
