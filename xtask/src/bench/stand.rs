@@ -58,7 +58,7 @@ impl Stand<'_> {
     pub(crate) fn first(&self) -> anyhow::Result<()> {
         let image = self.image("v1");
         match self.how {
-            How::Plain | How::Floor => {
+            How::Plain | How::Floor | How::FloorOfSteps => {
                 let port = format!("{}:8080", self.address.port());
                 let run = [
                     "run",
@@ -84,6 +84,7 @@ impl Stand<'_> {
         match self.how {
             How::Plain => self.plain("v2"),
             How::Floor => self.floor("v2"),
+            How::FloorOfSteps => self.floor_of_steps("v2"),
             How::Compose => self.compose("v2"),
             How::Steps(_) => self.steps("v2"),
         }

@@ -20,6 +20,8 @@ pub(super) enum How {
     Plain,
     /// The same, straight to the engine's socket.
     Floor,
+    /// What the steps ask of the engine, straight to its socket.
+    FloorOfSteps,
     Compose,
     /// With this value of `--bridge`.
     Steps(&'static str),
@@ -34,9 +36,16 @@ pub(crate) const PLAIN: Way = Way {
 
 /// The engine's own work in [`PLAIN`].
 pub(crate) const FLOOR: Way = Way {
-    title: "the same by the engine's socket",
+    title: "its calls by the engine's socket",
     ours: false,
     how: How::Floor,
+};
+
+/// The engine's own work in [`OURS`].
+pub(crate) const FLOOR_OF_STEPS: Way = Way {
+    title: "the steps' calls by the engine's socket",
+    ours: false,
+    how: How::FloorOfSteps,
 };
 
 /// All five steps.

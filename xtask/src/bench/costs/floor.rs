@@ -1,4 +1,4 @@
-//! The floor: the engine's operations of the plain way, straight to its socket and back to back.
+//! The floor: the engine's operations of the plain way, or of the steps, straight to its socket and back to back.
 
 use std::env;
 use std::io::{Read, Write};
@@ -50,23 +50,49 @@ impl Socket {
         Ok(body.unwrap_or_default())
     }
 
-    fn run(&self, name: &str, image: &str, host_ip: &str, port: u16) -> anyhow::Result<()> {
-        let body = json!({
-            "Image": image, "ExposedPorts": {"8080/tcp": {}},
-            "HostConfig": {"PortBindings": {"8080/tcp": [{"HostIp": host_ip, "HostPort": port.to_string()}]}},
-        });
-        let path = format!("/containers/create?name={name}");
-        let made: Value =
-            serde_json::from_str(&self.ask("POST", &path, body.to_string().as_bytes())?)?;
-        let id = made["Id"].as_str().context("the engine named no id")?;
-        self.ask("POST", &format!("/containers/{id}/start"), &[])?;
-        Ok(())
+    /// What it says of a container or an image, or of itself.
+    fn tell(&self, path: &str) -> anyhow::Result<Value> {
+        Ok(serde_json::from_str(&self.ask("GET", path, &[])?)?)
     }
 
-    fn end(&self, name: &str) -> anyhow::Result<()> {
-        self.ask("POST", &format!("/containers/{name}/stop"), &[])?;
-        self.ask("DELETE", &format!("/containers/{name}"), &[])?;
-        Ok(())
+    fn look(&self, container: &str) -> anyhow::Result<Value> {
+        self.tell(&format!("{container}/json"))
+    }
+
+    fn order(&self, method: &str, path: &str) -> anyhow::Result<()> {
+        self.ask(method, path, &[]).map(drop)
+    }
+
+    fn pull(&self, image: &str) -> anyhow::Result<()> {
+        let (repository, tag) = image.rsplit_once(':').context("an image without a tag")?;
+        let path = format!("/images/create?fromImage={repository}&tag={tag}");
+        self.order("POST", &path)
+    }
+
+    /// The path of a new container.
+    fn create(&self, name: &str, image: &str, at: (&str, u16)) -> anyhow::Result<String> {
+        let at = json!([{"HostIp": at.0, "HostPort": at.1.to_string()}]);
+        let body = json!({
+            "Image": image, "ExposedPorts": {"8080/tcp": {}},
+            "HostConfig": {"PortBindings": {"8080/tcp": at}},
+        });
+        let path = format!("/containers/create?name={name}");
+        let made = self.ask("POST", &path, body.to_string().as_bytes())?;
+        let made: Value = serde_json::from_str(&made)?;
+        let id = made["Id"].as_str().context("the engine named no id")?;
+        Ok(format!("/containers/{id}"))
+    }
+
+    fn start(&self, container: &str) -> anyhow::Result<()> {
+        self.order("POST", &format!("{container}/start"))
+    }
+
+    fn stop(&self, container: &str) -> anyhow::Result<()> {
+        self.order("POST", &format!("{container}/stop"))
+    }
+
+    fn rename(&self, container: &str, name: &str) -> anyhow::Result<()> {
+        self.order("POST", &format!("{container}/rename?name={name}"))
     }
 }
 
@@ -76,24 +102,79 @@ impl Stand<'_> {
         let engine = Socket::of_engine();
         let from = SystemTime::now();
         let (image, name) = (self.image(version), self.name());
-        let (repository, tag) = image.rsplit_once(':').context("an image without a tag")?;
-        let candidate = format!("{name}-new");
-        engine.ask(
-            "POST",
-            &format!("/images/create?fromImage={repository}&tag={tag}"),
-            &[],
-        )?;
+        engine.pull(&image)?;
         let probe = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        engine.run(&candidate, &image, "127.0.0.1", probe.port())?;
+        let at = ("127.0.0.1", probe.port());
+        let candidate = engine.create(&format!("{name}-new"), &image, at)?;
+        engine.start(&candidate)?;
         healthy(probe)?;
-        engine.end(name)?;
-        engine.end(&candidate)?;
-        engine.run(name, &image, "", self.address.port())?;
+        for ends in [format!("/containers/{name}"), candidate] {
+            engine.stop(&ends)?;
+            engine.order("DELETE", &ends)?;
+        }
+        let live = engine.create(name, &image, ("", self.address.port()))?;
+        engine.start(&live)?;
         let filters = json!({"dangling": ["false"], "label": [format!("app={name}")]}).to_string();
         let filters: String = filters.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        engine.ask("POST", &format!("/images/prune?filters={filters}"), &[])?;
+        engine.order("POST", &format!("/images/prune?filters={filters}"))?;
         Ok(vec![Span::until_now("all", from)])
     }
+
+    /// What the steps ask of the engine, and not a word with it.
+    pub(in crate::bench) fn floor_of_steps(&self, version: &str) -> anyhow::Result<Vec<Span>> {
+        let engine = Socket::of_engine();
+        let from = SystemTime::now();
+        let image = self.image(version);
+        let its = format!("/images/{image}/json");
+        engine.tell("/info")?;
+        engine.pull(&image)?;
+        engine.tell(&its)?;
+
+        engine.tell(&its)?;
+        let name = format!("{}-new", self.name());
+        let candidate = engine.create(&name, &image, ("127.0.0.1", 0))?;
+        engine.look(&candidate)?;
+        engine.look(&format!("/containers/{}", self.name()))?;
+        engine.start(&candidate)?;
+        healthy(published(&engine.look(&candidate)?)?)?;
+
+        let live = self.swap(&engine, &image, &candidate)?;
+
+        engine.tell("/containers/json?all=true")?;
+        engine.tell("/images/json?all=true")?;
+        engine.look(&live)?;
+        engine.tell(&its)?;
+        Ok(vec![Span::until_now("all", from)])
+    }
+
+    /// As `promote`, without rules for packets.
+    fn swap(&self, engine: &Socket, image: &str, candidate: &str) -> anyhow::Result<String> {
+        let name = self.name();
+        let old = engine.look(&format!("/containers/{name}"))?;
+        let old = old["Id"].as_str().context("the engine named no id")?;
+        let old = format!("/containers/{old}");
+        engine.look(candidate)?;
+        let at = ("", self.address.port());
+        let next = engine.create(&format!("{name}-next"), image, at)?;
+        engine.look(&next)?;
+        engine.rename(&old, &format!("{name}-old"))?;
+        engine.stop(&old)?;
+        engine.start(&next)?;
+        engine.look(&next)?;
+        healthy(self.address)?;
+        engine.rename(&next, name)?;
+        let policy = json!({"RestartPolicy": {"Name": "always"}}).to_string();
+        engine.ask("POST", &format!("{next}/update"), policy.as_bytes())?;
+        engine.order("DELETE", &old)?;
+        engine.order("DELETE", &format!("{candidate}?force=true"))?;
+        Ok(next)
+    }
+}
+
+fn published(container: &Value) -> anyhow::Result<SocketAddr> {
+    let port = &container["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostPort"];
+    let port = port.as_str().context("no port was published")?;
+    Ok(SocketAddr::from(([127, 0, 0, 1], port.parse()?)))
 }
 
 fn healthy(at: SocketAddr) -> anyhow::Result<()> {

@@ -8,11 +8,11 @@ use xshell::Shell;
 
 use super::{Lab, median, texts};
 use crate::bench::app::{APPS, App};
-use crate::bench::ways::{FLOOR, OURS, PLAIN, Way};
+use crate::bench::ways::{FLOOR, FLOOR_OF_STEPS, OURS, PLAIN, Way};
 use crate::table::{Table, ms};
 
 pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
-    let ways = [PLAIN, FLOOR, OURS];
+    let ways = [PLAIN, FLOOR, FLOOR_OF_STEPS, OURS];
     let mut times = ways.map(|_| Vec::new());
     // One after the other in each round, so that whatever else the machine does meets all of them.
     for _ in 0..lab.rounds {
@@ -20,8 +20,8 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
             times.push(once(lab.sh, lab.registry, way, &APPS[0])?);
         }
     }
-    let [plain, floor, _] = &times;
-    let (plain, floor) = (median(plain), median(floor));
+    let [plain, floor, own_floor, _] = &times;
+    let (plain, floor, own_floor) = (median(plain), median(floor), median(own_floor));
     let row = |(way, times): (&Way, &Vec<Duration>)| {
         let median = median(times);
         let least = times.iter().min().copied().unwrap_or_default();
@@ -31,6 +31,7 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
             ms(least.as_secs_f64() * 1000.0),
             format!("{:.2}", median / plain),
             format!("{:.2}", median / floor),
+            format!("{:.2}", median / own_floor),
         ]
     };
     Ok(Table {
@@ -39,7 +40,14 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
             lab.rounds
         ),
         left: 1,
-        head: texts(["way", "median, ms", "least, ms", "of plain", "of the floor"]),
+        head: texts([
+            "way",
+            "median, ms",
+            "least, ms",
+            "of the first",
+            "of the second",
+            "of the third",
+        ]),
         rows: ways.iter().zip(&times).map(row).collect(),
     })
 }
