@@ -170,7 +170,7 @@ impl Bridge {
         }
     }
 
-    /// Whether it must stand until the candidate is gone: for so long its name is looked up.
+    /// Whether callers by name are led: the candidate's name is looked up until it is gone.
     pub(crate) fn leads_callers(&self) -> bool {
         !self.moves.is_empty()
     }

@@ -110,7 +110,7 @@ impl<'a> Swapping<'a> {
 
     /// From a new container that runs already.
     pub(crate) fn at_the_proof(self) -> Result<Outcome, Failure> {
-        let done = self.go_live();
+        let done = self.name_proven().and_then(|()| self.prove_for_clients());
         self.conclude(done)
     }
 
@@ -187,7 +187,8 @@ impl<'a> Swapping<'a> {
         if reply.code != Some(0) {
             return Err(self.not_started(&reply));
         }
-        self.go_live()
+        self.name_proven()?;
+        self.prove_for_clients()
     }
 
     fn not_started(&self, reply: &Reply) -> Trouble {
@@ -208,24 +209,22 @@ impl<'a> Swapping<'a> {
         Trouble::not_started(format!("the new container did not start: {said}")).with_log(log)
     }
 
-    /// Proves the new container on its own address, only then gives it the live name, and leads clients to it.
-    fn go_live(&self) -> Result<(), Trouble> {
+    /// Proves the new container on its own address, and only then gives it the live name.
+    fn name_proven(&self) -> Result<(), Trouble> {
         let Promotion { engine, names, .. } = self.promotion;
         self.prove()?;
         self.give_callers_name()?;
-        let serve = || {
-            engine.rename(&self.next, &names.live)?;
-            self.prove_for_clients()
-        };
         if self.is_on_podman() {
             // Two changes of one container at once: the one would undo the other.
             self.promotion.keep_up(&self.next)?;
-            return serve();
+            return Ok(engine.rename(&self.next, &names.live)?);
         }
         let (beside, next) = (self.promotion.clone(), self.next.as_str());
-        let (serves, kept_up) = both(serve, move || beside.keep_up(next));
-        serves?;
-        Ok(kept_up?)
+        let (renamed, kept_up) = both(
+            || engine.rename(&self.next, &names.live),
+            move || beside.keep_up(next),
+        );
+        Ok(renamed.and(kept_up)?)
     }
 
     /// A kill may have come between its name and its restart policy.
@@ -248,9 +247,11 @@ impl<'a> Swapping<'a> {
     pub(crate) fn done(mut self) -> Outcome {
         let mut bridge = self.bridge.take();
         bridge.iter_mut().for_each(Bridge::unwatch);
+        let drained = self.candidate_drained.as_ref();
+        let is_known = drained.is_none_or(|drained| drained.by != "unknown");
         let (left_over, _bridge) = both(
             || self.clear_away(),
-            move || bridge.filter(Bridge::leads_callers),
+            move || bridge.filter(|bridge| bridge.leads_callers() || !is_known),
         );
         let swap = self.measured();
         progress(&format!(

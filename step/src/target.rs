@@ -33,8 +33,6 @@ pub struct Target {
     pub(crate) id: Option<String>,
     /// How the container had ended already when it was inspected.
     pub(crate) crash: Option<Crash>,
-    /// How often the engine had restarted it by then, where it does not do so again.
-    restarts: Option<u32>,
     /// What is asked over the network; `None` for a program inside or a HEALTHCHECK.
     pub(crate) network: Option<NetworkLook>,
     pub(crate) looking: Looking,
@@ -53,8 +51,6 @@ impl Target {
         let mut target = Self {
             id: Some(container.id.clone()),
             crash: crashed.then(|| Crash::of(&container.state, container.restart_count)),
-            restarts: (!container.host_config.restart_policy.restarts())
-                .then_some(container.restart_count),
             network: None,
             looking: looking.clone(),
             shown: container.name().to_owned(),
@@ -105,21 +101,10 @@ impl Target {
         Self::without_container(looking.network(at), looking, looking.shown(at))
     }
 
-    /// What became of it when it ended with this exit code, where the engine leaves it so.
-    pub(crate) fn ended_for_good(&self, exit_code: i64) -> Option<Crash> {
-        Some(Crash {
-            status: "exited".to_owned(),
-            exit_code,
-            oom_killed: false,
-            restarts: self.restarts?,
-        })
-    }
-
     fn without_container(look: NetworkLook, looking: &Looking, shown: String) -> Self {
         Self {
             id: None,
             crash: None,
-            restarts: None,
             network: Some(look),
             looking: looking.clone(),
             shown,

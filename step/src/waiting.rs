@@ -12,8 +12,6 @@ use crate::{Crash, Engine, EngineError, Target, interrupted, millis, wait};
 const SHOWN: usize = 5;
 /// How long a step may sleep before it looks for an interrupt.
 const SLICE: Duration = Duration::from_millis(50);
-/// What a main process ends with that was killed, maybe for want of memory.
-const KILLED: i64 = 128 + 9;
 /// How far back the engine is asked for the container's end: to before it was last inspected.
 const SINCE: Duration = Duration::from_millis(500);
 
@@ -33,8 +31,6 @@ pub(crate) struct Waiting<'a> {
     watch: Option<Death>,
     /// The watch was lost, as when the engine is restarted, and the engine has not been asked since.
     blind: bool,
-    /// Memory ran out, so that the exit code says too little.
-    starved: bool,
     last: Vec<Attempt>,
     looks: u32,
 }
@@ -55,7 +51,6 @@ impl<'a> Waiting<'a> {
             began: Instant::now(),
             watch: None,
             blind: false,
-            starved: false,
             last: Vec::new(),
             looks: 0,
         }
@@ -158,12 +153,11 @@ impl<'a> Waiting<'a> {
     }
 
     fn heard(&mut self, word: Word) -> Result<(), Unhealthy> {
+        self.blind |= word == Word::Lost;
         match word {
-            Word::Ended(exit_code) => return self.check(exit_code),
-            Word::OutOfMemory => self.starved = true,
-            Word::Lost => self.blind = true,
+            Word::Ended => self.check(),
+            Word::Lost => Ok(()),
         }
-        Ok(())
     }
 
     /// Unwatched, the container may have ended and its address be another's by now: no look
@@ -184,15 +178,10 @@ impl<'a> Waiting<'a> {
     }
 
     /// The engine said that the main process ended: whatever it is now, it was not steady.
-    fn check(&self, exit_code: Option<i64>) -> Result<(), Unhealthy> {
+    fn check(&self) -> Result<(), Unhealthy> {
         let Some((engine, id)) = self.watched else {
             return Ok(());
         };
-        // Docker tells no more of it before its network is taken down, which takes a while.
-        let ended = exit_code.filter(|&code| code != KILLED && !self.starved);
-        if let Some(crash) = ended.and_then(|code| self.target.ended_for_good(code)) {
-            return Err(Unhealthy::Crashed(crash, self.last.clone()));
-        }
         let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
         Err(Unhealthy::Crashed(
             Crash::of(&container.state, container.restart_count),

@@ -18,10 +18,8 @@ const SLICE: Duration = Duration::from_secs(15);
 /// What is told of a watched container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// Its main process ended; with its exit code where the engine names it at once (Docker does).
-    Ended(Option<i64>),
-    /// One of its processes was killed for want of memory (only Docker says so).
-    OutOfMemory,
+    /// Its main process ended.
+    Ended,
     /// The engine broke off, and nothing more will be told.
     Lost,
 }
@@ -41,8 +39,8 @@ struct Listener {
 
 impl Engine {
     /// Calls `tell` once per line of the event stream, that is each time the container's main
-    /// process ends (docker says `die`, podman `died`) or memory runs out, from `since` before now on,
-    /// and once more when the stream ends before its time.
+    /// process ends (docker says `die`, podman `died`), from `since` before now on, and once more
+    /// when the stream ends before its time.
     ///
     /// # Errors
     /// When the CLI cannot be run.
@@ -58,7 +56,7 @@ impl Engine {
             Command::new(&cli)
                 .args(["events", "--since", &since, "--until", &until])
                 .args(["--filter", &format!("container={id}")])
-                .args(["die", "died", "oom"].map(|event| format!("--filter=event={event}")))
+                .args(["--filter", "event=die", "--filter", "event=died"])
                 .args(["--format", "{{json .}}"])
                 .process_group(0)
                 .stdin(Stdio::null())
@@ -77,15 +75,6 @@ impl Engine {
     }
 }
 
-fn word(line: &str) -> Word {
-    let event: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-    if event["Action"] == "oom" {
-        return Word::OutOfMemory;
-    }
-    let code = event["Actor"]["Attributes"]["exitCode"].as_str();
-    Word::Ended(code.and_then(|code| code.parse().ok()))
-}
-
 fn attend(
     listener: &Mutex<Listener>,
     mut slice: Slice,
@@ -98,8 +87,7 @@ fn attend(
             .ok()
             .and_then(|mut it| it.child.stdout.take());
         let lines = stdout.into_iter().flat_map(|it| BufReader::new(it).lines());
-        let lines = lines.map_while(Result::ok);
-        lines.for_each(|line| tell(word(&line)));
+        lines.map_while(Result::ok).for_each(|_| tell(Word::Ended));
         let Ok(mut listener) = listener.lock() else {
             return;
         };
@@ -156,17 +144,6 @@ impl Drop for Death {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_exit_code_is_read_where_docker_writes_it() {
-        let docker = r#"{"Action":"die","Actor":{"ID":"e","Attributes":{"exitCode":"3"}}}"#;
-        let podman = r#"{"ContainerExitCode":3,"ID":"e","Status":"died","Type":"container"}"#;
-        let memory = r#"{"Action":"oom","Actor":{"ID":"e","Attributes":{"image":"web"}}}"#;
-        assert_eq!(word(docker), Word::Ended(Some(3)));
-        assert_eq!(word(podman), Word::Ended(None));
-        assert_eq!(word(memory), Word::OutOfMemory);
-        assert_eq!(word("no JSON"), Word::Ended(None));
-    }
 
     #[test]
     fn nothing_is_missed_between_two_slices() {
