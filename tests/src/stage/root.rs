@@ -22,6 +22,9 @@ const ENTER: &str = r#"mount -o bind,ro "$0/etc" /etc && mount -t tmpfs tmpfs /e
     mount --rbind /usr/local/sbin /mnt && mount -o bind,ro "$0/usr" /usr && \
     mount --move /mnt /usr/local/sbin && PATH=/usr/sbin:/usr/bin exec "$@""#;
 
+/// Where a root folder says what it was made of.
+const MADE_OF: &str = "packages";
+
 /// Makes the root folder `home` of a release with these packages in it, unless it is there already.
 pub(super) fn make(release: &str, packages: &str, home: &Path) -> anyhow::Result<()> {
     let engines = home
@@ -31,13 +34,16 @@ pub(super) fn make(release: &str, packages: &str, home: &Path) -> anyhow::Result
     // Two stages at once: the second waits for the first. The kernel frees the lock of a killed one.
     let lock = File::create(home.with_added_extension("lock"))?;
     lock.lock()?;
-    if home.exists() {
+    if fs::read_to_string(home.join(MADE_OF)).is_ok_and(|of| of == packages) {
         return Ok(());
     }
+    remove(home)?;
     let half = home.with_added_extension("new");
     remove(&half)?;
     writeln!(io::stderr(), "making {} (once)", home.display())?;
-    let made = debootstrap(release, packages, &half).and_then(|()| Ok(fs::rename(&half, home)?));
+    let made = debootstrap(release, packages, &half)
+        .and_then(|()| Ok(fs::write(half.join(MADE_OF), packages)?))
+        .and_then(|()| Ok(fs::rename(&half, home)?));
     if made.is_err() {
         remove(&half)?;
     }

@@ -36,7 +36,7 @@ pub(crate) const PLAIN: Way = Way {
 
 /// The engine's own work in [`PLAIN`].
 pub(crate) const FLOOR: Way = Way {
-    title: "its calls by the engine's socket",
+    title: "the plain calls by the engine's socket",
     ours: false,
     how: How::Floor,
 };

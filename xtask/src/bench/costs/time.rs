@@ -1,4 +1,4 @@
-//! How long a whole deployment takes on an idle machine, beside the plain way and beside the floor.
+//! How long a whole deployment takes on an idle machine, beside the plain way and what either asks of the engine.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
             times.push(once(lab.sh, lab.registry, way, &APPS[0])?);
         }
     }
-    let [plain, floor, own_floor, _] = &times;
-    let (plain, floor, own_floor) = (median(plain), median(floor), median(own_floor));
+    let [first, second, third, _] = &times;
+    let (first, second, third) = (median(first), median(second), median(third));
     let row = |(way, times): (&Way, &Vec<Duration>)| {
         let median = median(times);
         let least = times.iter().min().copied().unwrap_or_default();
@@ -29,9 +29,9 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
             way.title.to_owned(),
             ms(median),
             ms(least.as_secs_f64() * 1000.0),
-            format!("{:.2}", median / plain),
-            format!("{:.2}", median / floor),
-            format!("{:.2}", median / own_floor),
+            format!("{:.2}", median / first),
+            format!("{:.2}", median / second),
+            format!("{:.2}", median / third),
         ]
     };
     Ok(Table {
