@@ -75,7 +75,11 @@ fn shown(container: &Value, roles: &Roles) -> Value {
 }
 
 fn in_roles(text: &str, roles: &Roles) -> String {
-    let replaced = |text: String, (id, role): &(String, &str)| text.replace(id.as_str(), role);
+    // Podman does not say what the id of a container's image is a digest by.
+    let replaced = |text: String, (id, role): &(String, &str)| {
+        text.replace(id.as_str(), role)
+            .replace(id.trim_start_matches("sha256:"), role)
+    };
     roles.iter().fold(text.to_owned(), replaced)
 }
 
