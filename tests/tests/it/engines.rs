@@ -4,6 +4,8 @@ use tests::process::Run;
 use tests::stage::Engine;
 use tests::steps;
 
+use crate::support::asks_docker;
+
 fn xtask(words: &[&str]) -> Run {
     let mut xtask = steps::step("xtask").unwrap();
     xtask.args(words);
@@ -28,6 +30,7 @@ fn a_flag_for_no_engine_is_a_usage_error() {
 
 #[test]
 fn an_engine_that_is_asked_for_is_private_and_has_its_flags_even_where_one_answers() {
+    asks_docker();
     let flag = "--engine-flag=--label=chosen=yes";
     let ask = ["docker", "info", "--format", "{{json .Labels}}"];
     let run = xtask(&[&["stage", "--engine", "docker", flag, "--"], &ask[..]].concat());

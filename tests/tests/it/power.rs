@@ -16,10 +16,11 @@ use tests::steps::step;
 use self::held::Held;
 use crate::bridge::has_rules;
 use crate::resume::{ENOUGH, assert_released};
-use crate::support::{App, eventually, ok};
+use crate::support::{App, asks_docker, eventually, ok};
 
 /// Runs one of the ignored tests of this file with an engine of its own.
 fn on_a_machine_of_its_own(name: &str) {
+    asks_docker();
     let mut stage = step("xtask").unwrap();
     stage.args(["stage", "--engine", "docker", "--"]);
     stage.arg(env::current_exe().unwrap());

@@ -12,7 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tests::fault::{Fault, Proxy};
 use tests::registry;
-use tests::stage::{STAGE, on_podman};
+use tests::stage::STAGE;
+
+use crate::support::asks_docker;
 
 /// Its mounts and its network are its own and end with it: an engine that shares a network with
 /// another one takes its bridge away. It ends with the thread that started it. The system's
@@ -31,10 +33,7 @@ pub(crate) struct SmallEngine {
 
 impl SmallEngine {
     pub(crate) fn start() -> Self {
-        assert!(
-            !on_podman(),
-            "a small engine is a dockerd, asked by docker's own CLI: run this test on docker"
-        );
+        asks_docker();
         let dir = tempfile::Builder::new().prefix("small-").tempdir().unwrap();
         std::fs::create_dir(dir.path().join("data")).unwrap();
         std::fs::write(dir.path().join("none.json"), "{}").unwrap();

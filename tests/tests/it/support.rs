@@ -10,6 +10,7 @@ use tests::cargo;
 use tests::docker::{Scope, docker, inspect};
 use tests::image::{Built, Image};
 use tests::process::Run;
+use tests::stage::on_podman;
 use tests::steps::{run, step};
 
 /// One app with a host port of its own.
@@ -199,6 +200,14 @@ pub(crate) fn failed(run: &Run, code: i32, kind: &str) -> Value {
 /// A JSON string.
 pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// For those who start a `dockerd` beside the stage's engine: on podman's stage `docker` is podman, and knows no other.
+pub(crate) fn asks_docker() {
+    assert!(
+        !on_podman(),
+        "a dockerd of its own is asked by docker's own CLI: run this test on docker"
+    );
 }
 
 /// Has the command look for its engine at `host`, docker by one variable and podman by the other.
