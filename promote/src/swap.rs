@@ -247,6 +247,7 @@ impl<'a> Swapping<'a> {
     pub(crate) fn done(mut self) -> Outcome {
         let mut bridge = self.bridge.take();
         bridge.iter_mut().for_each(Bridge::unwatch);
+        // Callers by name, and what nobody could see in flight, are led until the candidate is gone.
         let drained = self.candidate_drained.as_ref();
         let is_known = drained.is_none_or(|drained| drained.by != "unknown");
         let (left_over, _bridge) = both(
