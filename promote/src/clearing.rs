@@ -1,15 +1,41 @@
 //! After the swap: the candidate finishes what it was led to, then it and the old container go.
 
-use step::{Container, EngineError, Mount, both, warn};
+use step::{Container, EngineError, Mount, both, progress, warn};
 
 use crate::alias;
 use crate::bridge::Bridge;
-use crate::drain::drain;
+use crate::drain::{UNKNOWN, drain};
 use crate::promote::Promotion;
-use crate::swap::Swapping;
+use crate::replacement;
+use crate::swap::{Outcome, Swapping};
 use crate::trouble::Trouble;
 
 impl Swapping<'_> {
+    /// All that is left is to clear away.
+    pub(crate) fn done(mut self) -> Outcome {
+        let mut bridge = self.bridge.take();
+        bridge.iter_mut().for_each(Bridge::unwatch);
+        // Callers by name, and what nobody could see in flight, are led until the candidate is gone.
+        let drained = self.candidate_drained.as_ref();
+        let is_known = drained.is_none_or(|drained| drained.by != UNKNOWN);
+        let (left_over, _bridge) = both(
+            || self.clear_away(),
+            move || bridge.filter(|bridge| bridge.leads_callers() || !is_known),
+        );
+        let swap = self.measured();
+        progress(&format!(
+            "promote: {} is live with {}",
+            self.promotion.names.live, self.recipe.image
+        ));
+        Outcome {
+            previous: replacement::previous(&self.recipe, self.old.as_ref()),
+            container_id: self.next,
+            recipe: self.recipe,
+            swap,
+            left_over,
+        }
+    }
+
     /// Drains the candidate, and removes the old container meanwhile.
     ///
     /// An engine that was restarted meanwhile has started the old container as well, for its

@@ -12,11 +12,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A drain that takes longer is a wait that people are told of.
 const UNNOTICED: Duration = Duration::from_millis(500);
 
+/// Where the connections could not be seen.
+pub(crate) const UNKNOWN: &str = "unknown";
+
 /// How a drain went.
 #[derive(Debug)]
 pub(crate) struct Drained {
     pub(crate) waited: Duration,
-    /// `tcp_info`, or `unknown` where the connections could not be seen.
+    /// `tcp_info`, or [`UNKNOWN`].
     pub(crate) by: &'static str,
     /// Connections that are still open, with nothing asked on them or past the limit.
     pub(crate) open: usize,
@@ -57,7 +60,7 @@ pub(crate) fn drain_ports(
                 progress(&format!(
                     "promote: requests in flight cannot be seen ({error}), so they are not waited for"
                 ));
-                drained.by = "unknown";
+                drained.by = UNKNOWN;
                 break;
             }
         };

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use step::{
     Condition, Container, Looking, Previous, Publish, Recipe, Reply, Target, both, printable,
-    progress, redact, waiting,
+    redact, waiting,
 };
 
 use crate::bridge::Bridge;
-use crate::drain::{Drained, drain};
+use crate::drain::{Drained, UNKNOWN, drain};
 use crate::failure::Failure;
 use crate::promote::Promotion;
 use crate::trouble::Trouble;
@@ -243,31 +243,6 @@ impl<'a> Swapping<'a> {
         Ok(self.done())
     }
 
-    /// All that is left is to clear away.
-    pub(crate) fn done(mut self) -> Outcome {
-        let mut bridge = self.bridge.take();
-        bridge.iter_mut().for_each(Bridge::unwatch);
-        // Callers by name, and what nobody could see in flight, are led until the candidate is gone.
-        let drained = self.candidate_drained.as_ref();
-        let is_known = drained.is_none_or(|drained| drained.by != "unknown");
-        let (left_over, _bridge) = both(
-            || self.clear_away(),
-            move || bridge.filter(|bridge| bridge.leads_callers() || !is_known),
-        );
-        let swap = self.measured();
-        progress(&format!(
-            "promote: {} is live with {}",
-            self.promotion.names.live, self.recipe.image
-        ));
-        Outcome {
-            previous: replacement::previous(&self.recipe, self.old.as_ref()),
-            container_id: self.next,
-            recipe: self.recipe,
-            swap,
-            left_over,
-        }
-    }
-
     /// What clients saw; nothing where nothing was live.
     pub(crate) fn measured(&mut self) -> Option<Swap> {
         let seen = self.watcher.finish();
@@ -282,10 +257,7 @@ impl<'a> Swapping<'a> {
             bridge_off_because: self.bridge_off_because.clone(),
             drained_ms: waited(&self.drained),
             candidate_drained_ms: waited(&self.candidate_drained),
-            drained_by: self
-                .drained
-                .as_ref()
-                .map_or("unknown", |drained| drained.by),
+            drained_by: self.drained.as_ref().map_or(UNKNOWN, |drained| drained.by),
             handed_over: self.handed_over.as_ref().map(Result::is_ok),
             not_handed_over_because: self.handed_over.clone().and_then(Result::err),
             ..seen

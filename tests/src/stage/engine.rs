@@ -76,7 +76,9 @@ impl Engine {
             false => &[],
         };
         Ok(match self.home()? {
-            Some((_, home)) if !home.exists() => vec![DEBOOTSTRAP],
+            Some((release, home)) if !root::is_made(&self.packages(release), &home) => {
+                vec![DEBOOTSTRAP]
+            }
             Some(_) => Vec::new(),
             None => installed.to_vec(),
         })
@@ -87,6 +89,12 @@ impl Engine {
         let Some((release, home)) = self.home()? else {
             return Ok(());
         };
+        root::make(release, &self.packages(release), &home)
+            .with_context(|| format!("{} could not be made from Debian {release}", self.name))
+    }
+
+    /// What its root folder of this release holds.
+    fn packages(&self, release: &str) -> String {
         let mut packages = if self.is_podman() { PODMAN } else { DOCKER }.to_owned();
         if !self.is_podman() && release != "bookworm" {
             // Newer releases keep the client in a package of its own, and nodes of a swarm run it.
@@ -95,8 +103,7 @@ impl Engine {
         if self.is_rootless_docker() {
             packages = format!("{packages},{}", rootless::PACKAGES);
         }
-        root::make(release, &packages, &home)
-            .with_context(|| format!("{} could not be made from Debian {release}", self.name))
+        packages
     }
 
     /// Has `dockerd`, or podman under both names, be this engine's for all that look in the folder `bin` of the

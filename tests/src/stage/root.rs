@@ -25,6 +25,11 @@ const ENTER: &str = r#"mount -o bind,ro "$0/etc" /etc && mount -t tmpfs tmpfs /e
 /// Where a root folder says what it was made of.
 const MADE_OF: &str = "packages";
 
+/// Whether the root folder `home` is there, with these packages in it.
+pub(super) fn is_made(packages: &str, home: &Path) -> bool {
+    fs::read_to_string(home.join(MADE_OF)).is_ok_and(|of| of == packages)
+}
+
 /// Makes the root folder `home` of a release with these packages in it, unless it is there already.
 pub(super) fn make(release: &str, packages: &str, home: &Path) -> anyhow::Result<()> {
     let engines = home
@@ -34,7 +39,7 @@ pub(super) fn make(release: &str, packages: &str, home: &Path) -> anyhow::Result
     // Two stages at once: the second waits for the first. The kernel frees the lock of a killed one.
     let lock = File::create(home.with_added_extension("lock"))?;
     lock.lock()?;
-    if fs::read_to_string(home.join(MADE_OF)).is_ok_and(|of| of == packages) {
+    if is_made(packages, home) {
         return Ok(());
     }
     remove(home)?;

@@ -78,9 +78,7 @@ impl Socket {
         });
         let path = format!("/containers/create?name={name}");
         let made = self.ask("POST", &path, body.to_string().as_bytes())?;
-        let made: Value = serde_json::from_str(&made)?;
-        let id = made["Id"].as_str().context("the engine named no id")?;
-        Ok(format!("/containers/{id}"))
+        path_of(&serde_json::from_str(&made)?)
     }
 
     fn start(&self, container: &str) -> anyhow::Result<()> {
@@ -150,9 +148,7 @@ impl Stand<'_> {
     /// As `promote`, without rules for packets.
     fn swap(&self, engine: &Socket, image: &str, candidate: &str) -> anyhow::Result<String> {
         let name = self.name();
-        let old = engine.look(&format!("/containers/{name}"))?;
-        let old = old["Id"].as_str().context("the engine named no id")?;
-        let old = format!("/containers/{old}");
+        let old = path_of(&engine.look(&format!("/containers/{name}"))?)?;
         engine.look(candidate)?;
         let at = ("", self.address.port());
         let next = engine.create(&format!("{name}-next"), image, at)?;
@@ -169,6 +165,13 @@ impl Stand<'_> {
         engine.order("DELETE", &format!("{candidate}?force=true"))?;
         Ok(next)
     }
+}
+
+/// Where a container is asked for, whatever it is called by then.
+fn path_of(container: &Value) -> anyhow::Result<String> {
+    let id = container["Id"].as_str();
+    let id = id.context("the engine named no id")?;
+    Ok(format!("/containers/{id}"))
 }
 
 fn published(container: &Value) -> anyhow::Result<SocketAddr> {
