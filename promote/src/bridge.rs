@@ -170,11 +170,6 @@ impl Bridge {
         }
     }
 
-    /// Whether callers by name are led: the candidate's name is looked up until it is gone.
-    pub(crate) fn leads_callers(&self) -> bool {
-        !self.moves.is_empty()
-    }
-
     /// From here on the candidate may go, and this removes the rest by itself.
     pub(crate) fn unwatch(&mut self) {
         self.watch = None;

@@ -4,7 +4,7 @@ use step::{Container, EngineError, Mount, both, progress, warn};
 
 use crate::alias;
 use crate::bridge::Bridge;
-use crate::drain::{UNKNOWN, drain};
+use crate::drain::drain;
 use crate::promote::Promotion;
 use crate::replacement;
 use crate::swap::{Outcome, Swapping};
@@ -15,13 +15,9 @@ impl Swapping<'_> {
     pub(crate) fn done(mut self) -> Outcome {
         let mut bridge = self.bridge.take();
         bridge.iter_mut().for_each(Bridge::unwatch);
-        // Callers by name, and what nobody could see in flight, are led until the candidate is gone.
-        let drained = self.candidate_drained.as_ref();
-        let is_known = drained.is_none_or(|drained| drained.by != UNKNOWN);
-        let (left_over, _bridge) = both(
-            || self.clear_away(),
-            move || bridge.filter(|bridge| bridge.leads_callers() || !is_known),
-        );
+        let left_over = self.clear_away();
+        // Until it is gone the candidate may still be closing what it was led to, and be looked up by name.
+        drop(bridge);
         let swap = self.measured();
         progress(&format!(
             "promote: {} is live with {}",

@@ -11,7 +11,9 @@ use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::constants::{
+    AF_INET, AF_INET6, IPPROTO_TCP, TCP_CLOSING, TCP_FIN_WAIT1, TCP_LAST_ACK,
+};
 use netlink_packet_sock_diag::inet::nlas::{Nla, TcpInfo};
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
@@ -22,6 +24,9 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 /// How long ago, in milliseconds, a client that has not sent a byte may have connected and still
 /// count as about to send its request.
 const JUST_CONNECTED_MS: u32 = 1000;
+
+/// The app has sent its last byte, which its client may not have got.
+const CLOSED: [u8; 3] = [TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_CLOSING];
 
 /// Where a message of netlink says what it is (netlink(7)).
 const TYPE: Range<usize> = 4..6;
@@ -128,6 +133,11 @@ fn client_spoke_last(info: &TcpInfo) -> bool {
     !answered || info.last_data_recv < info.last_data_sent
 }
 
+/// All that its client has not got yet is the word that it ends, which counts as one byte and is on its way.
+fn is_done_with(connection: &InetResponse) -> bool {
+    CLOSED.contains(&connection.header.state) && connection.header.send_queue <= 1
+}
+
 fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
     let any = if family == AF_INET {
         SocketId::new_v4()
@@ -145,7 +155,7 @@ fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
             let length = usize::try_from(message.header.length).unwrap_or(usize::MAX);
             match message.payload {
                 NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                    found.push(*response)
+                    found.extend(Some(*response).filter(|it| !is_done_with(it)));
                 }
                 NetlinkPayload::Done(_) => return Ok(found),
                 NetlinkPayload::Error(error) => return Err(error.to_io()),
@@ -189,8 +199,13 @@ fn request(flags: u16, family: u8, socket_id: SocketId) -> Vec<u8> {
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::INFO,
         // A client that has closed its side may still wait for the answer; one whose handshake the line has lost a
-        // packet of sends it again, to the same container.
-        states: StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT | StateFlags::SYN_RECV,
+        // packet of sends it again, to the same container; and what the app has closed may not have left yet.
+        states: StateFlags::ESTABLISHED
+            | StateFlags::CLOSE_WAIT
+            | StateFlags::SYN_RECV
+            | StateFlags::FIN_WAIT1
+            | StateFlags::LAST_ACK
+            | StateFlags::CLOSING,
         socket_id,
     });
     let mut packet = NetlinkMessage::new(header, body.into());

@@ -24,7 +24,7 @@
 //!
 //! Called as `demo-app hostile N` it only prints so many MiB of hostile text, and ends with 1.
 //!
-//! Paths: `/`, `/health`, `/slow?ms=N`, `/headers` (the request's own), `/redirect?URL`, `/upload` (the body's length),
+//! Paths: `/`, `/health`, `/slow?ms=N`, `/large?kb=N`, `/headers` (the request's own), `/redirect?URL`, `/upload` (the body's length),
 //! `/echo` (switches to lines that come back, and says `bye` at its own shutdown), and those of `tests::hostile`.
 
 use std::env;
@@ -275,6 +275,14 @@ fn answer(app: &App, request: &Request, read: u64) -> (&'static str, String, Str
             let ms = query.strip_prefix("ms=").and_then(|ms| ms.parse().ok());
             thread::sleep(Duration::from_millis(ms.unwrap_or(1000)));
             ("200 OK", String::new(), app.version.clone())
+        }
+        "/large" => {
+            let kb = query.strip_prefix("kb=").and_then(|kb| kb.parse().ok());
+            (
+                "200 OK",
+                String::new(),
+                "x".repeat(kb.unwrap_or(100) * 1000),
+            )
         }
         "/headers" => ("200 OK", String::new(), request.head.clone()),
         "/redirect" => {

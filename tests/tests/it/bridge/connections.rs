@@ -1,6 +1,6 @@
 //! Connections that are open while the app behind them is replaced.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,6 +95,36 @@ fn keep_alive_clients_get_every_answer() {
     }
 }
 
+/// Sends requests one after the other by each of the ways, from before `swap` until after it; what came of them.
+fn asked_throughout<T: Send + 'static, R>(
+    app: &App,
+    request: fn(SocketAddr) -> T,
+    swap: impl FnOnce() -> R,
+) -> (Vec<T>, R) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (ways, stopped) = (ways(app), Arc::clone(&stop));
+    let clients = thread::spawn(move || {
+        let mut requests = Vec::new();
+        for addr in ways.into_iter().cycle() {
+            if stopped.load(Ordering::Relaxed) {
+                break;
+            }
+            requests.push(thread::spawn(move || request(addr)));
+            thread::sleep(Duration::from_millis(25));
+        }
+        requests
+    });
+    thread::sleep(Duration::from_millis(500));
+    let swapped = swap();
+    thread::sleep(Duration::from_millis(500));
+    stop.store(true, Ordering::Relaxed);
+    let requests = clients.join().unwrap().into_iter();
+    (
+        requests.map(|request| request.join().unwrap()).collect(),
+        swapped,
+    )
+}
+
 #[test]
 fn requests_longer_than_any_step_of_the_swap_are_answered() {
     if !has_bridge() {
@@ -104,30 +134,10 @@ fn requests_longer_than_any_step_of_the_swap_are_answered() {
     let deaf = |version| app.tagged(&app.image(version).env("DEAF", "1"), version);
     let (old, new) = (deaf("v1"), deaf("v2"));
     app.deploy(&old, &[]);
-    let stop = Arc::new(AtomicBool::new(false));
-    let (ways, stopped) = (ways(&app), Arc::clone(&stop));
-    let clients = thread::spawn(move || {
-        let mut requests = Vec::new();
-        for addr in ways.into_iter().cycle() {
-            if stopped.load(Ordering::Relaxed) {
-                break;
-            }
-            requests.push(thread::spawn(move || {
-                let stream = TcpStream::connect(addr)?;
-                ask(&stream, "/slow?ms=2500")
-            }));
-            thread::sleep(Duration::from_millis(25));
-        }
-        requests
-            .into_iter()
-            .map(|request| request.join().unwrap())
-            .collect::<Vec<_>>()
+    let slow = |addr| ask(&TcpStream::connect(addr)?, "/slow?ms=2500");
+    let (answers, swap) = asked_throughout(&app, slow, || {
+        bridged(&app, &new, &["--stop-timeout", "1s"])
     });
-    thread::sleep(Duration::from_millis(500));
-    let swap = bridged(&app, &new, &["--stop-timeout", "1s"]);
-    thread::sleep(Duration::from_millis(500));
-    stop.store(true, Ordering::Relaxed);
-    let answers = clients.join().unwrap();
     let failed: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
     assert!(
         failed.is_empty(),
@@ -137,6 +147,41 @@ fn requests_longer_than_any_step_of_the_swap_are_answered() {
     );
     assert!(swap["drained_ms"].as_u64() > Some(1000), "{swap}");
     assert!(swap["candidate_drained_ms"].as_u64() > Some(1000), "{swap}");
+}
+
+/// Reads an answer of 400 kB more slowly than it is sent; how much of its body came.
+fn download(addr: SocketAddr) -> std::io::Result<usize> {
+    let stream = TcpStream::connect(addr)?;
+    write!(&mut (&stream), "GET /large?kb=400 HTTP/1.0\r\n\r\n")?;
+    let (mut part, mut read) = ([0; 10_000], 0);
+    loop {
+        match (&stream).read(&mut part)? {
+            0 => return Ok(read),
+            some => read += part[..some].iter().filter(|it| **it == b'x').count(),
+        }
+        thread::sleep(Duration::from_millis(40));
+    }
+}
+
+#[test]
+fn an_answer_whose_end_the_app_has_sent_but_its_client_has_not_got_is_waited_for() {
+    if !has_bridge() {
+        return;
+    }
+    let app = App::new("download");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    let (read, swap) = asked_throughout(&app, download, || bridged(&app, &new, &[]));
+    let short: Vec<_> = read
+        .iter()
+        .filter(|read| !matches!(read, Ok(400_000..)))
+        .collect();
+    assert!(
+        short.is_empty(),
+        "{} of {}: {short:?} {swap}",
+        short.len(),
+        read.len()
+    );
 }
 
 #[test]
