@@ -28,6 +28,7 @@ mount -o bind,ro "$0/usr" /usr
 mount --bind "$1/passwd" /etc/passwd
 mount --bind "$1/subids" /etc/subuid
 mount --bind "$1/subids" /etc/subgid
+chmod 666 /dev/net/tun
 shift
 exec "$@"
 "#;
