@@ -68,9 +68,14 @@ impl Promotion<'_> {
         ));
         // It was killed when it had its name, which may have been before it had its restart policy.
         self.keep_up(&live.id)?;
-        if bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)? {
+        let left = bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)?;
+        if let Some(forwarders) = left {
             let publish = Recipe::of(candidate).unwrap_or_default().publish;
-            drain(candidate, &publish, &[], self.args.drain);
+            let drained = drain(candidate, &publish, &forwarders, self.args.drain);
+            if drained.open > 0 {
+                // Where it does not stop it is removed by force.
+                let _ = self.engine.stop(&candidate.id, self.args.stop_timeout);
+            }
         }
         self.engine.remove_with_volumes(&[&candidate.id])?;
         bridge::remove_stray(&self.engine, self.live);

@@ -3,16 +3,26 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use step::{Container, Engine, Looking, Name, Nft, Publish, Target, look_once, warn};
+use step::{
+    Container, Engine, Looking, Name, Nft, Patience, Publish, Target, Unhealthy, await_health, warn,
+};
 
 use crate::forwarder::Forwarder;
 use crate::keeper::{Mortal, Watch};
 use crate::lanes::{address, lane, own_address, place};
 use crate::led;
-use crate::listing::counted;
+use crate::listing::{counted, forwarded};
 use crate::ruleset::{self, Lane, Move};
+use crate::sockets::connections_here;
+
+/// How long the candidate may take to answer through it: from its first moment on it has the whole traffic.
+const PROVEN_WITHIN: Duration = Duration::from_secs(2);
+/// How long what is still on its way to clients is waited for at the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A bridge that carries traffic; dropped, it goes.
 pub(crate) struct Bridge {
@@ -21,6 +31,7 @@ pub(crate) struct Bridge {
     script: String,
     lanes: Vec<Lane>,
     stands: bool,
+    is_closed: AtomicBool,
     /// Set when the candidate ended under the bridge, which went with it.
     lost: Arc<AtomicBool>,
     /// While rules lead to the candidate.
@@ -80,13 +91,20 @@ impl Bridge {
             script,
             lanes,
             stands: true,
+            is_closed: AtomicBool::new(false),
             lost,
             watch: Some(watch),
             forwarders,
             moves: Vec::new(),
         };
-        bridge.prove(looking)?;
-        Ok(bridge)
+        match bridge.prove(looking) {
+            Ok(()) => Ok(bridge),
+            Err(why) => {
+                // Whom it has led they are led until they have their answers.
+                let _ = bridge.close();
+                Err(why)
+            }
+        }
     }
 
     /// A connection through each port must be counted by the rules and answered by the candidate.
@@ -104,8 +122,13 @@ impl Bridge {
                 .port
                 .is_none_or(|asked| asked == lane.publish.container)
             {
-                look_once(&Target::host_port(&lane.publish, looking))
-                    .map_err(|saw| format!("port {port} answers through the bridge: {saw}"))?;
+                let target = Target::host_port(&lane.publish, looking);
+                if let Err(Unhealthy::NotInTime(proof)) =
+                    await_health(None, &target, &Patience::of(PROVEN_WITHIN))
+                {
+                    let saw = proof.saw();
+                    return Err(format!("port {port} answers through the bridge: {saw}"));
+                }
             }
         }
         let rules = self
@@ -135,7 +158,9 @@ impl Bridge {
         // The candidate may be gone, and the table with it.
         closed
             .or_else(|why| self.nft.remove(&self.container).map_err(|_| why))
-            .map_err(|why| format!("the bridge could not be closed: {why}"))
+            .map_err(|why| format!("the bridge could not be closed: {why}"))?;
+        self.is_closed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Where its forwarders listen.
@@ -143,15 +168,20 @@ impl Bridge {
         self.forwarders.iter().map(|it| it.port).collect()
     }
 
-    /// Leads new connections to the candidate again, as long as its end would be noticed.
-    pub(crate) fn reopen(&self) {
-        if self.watch.is_some()
-            && !self.is_lost()
-            && let Err(why) = self.nft.apply(&self.script)
-        {
-            warn(&format!(
-                "promote: the bridge could not be opened again: {why}"
-            ));
+    /// Leads new connections to the candidate again, as long as its end would be noticed; tells whether they went
+    /// elsewhere meanwhile, and do so no more.
+    pub(crate) fn reopen(&self) -> bool {
+        if self.watch.is_none() || self.is_lost() {
+            return false;
+        }
+        match self.nft.apply(&self.script) {
+            Ok(()) => self.is_closed.swap(false, Ordering::Relaxed),
+            Err(why) => {
+                warn(&format!(
+                    "promote: the bridge could not be opened again: {why}"
+                ));
+                false
+            }
         }
     }
 
@@ -173,7 +203,16 @@ impl Bridge {
     /// From here on the candidate may go, and this removes the rest by itself.
     pub(crate) fn unwatch(&mut self) {
         self.watch = None;
-        self.forwarders.clear();
+        self.forwarders.iter().for_each(Forwarder::finish);
+    }
+
+    /// Without the rules the kernel would not go on translating what the forwarders carry.
+    fn await_carried(&self) {
+        let (ports, end) = (self.forwarder_ports(), Instant::now() + LAST_ANSWERS);
+        let is_carrying = || connections_here(&ports).is_ok_and(|found| found.in_flight > 0);
+        while Instant::now() < end && is_carrying() {
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Whether the candidate ended while it was needed.
@@ -194,6 +233,7 @@ impl Drop for Bridge {
             return;
         }
         led::end(&self.moves);
+        self.await_carried();
         if let Err(why) = self.nft.remove(&self.container) {
             warn(&format!("promote: the bridge could not be removed: {why}"));
         }
@@ -201,18 +241,18 @@ impl Drop for Bridge {
 }
 
 /// Has what a promotion that was killed may have left lead no new connection anywhere, and tells
-/// whether there was anything.
+/// where its forwarders listen, if there was anything.
 ///
 /// # Errors
 /// When there may be something, and it leads on to a candidate that nobody must remove then.
-pub(crate) fn close_stray(engine: &Engine, container: &Name) -> Result<bool, String> {
+pub(crate) fn close_stray(engine: &Engine, container: &Name) -> Result<Option<Vec<u16>>, String> {
     let Ok(nft) = Nft::find(engine) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let found = nft.read(container).is_some();
+    let found = nft.read(container).map(|rules| forwarded(&rules));
     let close = ruleset::close(&Nft::table(container));
-    if found && nft.apply(&close).is_ok() {
-        return Ok(true);
+    if found.is_some() && nft.apply(&close).is_ok() {
+        return Ok(found);
     }
     nft.remove(container).map(|()| found)
 }

@@ -72,8 +72,8 @@ impl Swapping<'_> {
         let Some(candidate) = &self.candidate else {
             return;
         };
-        let forwarders = self.bridge.as_ref().map(Bridge::forwarder_ports);
-        let forwarders = forwarders.unwrap_or_default();
+        let mut forwarders = self.left_forwarders.clone();
+        forwarders.extend(self.bridge.iter().flat_map(Bridge::forwarder_ports));
         let named = self.has_the_name();
         if named && let Some(bridge) = &mut self.bridge {
             // Found as long as it is there, it could never be drained, and would refuse the last.
@@ -82,19 +82,22 @@ impl Swapping<'_> {
             }
         }
         let drained = drain(candidate, &self.recipe.publish, &forwarders, args.drain);
-        if named && let Some(bridge) = &mut self.bridge {
-            bridge.unwatch();
-        }
         // Stopped it loses the name, which it must not keep after a rollback.
-        if (named || drained.open > 0)
-            && let Err(error) = engine.stop(&candidate.id, args.stop_timeout)
-        {
-            warn(&format!(
-                "promote: {} did not stop: {error}",
-                names.candidate
-            ));
+        if named || drained.open > 0 {
+            let id = candidate.id.clone();
+            // It may say its last to those it was led to.
+            self.bridge.iter_mut().for_each(Bridge::unwatch);
+            self.let_end(&id, &names.candidate);
         }
         self.candidate_drained = Some(drained);
+    }
+
+    /// Has a container end by itself, which has connections to close.
+    pub(crate) fn let_end(&self, id: &str, name: &str) {
+        let Promotion { engine, args, .. } = self.promotion;
+        if let Err(error) = engine.stop(id, args.stop_timeout) {
+            warn(&format!("promote: {name} did not stop: {error}"));
+        }
     }
 
     /// The deployment is done; what cannot be removed is said, and found by the next promotion.

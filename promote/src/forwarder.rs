@@ -2,25 +2,23 @@
 //! to the candidate, as the engine's own proxy does: a process of its own that outlives promote.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGTERM;
 use step::Name;
 
+use crate::carrier::Traffic;
 use crate::keeper::{Mortal, remove_own_rules};
 
 /// The hidden first argument; then the candidate's address, its process, and the app's container.
 /// Stdin is the listening socket.
 const FLAG: &str = "--forward";
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// A forwarder that runs; ended gently when dropped: open connections are carried to their ends.
 #[derive(Debug)]
@@ -58,12 +56,17 @@ impl Forwarder {
     pub(crate) fn leave(mut self) {
         self.ends_with_us = false;
     }
+
+    /// Has it take no more, and end with the last that is open.
+    pub(crate) fn finish(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    }
 }
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
         if self.ends_with_us {
-            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+            self.finish();
         }
     }
 }
@@ -92,52 +95,22 @@ fn served(candidate: &str, pid: &str, container: &str) -> io::Result<()> {
 }
 
 /// Accepts until SIGTERM, and then finishes what is open; or until the candidate ends, which takes
-/// the rules with it.
+/// the rules with it, and then hands out what it has answered.
 fn serve(candidate: SocketAddr, process: &Mortal, container: &Name) -> io::Result<()> {
     let listener = TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
     let port = listener.local_addr()?.port();
     let stop = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::default())?;
-    let open = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&open);
-    thread::spawn(move || accept(&listener, candidate, &counted));
+    let traffic = Traffic::accept(listener, candidate);
     while !process.has_ended() {
-        if stop.load(Ordering::Relaxed) && open.load(Ordering::Relaxed) == 0 {
+        if stop.load(Ordering::Relaxed) && !traffic.is_open() {
             return Ok(());
         }
     }
     if !stop.load(Ordering::Relaxed) {
         remove_own_rules(container, port);
     }
+    traffic.hand_out();
     Ok(())
-}
-
-fn accept(listener: &TcpListener, candidate: SocketAddr, open: &Arc<AtomicUsize>) {
-    for client in listener.incoming().flatten() {
-        let open = Arc::clone(open);
-        open.fetch_add(1, Ordering::Relaxed);
-        thread::spawn(move || {
-            // A failure here is the client's to see: its connection closes.
-            let _ = carry(&client, candidate);
-            open.fetch_sub(1, Ordering::Relaxed);
-        });
-    }
-}
-
-fn carry(client: &TcpStream, candidate: SocketAddr) -> io::Result<()> {
-    let app = TcpStream::connect_timeout(&candidate, CONNECT)?;
-    client.set_nodelay(true)?;
-    app.set_nodelay(true)?;
-    let (from_client, to_app) = (client.try_clone()?, app.try_clone()?);
-    let upwards = thread::spawn(move || pour(&from_client, &to_app));
-    pour(&app, client);
-    let _ = upwards.join();
-    Ok(())
-}
-
-/// One direction; its end is passed on, the other direction may go on.
-fn pour(mut from: &TcpStream, mut to: &TcpStream) {
-    let _ = io::copy(&mut from, &mut to);
-    let _ = to.shutdown(Shutdown::Write);
 }

@@ -26,13 +26,26 @@ pub(crate) fn rules_for(listing: &Value, port: u16) -> Vec<Vec<Value>> {
         .collect()
 }
 
+/// The ports of this machine to which rules lead: those of forwarders.
+pub(crate) fn forwarded(listing: &Value) -> Vec<u16> {
+    let mut ports: Vec<u16> = parts(listing)
+        .filter_map(|part| part["redirect"]["port"].as_u64()?.try_into().ok())
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// All that the rules consist of.
+fn parts(listing: &Value) -> impl Iterator<Item = &Value> {
+    let items = listing["nftables"].as_array().into_iter().flatten();
+    let rules = items.filter_map(|item| item["rule"]["expr"].as_array());
+    rules.flatten()
+}
+
 /// The one address whose calls the rules lead elsewhere.
 pub(crate) fn called(listing: &Value) -> Option<IpAddr> {
-    let items = listing["nftables"].as_array()?.iter();
-    let mut parts = items
-        .filter_map(|item| item["rule"]["expr"].as_array())
-        .flatten();
-    parts.find_map(|part| {
+    parts(listing).find_map(|part| {
         let found = &part["match"];
         let is_called = found["left"]["payload"]["field"] == "daddr";
         found["right"].as_str().filter(|_| is_called)?.parse().ok()
@@ -48,6 +61,14 @@ mod tests {
         let rule = |port: u16, packets: u32| serde_json::json!({"rule": {"expr": [{"match": {"right": port}}, {"counter": {"packets": packets}}]}});
         let rules = serde_json::json!({"nftables": [rule(80, 1), rule(80, 0), rule(81, 1)]});
         assert_eq!((counted(&rules, 80), counted(&rules, 82)), (1, 0));
+    }
+
+    #[test]
+    fn forwarders_are_known_by_the_ports_that_rules_lead_to() {
+        let rule = |port: u16| serde_json::json!({"rule": {"expr": [{"match": {"right": 80}}, {"redirect": {"port": port}}]}});
+        let rules = serde_json::json!({"nftables": [rule(41), rule(40), rule(41)]});
+        assert_eq!(forwarded(&rules), [40, 41]);
+        assert!(forwarded(&Value::Null).is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod already;
 mod args;
 mod bridge;
 mod callers;
+mod carrier;
 mod clearing;
 mod comeback;
 mod drain;

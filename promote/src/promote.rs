@@ -228,9 +228,10 @@ impl Promotion<'_> {
         let old_was = live.as_ref().map(condition_of_old).unwrap_or_default();
         let made_from = live.as_ref().and_then(made_from_of);
         let next = live.map(|live| live.id).unwrap_or_default();
-        let bridged = bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)?;
+        let left = bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)?;
         let mut swapping = Swapping::new(self, recipe, old, old_was, candidate, next);
-        swapping.bridged = bridged;
+        swapping.bridged = left.is_some();
+        swapping.left_forwarders = left.unwrap_or_default();
         let outcome = swapping.at_the_port()?;
         bridge::remove_stray(&self.engine, self.live);
         self.as_asked(made_from.as_deref())?;

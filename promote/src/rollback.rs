@@ -19,8 +19,8 @@ impl Swapping<'_> {
     pub(crate) fn roll_back(mut self, mut trouble: Trouble) -> Failure {
         progress(&format!("promote: rolling back: {}", trouble.message));
         // Whatever was proven on the port did not hold: until the old one serves, the candidate does.
-        if let Some(bridge) = &self.bridge {
-            bridge.reopen();
+        if self.bridge.as_ref().is_some_and(Bridge::reopen) {
+            self.drain_next();
         }
         let bridged = self.bridge.is_some();
         // Nothing comes after it, so what the engine did not do is asked for once more.
@@ -32,6 +32,15 @@ impl Swapping<'_> {
         trouble.evidence.swap = self.measured();
         let commands = self.by_hand(bridged);
         self.told(trouble, undone, commands)
+    }
+
+    /// What clients have asked the new container, while they were led to it, it answers.
+    fn drain_next(&self) {
+        if let Ok(Some(next)) = self.promotion.engine.container(&self.next)
+            && self.drain_published(&next).open > 0
+        {
+            self.let_end(&self.next, next.name());
+        }
     }
 
     /// What becomes of the trouble.

@@ -12,6 +12,9 @@ use crate::led;
 /// As long as nft takes one.
 const LONGEST_COMMENT: usize = 128;
 
+/// The first packet of a connection.
+const OPENING: &str = "tcp flags & (fin|syn|rst|ack) == syn";
+
 /// A port of the host on its way to the candidate.
 #[derive(Clone, Debug)]
 pub(crate) struct Lane {
@@ -111,23 +114,31 @@ pub(crate) fn hand_over(table: &str, moves: &[Move]) -> String {
         let subnet = format!("{ip} saddr {from}/{prefix}");
         script += &format!(
             "add rule bridge {table} up {subnet} {ip} daddr {from} meta pkttype set host ether daddr set {hardware}\n\
-             add rule inet {table} prerouting {subnet} {ip} daddr {from} tcp flags & (fin|syn|rst|ack) == syn counter dnat {ip} to {to}\n\
+             add rule inet {table} prerouting {subnet} {ip} daddr {from} {OPENING} counter dnat {ip} to {to}\n\
              add rule inet {table} postrouting {subnet} {ip} daddr {to} meta l4proto tcp ct status dnat masquerade{from_ports}\n"
         );
     }
     script
 }
 
-fn prerouting(lane: &Lane, place: &Place) -> Vec<String> {
+/// To the forwarder, and to the candidate itself. Where no other rules do, these have the kernel track connections from
+/// now on: those that are open already are new to it, and stay where they are.
+fn ways(lane: &Lane) -> (String, String) {
     let Lane {
         publish,
         candidate,
         forwarder,
-        ..
     } = lane;
-    let (port, interface) = (publish.host, &place.interface);
-    let forward = format!("tcp dport {port} counter redirect to :{forwarder}");
-    let translate = format!("tcp dport {port} counter dnat ip to {candidate}");
+    let opened = format!("tcp dport {} {OPENING} counter", publish.host);
+    (
+        format!("{opened} redirect to :{forwarder}"),
+        format!("{opened} dnat ip to {candidate}"),
+    )
+}
+
+fn prerouting(lane: &Lane, place: &Place) -> Vec<String> {
+    let (publish, interface) = (lane.publish, &place.interface);
+    let (forward, translate) = ways(lane);
     // The engine keeps its networks apart: what comes from another one cannot be translated.
     let other = format!("meta iifkind \"bridge\" iifname != \"{interface}\"");
     match publish.address {
@@ -146,15 +157,8 @@ fn prerouting(lane: &Lane, place: &Place) -> Vec<String> {
 }
 
 fn output(lane: &Lane, _: &Place) -> Vec<String> {
-    let Lane {
-        publish,
-        candidate,
-        forwarder,
-    } = lane;
-    let port = publish.host;
-    let forward = format!("tcp dport {port} counter redirect to :{forwarder}");
-    let translate = format!("tcp dport {port} counter dnat ip to {candidate}");
-    match publish.address {
+    let (forward, translate) = ways(lane);
+    match lane.publish.address {
         // A loopback sender cannot be answered from beyond this host, so it is carried as well.
         None => vec![
             format!("ip daddr 127.0.0.0/8 {forward}"),

@@ -40,6 +40,8 @@ pub(crate) struct Swapping<'a> {
     pub(crate) bridge: Option<Bridge>,
     /// Whether there was one, even if it is gone by now.
     pub(crate) bridged: bool,
+    /// The ports of forwarders that a promotion which was killed has left.
+    pub(crate) left_forwarders: Vec<u16>,
     /// Why there is no bridge.
     pub(crate) bridge_off_because: Option<String>,
     watcher: Watcher,
@@ -79,6 +81,7 @@ impl<'a> Swapping<'a> {
             watcher,
             bridge: None,
             bridged: false,
+            left_forwarders: Vec::new(),
             bridge_off_because: None,
             drained: None,
             handed_over: None,
@@ -166,9 +169,7 @@ impl<'a> Swapping<'a> {
         } = self.promotion;
         if let Some(old) = self.old.clone().filter(|old| old.state.running) {
             self.take_callers(&old);
-            let publish = &self.recipe.publish;
-            let by_proxy: Vec<u16> = publish.iter().map(|publish| publish.host).collect();
-            self.drained = Some(drain(&old, publish, &by_proxy, args.drain));
+            self.drained = Some(self.drain_published(&old));
             if self.bridge.as_ref().is_some_and(Bridge::is_lost) {
                 return Err(Trouble::not_started(format!(
                     "{} ended during the swap",
@@ -189,6 +190,13 @@ impl<'a> Swapping<'a> {
         }
         self.name_proven()?;
         self.prove_for_clients()
+    }
+
+    /// Waits for what is with a container on the published ports, or with the engine's proxy on the way to it.
+    pub(crate) fn drain_published(&self, container: &Container) -> Drained {
+        let publish = &self.recipe.publish;
+        let by_proxy: Vec<u16> = publish.iter().map(|publish| publish.host).collect();
+        drain(container, publish, &by_proxy, self.promotion.args.drain)
     }
 
     fn not_started(&self, reply: &Reply) -> Trouble {

@@ -1,5 +1,6 @@
 //! The bridge: nobody notices the swap, whoever and wherever they are.
 
+mod answers;
 mod carriers;
 mod clients;
 mod connections;

@@ -19,6 +19,9 @@ pub(crate) struct App {
     pub(crate) port: u16,
 }
 
+/// The call by which a proven container gets its restart policy; podman is asked before, with `no`, whether it can.
+pub(crate) const PROVEN: &str = "update --restart always";
+
 /// What happens at one of the engine's calls.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault<'a> {

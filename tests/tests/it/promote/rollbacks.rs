@@ -10,7 +10,7 @@ use tests::load::Load;
 use tests::stage::on_rootless;
 
 use crate::bridge::has_bridge;
-use crate::support::{App, Fault, failed, free_port, ok, text};
+use crate::support::{App, Fault, PROVEN, failed, free_port, ok, text};
 
 /// A live v1, and a proven candidate v2 that sees a folder of the host.
 struct Stage {
@@ -103,9 +103,6 @@ impl Drop for Closed {
         let _ = nft.args(["delete", "table", "inet", &self.0]).status();
     }
 }
-
-/// The call by which a proven container gets its restart policy; podman is asked before, with `no`, whether it can.
-const PROVEN: &str = "update --restart always";
 
 #[test]
 fn a_new_container_that_is_healthy_but_not_through_its_port_is_rolled_back() {
