@@ -2,11 +2,11 @@
 
 use step::{CANDIDATE_LABEL, Container, Previous, Recipe, printable, progress};
 
-use crate::bridge;
 use crate::drain::drain;
 use crate::failure::Failure;
 use crate::promote::Promotion;
 use crate::report::Report;
+use crate::stray;
 use crate::swap::Outcome;
 
 impl Promotion<'_> {
@@ -68,17 +68,17 @@ impl Promotion<'_> {
         ));
         // It was killed when it had its name, which may have been before it had its restart policy.
         self.keep_up(&live.id)?;
-        let left = bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)?;
+        let left = stray::close(&self.engine, self.live).map_err(Failure::StrayBridge)?;
         if let Some(forwarders) = left {
             let publish = Recipe::of(candidate).unwrap_or_default().publish;
             let drained = drain(candidate, &publish, &forwarders, self.args.drain);
-            if drained.open > 0 {
+            if drained.may_be_open() {
                 // Where it does not stop it is removed by force.
                 let _ = self.engine.stop(&candidate.id, self.args.stop_timeout);
             }
         }
         self.engine.remove_with_volumes(&[&candidate.id])?;
-        bridge::remove_stray(&self.engine, self.live);
+        stray::remove(&self.engine, self.live);
         self.report(done_before(live), true)
     }
 

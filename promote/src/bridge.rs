@@ -6,22 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{
-    Container, Engine, Looking, Name, Nft, Patience, Publish, Target, Unhealthy, await_health, warn,
-};
+use step::{Container, Engine, Looking, Name, Nft, Publish, warn};
 
+use crate::carrier::LAST_ANSWERS;
+use crate::drain::drain;
 use crate::forwarder::Forwarder;
 use crate::keeper::{Mortal, Watch};
 use crate::lanes::{address, lane, own_address, place};
 use crate::led;
-use crate::listing::{counted, forwarded};
+use crate::listing::counted;
+use crate::proof::answers;
 use crate::ruleset::{self, Lane, Move};
 use crate::sockets::connections_here;
 
 /// How long the candidate may take to answer through it: from its first moment on it has the whole traffic.
 const PROVEN_WITHIN: Duration = Duration::from_secs(2);
-/// How long what is still on its way to clients is waited for at the end.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A bridge that carries traffic; dropped, it goes.
@@ -31,6 +30,7 @@ pub(crate) struct Bridge {
     script: String,
     lanes: Vec<Lane>,
     stands: bool,
+    /// Set while new connections go where they went without it.
     is_closed: AtomicBool,
     /// Set when the candidate ended under the bridge, which went with it.
     lost: Arc<AtomicBool>,
@@ -64,7 +64,8 @@ impl Bridge {
         Nft::find(engine)
     }
 
-    /// Builds it and proves it by connections through the host ports.
+    /// Builds it and proves it by connections through the host ports. Where it is not proven, whom it has led until
+    /// then are waited for, at most `limit`.
     ///
     /// # Errors
     /// Why there can be none, as a sentence; then nothing is left of it.
@@ -74,6 +75,7 @@ impl Bridge {
         candidate: &Container,
         publish: &[Publish],
         looking: &Looking,
+        limit: Duration,
     ) -> Result<Self, String> {
         let mut forwarders = Vec::new();
         let lanes = publish
@@ -100,8 +102,9 @@ impl Bridge {
         match bridge.prove(looking) {
             Ok(()) => Ok(bridge),
             Err(why) => {
-                // Whom it has led they are led until they have their answers.
+                // Nobody drains the candidate later: there was no bridge then.
                 let _ = bridge.close();
+                drain(candidate, publish, &bridge.forwarder_ports(), limit);
                 Err(why)
             }
         }
@@ -122,13 +125,9 @@ impl Bridge {
                 .port
                 .is_none_or(|asked| asked == lane.publish.container)
             {
-                let target = Target::host_port(&lane.publish, looking);
-                if let Err(Unhealthy::NotInTime(proof)) =
-                    await_health(None, &target, &Patience::of(PROVEN_WITHIN))
-                {
-                    let saw = proof.saw();
-                    return Err(format!("port {port} answers through the bridge: {saw}"));
-                }
+                answers(&lane.publish, looking, PROVEN_WITHIN).map_err(|proof| {
+                    format!("port {port} answers through the bridge: {}", proof.saw())
+                })?;
             }
         }
         let rules = self
@@ -206,7 +205,7 @@ impl Bridge {
         self.forwarders.iter().for_each(Forwarder::finish);
     }
 
-    /// Without the rules the kernel would not go on translating what the forwarders carry.
+    /// Without the table the kernel would not go on translating what the forwarders carry.
     fn await_carried(&self) {
         let (ports, end) = (self.forwarder_ports(), Instant::now() + LAST_ANSWERS);
         let is_carrying = || connections_here(&ports).is_ok_and(|found| found.in_flight > 0);
@@ -240,36 +239,7 @@ impl Drop for Bridge {
     }
 }
 
-/// Has what a promotion that was killed may have left lead no new connection anywhere, and tells
-/// where its forwarders listen, if there was anything.
-///
-/// # Errors
-/// When there may be something, and it leads on to a candidate that nobody must remove then.
-pub(crate) fn close_stray(engine: &Engine, container: &Name) -> Result<Option<Vec<u16>>, String> {
-    let Ok(nft) = Nft::find(engine) else {
-        return Ok(None);
-    };
-    let found = nft.read(container).map(|rules| forwarded(&rules));
-    let close = ruleset::close(&Nft::table(container));
-    if found.is_some() && nft.apply(&close).is_ok() {
-        return Ok(found);
-    }
-    nft.remove(container).map(|()| found)
-}
-
-/// Removes what a promotion that was killed may have left.
-pub(crate) fn remove_stray(engine: &Engine, container: &Name) {
-    // Not looked for first: an answer that does not come is no sign that there is none.
-    if let Ok(nft) = Nft::find(engine)
-        && let Err(why) = nft.remove(container)
-    {
-        warn(&format!(
-            "promote: a stray bridge could not be removed: {why}"
-        ));
-    }
-}
-
-/// The bridge goes the moment the candidate ends.
+/// The bridge leads nobody on the moment the candidate ends.
 fn watch(
     nft: &Nft,
     container: &Name,
@@ -281,7 +251,8 @@ fn watch(
     let (nft, container, lost) = (nft.clone(), container.clone(), Arc::clone(lost));
     Ok(Watch::start(process, move || {
         lost.store(true, Ordering::Relaxed);
-        let _ = nft.remove(&container);
+        // The forwarders hand out the last answers, and remove the rest if nobody else does.
+        let _ = nft.apply(&ruleset::close(&Nft::table(&container)));
     }))
 }
 

@@ -15,7 +15,7 @@ const BACKLOG: i32 = 4096;
 /// Where files or threads have run out: until some may be free again.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long what the candidate had answered when it ended is handed out.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
+pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// All that is carried at the moment.
 #[derive(Clone, Debug, Default)]
@@ -63,10 +63,14 @@ impl Traffic {
             if self.is_over.load(Ordering::Relaxed) {
                 continue;
             }
-            let (open, answering) = (Arc::clone(&self.open), Arc::clone(&self.answering));
+            let Self {
+                is_over,
+                open,
+                answering,
+            } = self.clone();
             let carried = thread::Builder::new().spawn(move || {
                 // A failure here is the client's to see: its connection closes.
-                let _ = carry(&client, candidate, answering);
+                let _ = carry(&client, candidate, &is_over, answering);
                 drop(open);
             });
             if carried.is_err() {
@@ -90,8 +94,16 @@ fn allow_many() {
     let _ = setrlimit(Resource::Nofile, all);
 }
 
-fn carry(client: &TcpStream, candidate: SocketAddr, answering: Arc<()>) -> io::Result<()> {
+fn carry(
+    client: &TcpStream,
+    candidate: SocketAddr,
+    is_over: &AtomicBool,
+    answering: Arc<()>,
+) -> io::Result<()> {
     let app = TcpStream::connect_timeout(&candidate, CONNECT)?;
+    if is_over.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     client.set_nodelay(true)?;
     app.set_nodelay(true)?;
     thread::scope(|scope| {

@@ -83,7 +83,7 @@ impl Swapping<'_> {
         }
         let drained = drain(candidate, &self.recipe.publish, &forwarders, args.drain);
         // Stopped it loses the name, which it must not keep after a rollback.
-        if named || drained.open > 0 {
+        if named || drained.may_be_open() {
             let id = candidate.id.clone();
             // It may say its last to those it was led to.
             self.bridge.iter_mut().for_each(Bridge::unwatch);

@@ -23,6 +23,15 @@ pub(crate) struct Drained {
     pub(crate) by: &'static str,
     /// Connections that are still open, with nothing asked on them or past the limit.
     pub(crate) open: usize,
+    /// Those of them on which a client still waits.
+    pub(crate) in_flight: usize,
+}
+
+impl Drained {
+    /// Whether the container should end by itself: it may have connections to close.
+    pub(crate) fn may_be_open(&self) -> bool {
+        self.open > 0 || self.by == UNKNOWN
+    }
 }
 
 /// Waits until no request is in flight on the container's ports, at most `limit`, nor on
@@ -50,6 +59,7 @@ pub(crate) fn drain_ports(
         waited: Duration::ZERO,
         by: "tcp_info",
         open: 0,
+        in_flight: 0,
     };
     let mut quiet = 0;
     let mut wait: Option<Wait> = None;
@@ -65,7 +75,8 @@ pub(crate) fn drain_ports(
             }
         };
         let Connections { open, in_flight } = found;
-        (drained.open, quiet) = (open, if in_flight == 0 { quiet + 1 } else { 0 });
+        (drained.open, drained.in_flight) = (open, in_flight);
+        quiet = if in_flight == 0 { quiet + 1 } else { 0 };
         // Twice, because a request may arrive in the very millisecond of the last answer.
         if quiet > 1 {
             break;

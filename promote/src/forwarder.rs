@@ -14,7 +14,7 @@ use signal_hook::consts::SIGTERM;
 use step::Name;
 
 use crate::carrier::Traffic;
-use crate::keeper::{Mortal, remove_own_rules};
+use crate::keeper::{Mortal, close_own_rules, remove_own_rules};
 
 /// The hidden first argument; then the candidate's address, its process, and the app's container.
 /// Stdin is the listening socket.
@@ -57,7 +57,7 @@ impl Forwarder {
         self.ends_with_us = false;
     }
 
-    /// Has it take no more, and end with the last that is open.
+    /// Has it end with the last that is open.
     pub(crate) fn finish(&self) {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
     }
@@ -94,8 +94,8 @@ fn served(candidate: &str, pid: &str, container: &str) -> io::Result<()> {
     serve(candidate, &process, &container)
 }
 
-/// Accepts until SIGTERM, and then finishes what is open; or until the candidate ends, which takes
-/// the rules with it, and then hands out what it has answered.
+/// After SIGTERM it ends with the last that is open, else with the candidate: then nobody is led to it any more, what it
+/// has answered is handed out, and the rules go.
 fn serve(candidate: SocketAddr, process: &Mortal, container: &Name) -> io::Result<()> {
     let listener = TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
     let port = listener.local_addr()?.port();
@@ -108,9 +108,13 @@ fn serve(candidate: SocketAddr, process: &Mortal, container: &Name) -> io::Resul
             return Ok(());
         }
     }
-    if !stop.load(Ordering::Relaxed) {
-        remove_own_rules(container, port);
+    let keeps = !stop.load(Ordering::Relaxed);
+    if keeps {
+        close_own_rules(container, port);
     }
     traffic.hand_out();
+    if keeps {
+        remove_own_rules(container, port);
+    }
     Ok(())
 }

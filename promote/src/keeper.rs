@@ -10,7 +10,8 @@ use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use step::{Name, Nft};
 
-use crate::listing::rules_for;
+use crate::listing::forwarders;
+use crate::ruleset;
 
 /// How often a watch looks whether it is still wanted.
 const WANTED_EVERY: Timespec = Timespec {
@@ -73,14 +74,24 @@ impl Drop for Watch {
     }
 }
 
-/// Removes the container's rules, if they still lead to the forwarder on `port`: those of a later
-/// promotion lead to another one.
+/// Has the container's rules lead nobody on, if they are those of the forwarder on `port`.
+pub(crate) fn close_own_rules(container: &Name, port: u16) {
+    if let Some(nft) = with_own_rules(container, port) {
+        let _ = nft.apply(&ruleset::close(&Nft::table(container)));
+    }
+}
+
+/// Removes the container's rules, if they are those of the forwarder on `port`.
 pub(crate) fn remove_own_rules(container: &Name, port: u16) {
-    if let Ok(nft) = Nft::without_engine()
-        && let Some(rules) = nft.read(container)
-        && !rules_for(&rules, port).is_empty()
-    {
+    if let Some(nft) = with_own_rules(container, port) {
         // Nobody is there to be told; the next promotion finds what is left.
         let _ = nft.remove(container);
     }
+}
+
+/// Those of a later promotion are another forwarder's.
+fn with_own_rules(container: &Name, port: u16) -> Option<Nft> {
+    let nft = Nft::without_engine().ok()?;
+    let rules = nft.read(container)?;
+    forwarders(&rules).contains(&port).then_some(nft)
 }

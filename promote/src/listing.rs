@@ -26,26 +26,26 @@ pub(crate) fn rules_for(listing: &Value, port: u16) -> Vec<Vec<Value>> {
         .collect()
 }
 
-/// The ports of this machine to which rules lead: those of forwarders.
-pub(crate) fn forwarded(listing: &Value) -> Vec<u16> {
-    let mut ports: Vec<u16> = parts(listing)
-        .filter_map(|part| part["redirect"]["port"].as_u64()?.try_into().ok())
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports
-}
-
-/// All that the rules consist of.
-fn parts(listing: &Value) -> impl Iterator<Item = &Value> {
+/// The ports at which forwarders listen, by the rules that keep strangers from them: these outlast the others.
+pub(crate) fn forwarders(listing: &Value) -> Vec<u16> {
     let items = listing["nftables"].as_array().into_iter().flatten();
-    let rules = items.filter_map(|item| item["rule"]["expr"].as_array());
-    rules.flatten()
+    let rules = items.filter(|item| item["rule"]["chain"] == "input");
+    let parts = rules.filter_map(|item| item["rule"]["expr"].as_array());
+    let port = |part: &Value| {
+        let found = &part["match"];
+        let is_port = found["left"]["payload"]["field"] == "dport";
+        found["right"].as_u64().filter(|_| is_port)?.try_into().ok()
+    };
+    parts.flatten().filter_map(port).collect()
 }
 
 /// The one address whose calls the rules lead elsewhere.
 pub(crate) fn called(listing: &Value) -> Option<IpAddr> {
-    parts(listing).find_map(|part| {
+    let items = listing["nftables"].as_array()?.iter();
+    let mut parts = items
+        .filter_map(|item| item["rule"]["expr"].as_array())
+        .flatten();
+    parts.find_map(|part| {
         let found = &part["match"];
         let is_called = found["left"]["payload"]["field"] == "daddr";
         found["right"].as_str().filter(|_| is_called)?.parse().ok()
@@ -64,11 +64,12 @@ mod tests {
     }
 
     #[test]
-    fn forwarders_are_known_by_the_ports_that_rules_lead_to() {
-        let rule = |port: u16| serde_json::json!({"rule": {"expr": [{"match": {"right": 80}}, {"redirect": {"port": port}}]}});
-        let rules = serde_json::json!({"nftables": [rule(41), rule(40), rule(41)]});
-        assert_eq!(forwarded(&rules), [40, 41]);
-        assert!(forwarded(&Value::Null).is_empty());
+    fn forwarders_are_known_by_what_only_the_rules_may_send_them() {
+        let part = |field: &str, right: Value| serde_json::json!({"match": {"left": {"payload": {"field": field}}, "right": right}});
+        let rule = |chain: &str, port: u16| serde_json::json!({"rule": {"chain": chain, "expr": [part("dport", port.into()), {"counter": {}}]}});
+        let rules = serde_json::json!({"nftables": [rule("prerouting", 80), rule("input", 41), rule("input", 40)]});
+        assert_eq!(forwarders(&rules), [41, 40]);
+        assert!(forwarders(&Value::Null).is_empty());
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod rollback;
 mod ruleset;
 mod situation;
 mod sockets;
+mod stray;
 mod swap;
 mod swarm;
 mod takeover;

@@ -11,13 +11,13 @@ use step::{
 use crate::alias;
 use crate::already::{is_made_from, made_from_of};
 use crate::args::Args;
-use crate::bridge;
 use crate::failure::Failure;
 use crate::heir::{self, Heir};
 use crate::preflight;
 use crate::readiness::{Ready, serve_again};
 use crate::report::Report;
 use crate::situation::{Course, Situation};
+use crate::stray;
 use crate::swap::Swapping;
 use crate::swarm;
 
@@ -122,7 +122,7 @@ impl Promotion<'_> {
 
     fn begin(&self, situation: Situation) -> Result<Report, Failure> {
         if situation.candidate.is_none() {
-            bridge::remove_stray(&self.engine, self.live);
+            stray::remove(&self.engine, self.live);
         }
         self.with_candidate(situation, |live, candidate| self.replace(live, candidate))
     }
@@ -197,7 +197,7 @@ impl Promotion<'_> {
         });
         let bridge = serve_again(self, candidate.as_ref(), &carried);
         if bridge.is_err() {
-            bridge::remove_stray(&self.engine, self.live);
+            stray::remove(&self.engine, self.live);
         }
         let swapping = Swapping::new(self, carried, old, old_was, candidate, String::new());
         let mut swapping = swapping.with(bridge);
@@ -228,12 +228,12 @@ impl Promotion<'_> {
         let old_was = live.as_ref().map(condition_of_old).unwrap_or_default();
         let made_from = live.as_ref().and_then(made_from_of);
         let next = live.map(|live| live.id).unwrap_or_default();
-        let left = bridge::close_stray(&self.engine, self.live).map_err(Failure::StrayBridge)?;
+        let left = stray::close(&self.engine, self.live).map_err(Failure::StrayBridge)?;
         let mut swapping = Swapping::new(self, recipe, old, old_was, candidate, next);
         swapping.bridged = left.is_some();
         swapping.left_forwarders = left.unwrap_or_default();
         let outcome = swapping.at_the_port()?;
-        bridge::remove_stray(&self.engine, self.live);
+        stray::remove(&self.engine, self.live);
         self.as_asked(made_from.as_deref())?;
         self.report(outcome, true)
     }

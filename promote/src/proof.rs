@@ -4,7 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use step::{
-    Attempt, By, Container, Crash, Patience, Proof, Target, Unhealthy, await_health, waiting,
+    Attempt, By, Container, Crash, Looking, Patience, Proof, Publish, Target, Unhealthy,
+    await_health, waiting,
 };
 
 use crate::failure::Evidence;
@@ -113,10 +114,7 @@ impl Swapping<'_> {
         let Some(publish) = watched_port(&self.recipe, looking.probe.port) else {
             return Ok(());
         };
-        let target = Target::host_port(publish, &looking);
-        let Err(Unhealthy::NotInTime(proof)) =
-            await_health(None, &target, &Patience::of(PORT_WITHIN))
-        else {
+        let Err(proof) = answers(publish, &looking, PORT_WITHIN) else {
             return Ok(());
         };
         let port = publish.host;
@@ -151,6 +149,18 @@ impl Swapping<'_> {
         healthy
             .map(drop)
             .map_err(|_| format!("{} runs again but is not healthy", names.live))
+    }
+}
+
+/// Asks through the host port until the answer is healthy.
+///
+/// # Errors
+/// What was seen instead, when the time is over.
+pub(crate) fn answers(publish: &Publish, looking: &Looking, within: Duration) -> Result<(), Proof> {
+    let target = Target::host_port(publish, looking);
+    match await_health(None, &target, &Patience::of(within)) {
+        Err(Unhealthy::NotInTime(proof)) => Err(proof),
+        _ => Ok(()),
     }
 }
 

@@ -4,12 +4,13 @@ use step::{Condition, Container, Nft, Recipe, both, interrupted, progress, warn}
 
 use crate::alias;
 use crate::args::BridgeMode;
-use crate::bridge::{self, Bridge};
+use crate::bridge::Bridge;
 use crate::drain::drain;
 use crate::failure::Failure;
 use crate::preflight;
 use crate::promote::Promotion;
 use crate::replacement;
+use crate::stray;
 
 /// A candidate that may serve: with a bridge to it, or the reason why there is none.
 pub(crate) struct Ready {
@@ -103,7 +104,7 @@ fn make_ready(
     preflight::ports_free(promotion, recipe, live)?;
     let mode = promotion.args.bridge;
     let without = |candidate, why: &str| {
-        bridge::remove_stray(&promotion.engine, promotion.live);
+        stray::remove(&promotion.engine, promotion.live);
         let bridge = Err(why.to_owned());
         Ok(Ready { candidate, bridge })
     };
@@ -120,7 +121,7 @@ fn make_ready(
     let candidate = preflight::share_name(promotion, candidate, live)?;
     let bridge = means.and_then(|nft| build(promotion, nft, &candidate, recipe));
     if bridge.is_err() {
-        bridge::remove_stray(&promotion.engine, promotion.live);
+        stray::remove(&promotion.engine, promotion.live);
     }
     match (&bridge, mode) {
         (Err(why), BridgeMode::Require) => return Err(Failure::NoBridge(why.clone())),
@@ -158,5 +159,13 @@ fn build(
     recipe: &Recipe,
 ) -> Result<Bridge, String> {
     let looking = promotion.args.looking(Some(recipe));
-    Bridge::build(nft, promotion.live, candidate, &recipe.publish, &looking)
+    let limit = promotion.args.drain;
+    Bridge::build(
+        nft,
+        promotion.live,
+        candidate,
+        &recipe.publish,
+        &looking,
+        limit,
+    )
 }

@@ -34,11 +34,14 @@ impl Swapping<'_> {
         self.told(trouble, undone, commands)
     }
 
-    /// What clients have asked the new container, while they were led to it, it answers.
+    /// What clients have asked the new container, while they were led to it, it answers if it can.
     fn drain_next(&self) {
-        if let Ok(Some(next)) = self.promotion.engine.container(&self.next)
-            && self.drain_published(&next).open > 0
-        {
+        let Ok(Some(next)) = self.promotion.engine.container(&self.next) else {
+            return;
+        };
+        let drained = self.drain_published(&next);
+        // One that hangs would not end by itself either.
+        if drained.in_flight == 0 && drained.may_be_open() {
             self.let_end(&self.next, next.name());
         }
     }

@@ -28,6 +28,9 @@ const JUST_CONNECTED_MS: u32 = 1000;
 /// The app has sent its last byte, which its client may not have got.
 const CLOSED: [u8; 3] = [TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_CLOSING];
 
+/// Tries to send again, which are further and further apart: three seconds at the least.
+const LOST_AFTER: u8 = 3;
+
 /// Where a message of netlink says what it is (netlink(7)).
 const TYPE: Range<usize> = 4..6;
 /// It is like a question for the connection in all but this (linux/sock_diag.h, `SOCK_DESTROY`).
@@ -118,11 +121,7 @@ pub(crate) fn connections_here(ports: &[u16]) -> io::Result<Connections> {
 
 /// The client spoke last, or the answer has not left yet.
 fn is_in_flight(connection: &InetResponse) -> bool {
-    let info = connection.nlas.iter().find_map(|nla| match nla {
-        Nla::TcpInfo(info) => Some(info),
-        _ => None,
-    });
-    connection.header.send_queue > 0 || info.is_none_or(client_spoke_last)
+    connection.header.send_queue > 0 || info(connection).is_none_or(client_spoke_last)
 }
 
 fn client_spoke_last(info: &TcpInfo) -> bool {
@@ -133,9 +132,19 @@ fn client_spoke_last(info: &TcpInfo) -> bool {
     !answered || info.last_data_recv < info.last_data_sent
 }
 
-/// All that its client has not got yet is the word that it ends, which counts as one byte and is on its way.
+/// Closed by the app, with nothing on its way but the word that it ends, which counts as one byte; or its client is gone,
+/// as nothing has been heard of it at so many tries.
 fn is_done_with(connection: &InetResponse) -> bool {
-    CLOSED.contains(&connection.header.state) && connection.header.send_queue <= 1
+    let is_lost = |info: &TcpInfo| info.retransmits > LOST_AFTER;
+    CLOSED.contains(&connection.header.state)
+        && (connection.header.send_queue <= 1 || info(connection).is_some_and(is_lost))
+}
+
+fn info(connection: &InetResponse) -> Option<&TcpInfo> {
+    connection.nlas.iter().find_map(|nla| match nla {
+        Nla::TcpInfo(info) => Some(info),
+        _ => None,
+    })
 }
 
 fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {

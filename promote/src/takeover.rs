@@ -4,12 +4,12 @@ use step::{Condition, Container, Previous, Recipe, interrupted, no_way_back, pro
 
 use crate::alias;
 use crate::args::Calling;
-use crate::bridge;
 use crate::failure::Failure;
 use crate::preflight;
 use crate::promote::Promotion;
 use crate::report::Report;
 use crate::situation::{Course, Situation};
+use crate::stray;
 use crate::swap::Swapping;
 use crate::trouble::Trouble;
 
@@ -46,7 +46,7 @@ impl Promotion<'_> {
         situation: Situation,
         calling: Calling<'_>,
     ) -> Result<Report, Failure> {
-        bridge::remove_stray(&self.engine, self.live);
+        stray::remove(&self.engine, self.live);
         self.with_candidate(situation, |live, candidate| {
             self.put_live(live, candidate, calling)
         })
@@ -126,7 +126,7 @@ impl Promotion<'_> {
         let old_was = old_was.flatten().unwrap_or_default();
         let swapping = Swapping::new(self, recipe, old, old_was, None, id.clone());
         let outcome = swapping.at_the_alias(calling)?;
-        bridge::remove_stray(&self.engine, self.live);
+        stray::remove(&self.engine, self.live);
         self.as_asked(Some(&id))?;
         self.report(outcome, true)
     }

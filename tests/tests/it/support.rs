@@ -19,6 +19,16 @@ pub(crate) struct App {
     pub(crate) port: u16,
 }
 
+/// A search path on which nft fails as `faulty-docker` does, for as long as the folder is there.
+pub(crate) fn path_with_faulty_nft() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let shim = cargo::steps().unwrap().join("faulty-docker");
+    std::os::unix::fs::symlink(shim, folder.path().join("nft")).unwrap();
+    let rest = std::env::var("PATH").unwrap();
+    let path = format!("{}:{rest}", folder.path().display());
+    (folder, path)
+}
+
 /// The call by which a proven container gets its restart policy; podman is asked before, with `no`, whether it can.
 pub(crate) const PROVEN: &str = "update --restart always";
 

@@ -1,9 +1,8 @@
 //! Answers that take long, at every turn of a swap.
 
-use std::env;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::cargo;
 use tests::load::Load;
 use tests::steps::run;
 
 use super::connections::{ask, ways};
 use super::{bridged, has_bridge};
-use crate::support::{App, Fault, PROVEN, failed, ok, text};
+use crate::resume::KILLED;
+use crate::support::{App, Fault, PROVEN, failed, ok, path_with_faulty_nft, text};
 
 /// Sends requests one after the other by each of the ways, from before `swap` until after it; what came of them.
 fn asked_throughout<T: Send + 'static, R>(
@@ -49,8 +48,15 @@ fn asked_throughout<T: Send + 'static, R>(
     )
 }
 
+/// A connection that would rather fail than have the test wait for ever.
+fn connect(addr: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    Ok(stream)
+}
+
 fn slow(addr: SocketAddr) -> std::io::Result<String> {
-    ask(&TcpStream::connect(addr)?, "/slow?ms=2500")
+    ask(&connect(addr)?, "/slow?ms=2500")
 }
 
 fn all_answered(answers: &[std::io::Result<String>], report: &Value) {
@@ -82,16 +88,31 @@ fn requests_longer_than_any_step_of_the_swap_are_answered() {
 
 /// Reads an answer of 400 kB more slowly than it is sent; how much of its body came.
 fn download(addr: SocketAddr) -> std::io::Result<usize> {
-    let stream = TcpStream::connect(addr)?;
+    let stream = connect(addr)?;
     write!(&mut (&stream), "GET /large?kb=400 HTTP/1.0\r\n\r\n")?;
-    let (mut part, mut read) = ([0; 10_000], 0);
+    let (mut part, mut read) = ([0; 10_000], Vec::new());
     loop {
         match (&stream).read(&mut part)? {
-            0 => return Ok(read),
-            some => read += part[..some].iter().filter(|it| **it == b'x').count(),
+            0 => break,
+            some => read.extend_from_slice(&part[..some]),
         }
         thread::sleep(Duration::from_millis(40));
     }
+    let head = read.windows(4).position(|end| end == b"\r\n\r\n");
+    Ok(head.map_or(0, |head| read.len() - head - 4))
+}
+
+fn all_downloaded(read: &[std::io::Result<usize>], report: &Value) {
+    let short: Vec<_> = read
+        .iter()
+        .filter(|read| !matches!(read, Ok(400_000)))
+        .collect();
+    assert!(
+        short.is_empty(),
+        "{} of {}: {short:?} {report}",
+        short.len(),
+        read.len()
+    );
 }
 
 #[test]
@@ -103,16 +124,29 @@ fn an_answer_whose_end_the_app_has_sent_but_its_client_has_not_got_is_waited_for
     let (old, new) = (app.build("v1"), app.build("v2"));
     app.deploy(&old, &[]);
     let (read, swap) = asked_throughout(&app, download, || bridged(&app, &new, &[]));
-    let short: Vec<_> = read
-        .iter()
-        .filter(|read| !matches!(read, Ok(400_000..)))
-        .collect();
-    assert!(
-        short.is_empty(),
-        "{} of {}: {short:?} {swap}",
-        short.len(),
-        read.len()
-    );
+    all_downloaded(&read, &swap);
+}
+
+#[test]
+fn what_the_forwarder_of_a_killed_promotion_carries_is_waited_for() {
+    if !has_bridge() {
+        return;
+    }
+    let app = App::new("orphan");
+    let (_folder, path) = path_with_faulty_nft();
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    app.candidate(&new, &[]);
+    let (read, report) = asked_throughout(&app, download, || {
+        // The rules that lead new connections to the candidate are gone by then.
+        let kill = Fault::After("nft flush", "kill -KILL $CALLER");
+        let mut promote = app.faulty_promote(kill, &[]);
+        promote.env("PATH", path);
+        assert_eq!(run(promote, None).unwrap().code, KILLED);
+        ok(&app.promote(&[]))
+    });
+    all_downloaded(&read, &report);
+    app.assert_live(&new);
 }
 
 #[test]
@@ -173,10 +207,7 @@ fn one_sick_answer_as_the_bridge_opens_does_not_cost_it() {
         return;
     }
     let app = App::new("blink");
-    let folder = tempfile::tempdir().unwrap();
-    let shim = cargo::steps().unwrap().join("faulty-docker");
-    symlink(shim, folder.path().join("nft")).unwrap();
-    let path = format!("{}:{}", folder.path().display(), env::var("PATH").unwrap());
+    let (folder, path) = path_with_faulty_nft();
     let folder = folder.path().display();
     let old = app.build("v1");
     let new = app.tagged(&app.image("v2").env("SICK_FILE", "/switch/sick"), "v2");
@@ -192,4 +223,5 @@ fn one_sick_answer_as_the_bridge_opens_does_not_cost_it() {
     let seen = load.stop();
     assert_eq!(text(&report["swap"]["bridge"]), "on", "{report}");
     assert_eq!(seen.failed(), 0, "{:?} {report}", seen.kinds());
+    assert!(Path::new(&format!("{folder}/was")).exists(), "{report}");
 }

@@ -1,7 +1,7 @@
 //! Connections that are open while the app behind them is replaced.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -67,7 +67,7 @@ pub(super) fn ways(app: &App) -> Vec<SocketAddr> {
     towards.connect((address.unwrap(), 9)).unwrap();
     let own = towards.local_addr().unwrap().ip();
     let newer = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), app.port);
-    let newer = Some(newer).filter(|_| has_proxy());
+    let newer = Some(newer).filter(|_| has_proxy() && TcpListener::bind("[::1]:0").is_ok());
     let ways = [app.addr(), SocketAddr::new(own, app.port)];
     ways.into_iter().chain(newer).collect()
 }

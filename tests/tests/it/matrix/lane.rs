@@ -1,9 +1,5 @@
 //! One app, on which a step meets one fault after another.
 
-use std::env;
-use std::os::unix::fs::symlink;
-
-use tests::cargo;
 use tests::docker::docker;
 use tests::image::Built;
 
@@ -13,7 +9,7 @@ use super::processes;
 use super::state::State;
 use super::steps::Step;
 use crate::proxy::front::Front;
-use crate::support::App;
+use crate::support::{App, path_with_faulty_nft};
 
 pub(super) struct Lane {
     pub(super) step: Step,
@@ -42,10 +38,7 @@ impl Lane {
         let app = App::new("matrix");
         step.lay_ground(&app);
         let releases = [app.build("v1"), step.release(&app, "v2")];
-        let folder = tempfile::tempdir().unwrap();
-        let shim = cargo::steps().unwrap().join("faulty-docker");
-        symlink(shim, folder.path().join("nft")).unwrap();
-        let path = format!("{}:{}", folder.path().display(), env::var("PATH").unwrap());
+        let (folder, path) = path_with_faulty_nft();
         let mut lane = Lane {
             step,
             heir,
