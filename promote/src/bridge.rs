@@ -32,7 +32,7 @@ pub(crate) struct Bridge {
     stands: bool,
     /// Set while new connections go where they went without it.
     is_closed: AtomicBool,
-    /// Set when the candidate ended under the bridge, which went with it.
+    /// Set when the candidate ended under the bridge, which leads nobody on since.
     lost: Arc<AtomicBool>,
     /// While rules lead to the candidate.
     watch: Option<Watch>,
@@ -151,9 +151,7 @@ impl Bridge {
     /// # Errors
     /// When they still go to the candidate, which would then answer every proof for another.
     pub(crate) fn close(&self) -> Result<(), String> {
-        let closed = self
-            .nft
-            .apply(&ruleset::close(&Nft::table(&self.container)));
+        let closed = self.nft.apply(&ruleset::close(&self.container));
         // The candidate may be gone, and the table with it.
         closed
             .or_else(|why| self.nft.remove(&self.container).map_err(|_| why))
@@ -252,7 +250,7 @@ fn watch(
     Ok(Watch::start(process, move || {
         lost.store(true, Ordering::Relaxed);
         // The forwarders hand out the last answers, and remove the rest if nobody else does.
-        let _ = nft.apply(&ruleset::close(&Nft::table(&container)));
+        let _ = nft.apply(&ruleset::close(&container));
     }))
 }
 

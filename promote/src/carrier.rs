@@ -12,10 +12,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const CONNECT: Duration = Duration::from_secs(5);
 /// How many may wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
-/// Where files or threads have run out: until some may be free again.
+/// Until files or threads that have run out may be free again, or another answer is handed out.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long what the candidate had answered when it ended is handed out.
 pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Of each count in [`Traffic`]: who reads it, and who takes connections.
+const HOLDERS: usize = 2;
 
 /// All that is carried at the moment.
 #[derive(Clone, Debug, Default)]
@@ -79,9 +82,6 @@ impl Traffic {
         }
     }
 }
-
-/// Who counts them, and who takes them.
-const HOLDERS: usize = 2;
 
 /// Each connection takes two files, and the usual limit of a login is a thousand.
 fn allow_many() {

@@ -77,7 +77,7 @@ impl Drop for Watch {
 /// Has the container's rules lead nobody on, if they are those of the forwarder on `port`.
 pub(crate) fn close_own_rules(container: &Name, port: u16) {
     if let Some(nft) = with_own_rules(container, port) {
-        let _ = nft.apply(&ruleset::close(&Nft::table(container)));
+        let _ = nft.apply(&ruleset::close(container));
     }
 }
 

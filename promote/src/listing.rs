@@ -17,7 +17,7 @@ pub(crate) fn counted(listing: &Value, port: u16) -> usize {
 }
 
 /// The parts of each rule that looks for `port`.
-pub(crate) fn rules_for(listing: &Value, port: u16) -> Vec<Vec<Value>> {
+fn rules_for(listing: &Value, port: u16) -> Vec<Vec<Value>> {
     let items = listing["nftables"].as_array().into_iter().flatten();
     let rules = items.filter_map(|item| item["rule"]["expr"].as_array());
     rules

@@ -77,7 +77,8 @@ pub(crate) fn open(container: &Name, lanes: &[Lane], place: &Place) -> String {
 }
 
 /// Empties the two chains that new connections meet; open ones go on being translated.
-pub(crate) fn close(table: &str) -> String {
+pub(crate) fn close(container: &Name) -> String {
+    let table = Nft::table(container);
     format!("flush chain inet {table} prerouting\nflush chain inet {table} output\n")
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn close(engine: &Engine, container: &Name) -> Result<Option<Vec<u16>
         return Ok(None);
     };
     let found = nft.read(container).map(|rules| forwarders(&rules));
-    let script = ruleset::close(&Nft::table(container));
+    let script = ruleset::close(container);
     if found.is_some() && nft.apply(&script).is_ok() {
         return Ok(found);
     }

@@ -24,8 +24,9 @@
 //!
 //! Called as `demo-app hostile N` it only prints so many MiB of hostile text, and ends with 1.
 //!
-//! Paths: `/`, `/health`, `/slow?ms=N`, `/large?kb=N`, `/headers` (the request's own), `/redirect?URL`, `/upload` (the body's length),
-//! `/echo` (switches to lines that come back, and says `bye` at its own shutdown), and those of `tests::hostile`.
+//! Paths: `/`, `/health`, `/slow?ms=N`, `/large?kb=N`, `/headers` (the request's own), `/redirect?URL`,
+//! `/upload` (the body's length), `/echo` (switches to lines that come back, and says `bye` at its own shutdown), and
+//! those of `tests::hostile`.
 
 use std::env;
 use std::hint::black_box;

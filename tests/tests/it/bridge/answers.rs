@@ -1,5 +1,6 @@
 //! Answers that take long, at every turn of a swap.
 
+use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -60,12 +61,16 @@ fn slow(addr: SocketAddr) -> std::io::Result<String> {
 }
 
 fn all_answered(answers: &[std::io::Result<String>], report: &Value) {
-    let failed: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
+    none_missing(answers, std::io::Result::is_ok, report);
+}
+
+fn none_missing<T: Debug>(got: &[T], is_whole: impl Fn(&T) -> bool, report: &Value) {
+    let missing: Vec<_> = got.iter().filter(|it| !is_whole(it)).collect();
     assert!(
-        failed.is_empty(),
-        "{} of {}: {failed:?} {report}",
-        failed.len(),
-        answers.len()
+        missing.is_empty(),
+        "{} of {}: {missing:?} {report}",
+        missing.len(),
+        got.len()
     );
 }
 
@@ -103,16 +108,7 @@ fn download(addr: SocketAddr) -> std::io::Result<usize> {
 }
 
 fn all_downloaded(read: &[std::io::Result<usize>], report: &Value) {
-    let short: Vec<_> = read
-        .iter()
-        .filter(|read| !matches!(read, Ok(400_000)))
-        .collect();
-    assert!(
-        short.is_empty(),
-        "{} of {}: {short:?} {report}",
-        short.len(),
-        read.len()
-    );
+    none_missing(read, |read| matches!(read, Ok(400_000)), report);
 }
 
 #[test]
