@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Engine, Image, Name, Names, Previous, both};
+use step::{BATCH, Engine, Image, Name, Names, Previous, both};
 
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::prune::Entry;
-
-/// How many objects one call of the engine is asked about: far below the limit of a command line.
-const BATCH: usize = 200;
 
 /// An image that stays.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -94,19 +91,12 @@ pub(crate) fn needed(
 ) -> Result<BTreeMap<String, &'static str>, Failure> {
     let mut needed = BTreeMap::new();
     // By name as well: from a list that was cut short the way back would be missing.
-    let own = names.all().map(str::to_owned);
-    let listed = engine.container_ids()?.into_iter().chain(own);
-    for batch in listed.collect::<Vec<_>>().chunks(BATCH) {
-        let ids: Vec<&str> = batch.iter().map(String::as_str).collect();
-        let found = engine.containers(&ids)?.into_iter();
-        for container in found.filter(|it| !going.iter().any(|name| name == it.name())) {
-            if let Some(previous) =
-                Previous::of(&container).filter(|_| container.name() == names.live)
-            {
-                needed.entry(previous.image_id).or_insert("previous");
-            }
-            needed.insert(container.image, "in_use");
+    let tenants = engine.tenants(&names.all())?.into_iter();
+    for tenant in tenants.filter(|it| !going.contains(&it.name)) {
+        if let Some(previous) = Previous::of_tenant(&tenant).filter(|_| tenant.name == names.live) {
+            needed.entry(previous.image_id).or_insert("previous");
         }
+        needed.insert(tenant.image, "in_use");
     }
     Ok(needed)
 }

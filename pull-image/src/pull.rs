@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Baton, Engine, EngineError, Image, ImageRef, Reply, both, interrupted, progress, repository,
-    terminal_stderr, waiting,
+    Baton, Engine, EngineError, Image, ImageRef, Name, Reply, both, interrupted, progress,
+    repository, terminal_stderr, waiting,
 };
 
 use crate::args::Args;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     }
     let asked = engine.clone();
     let (space, before) = both(
-        || check_space(&engine, args.min_free),
+        || check_space(&engine, args),
         move || asked.image(reference.as_str()),
     );
     space?;
@@ -74,11 +74,12 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
 }
 
 /// The engine's data root may be on another machine (or inside a virtual one): then there is nothing to measure.
-fn check_space(engine: &Engine, least: u64) -> Result<(), Failure> {
+fn check_space(engine: &Engine, args: &Args) -> Result<(), Failure> {
+    let least = args.min_free;
     if least == 0 || engine.elsewhere().is_some() {
         return Ok(());
     }
-    let folder = engine.data_root()?;
+    let folder = engine.data_root(args.identity.live().map(Name::as_str))?;
     let Ok(disk) = rustix::fs::statvfs(folder.as_str()) else {
         progress(&format!(
             "pull-image: the space in {folder} cannot be seen from here, so it is not checked"

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::interrupted;
 
 /// More than any answer the steps ask for.
-const LONGEST_ANSWER: u64 = 64 << 20;
+pub(crate) const LONGEST_ANSWER: u64 = 64 << 20;
 
 /// How one program is run.
 pub(crate) struct How {
@@ -90,7 +90,7 @@ fn await_end(child: &mut Child, how: &How) -> Result<Ended, Lost> {
         if Instant::now() > deadline {
             return Err(Lost::Deadline);
         }
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_micros(200));
     }
 }
 

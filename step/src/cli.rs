@@ -33,7 +33,7 @@ pub struct Common {
 /// How to reach the engine.
 #[derive(Args, Debug)]
 pub struct EngineArgs {
-    /// The engine's command line tool, by name or path [default: docker, else podman]
+    /// Ask the engine by this command line tool only, by name or path [default: docker or its socket, else podman]
     #[arg(
         long,
         value_name = "PATH",

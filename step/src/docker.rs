@@ -1,12 +1,15 @@
 //! The engine: finding its command line tool and asking it questions with a deadline.
 
+mod asked;
 mod call;
 mod container;
 mod events;
 mod image;
 mod network;
+mod order;
 mod orders;
 mod questions;
+mod socket;
 mod stdin;
 mod swarm;
 
@@ -20,12 +23,15 @@ use thiserror::Error;
 use xshell::Shell;
 
 use crate::{Code, EngineArgs, Lock, Verdict};
+use socket::Socket;
 
 pub use call::Reply;
 pub use container::{Container, Mount, State};
 pub(crate) use events::{Death, Word};
 pub use image::{Image, familiar};
 pub use network::Attachment;
+pub(crate) use order::requested;
+pub use questions::{BATCH, Tenant};
 pub use swarm::{Node, Service, ServiceOptions, Standing, Task, Update, leads_ports, names_option};
 
 /// The engine, reached through its CLI; `docker` or a compatible one.
@@ -33,6 +39,8 @@ pub use swarm::{Node, Service, ServiceOptions, Standing, Task, Update, leads_por
 pub struct Engine {
     sh: Shell,
     cli: PathBuf,
+    /// What it is asked by in the CLI's place, where that is sure to be the same engine.
+    socket: Option<Socket>,
     timeout: Duration,
     /// The lock that every call keeps until it ends, whatever becomes of this process.
     held: Option<Arc<File>>,
@@ -123,9 +131,14 @@ impl Engine {
                 }),
         };
         let sh = Shell::new().map_err(|error| EngineError::NoCli(error.to_string()))?;
+        let cli = found?;
+        // A program that was named is meant, and no way around it.
+        let unnamed = args.docker.is_none();
+        let socket = unnamed.then(|| Socket::of(&cli, chosen_context().is_some()));
         Ok(Self {
             sh,
-            cli: found?,
+            cli,
+            socket: socket.flatten(),
             timeout: args.engine_timeout,
             held: None,
         })
@@ -164,19 +177,22 @@ impl Engine {
     }
 
     fn context_host(&self) -> Option<String> {
-        let chosen = std::env::var("DOCKER_CONTEXT").ok().or_else(|| {
-            let folder = std::env::var_os("DOCKER_CONFIG")
-                .map(PathBuf::from)
-                .or_else(|| Some(std::env::home_dir()?.join(".docker")))?;
-            let text = std::fs::read_to_string(folder.join("config.json")).ok()?;
-            let config: serde_json::Value = serde_json::from_str(&text).ok()?;
-            Some(config.get("currentContext")?.as_str()?.to_owned())
-        })?;
-        if chosen.is_empty() || chosen == "default" {
-            return None;
-        }
+        chosen_context()?;
         self.context_endpoint().ok()
     }
+}
+
+/// The context that the CLI is told to use, if it is not the usual one.
+fn chosen_context() -> Option<String> {
+    let chosen = std::env::var("DOCKER_CONTEXT").ok().or_else(|| {
+        let folder = std::env::var_os("DOCKER_CONFIG")
+            .map(PathBuf::from)
+            .or_else(|| Some(std::env::home_dir()?.join(".docker")))?;
+        let text = std::fs::read_to_string(folder.join("config.json")).ok()?;
+        let config: serde_json::Value = serde_json::from_str(&text).ok()?;
+        Some(config.get("currentContext")?.as_str()?.to_owned())
+    });
+    chosen.filter(|chosen| !chosen.is_empty() && chosen != "default")
 }
 
 /// The engine writes `null` for what is empty.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::baton::{self, Received};
-use crate::{Baton, Code, Common, printable, report, signals, streams};
+use crate::{Baton, Code, Common, docker, printable, report, signals, streams};
 
 /// A step's arguments.
 pub trait StepArgs: Parser {
@@ -66,6 +66,9 @@ where
     R: Serialize + JsonSchema,
     F: Failure,
 {
+    if let Some(code) = docker::requested() {
+        return code;
+    }
     #[cfg(feature = "pages")]
     if let Some(code) = crate::pages::requested(A::command()) {
         return code;

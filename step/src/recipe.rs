@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Container, ImageRef, Name, Probe, Publish, Service};
+use crate::{Container, ImageRef, Name, Probe, Publish, Service, Tenant};
 
 /// Label of every container that the steps make: the app.
 pub const APP_LABEL: &str = "deploy-steps.app";
@@ -137,6 +137,11 @@ impl Previous {
     /// What `container` says it replaced.
     pub fn of(container: &Container) -> Option<Self> {
         serde_json::from_str(container.label(PREVIOUS_LABEL)?).ok()
+    }
+
+    /// What a container in a list says it replaced.
+    pub fn of_tenant(tenant: &Tenant) -> Option<Self> {
+        serde_json::from_str(tenant.label(PREVIOUS_LABEL)?).ok()
     }
 
     /// What a service says it replaced.

@@ -11,6 +11,7 @@ pub mod load;
 pub mod power;
 pub mod process;
 pub mod registry;
+pub mod relay;
 pub mod stage;
 pub mod steps;
 pub mod swarm;

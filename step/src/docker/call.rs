@@ -83,7 +83,11 @@ impl Reply {
 impl Engine {
     /// Runs a call with the usual deadline; any exit code is a reply.
     pub(super) fn call(&self, command: Command) -> Result<Reply, EngineError> {
-        self.call_as(command, &How::within(self.timeout))
+        self.call_as(command, &self.usual())
+    }
+
+    pub(super) fn usual(&self) -> How {
+        How::within(self.timeout)
     }
 
     pub(super) fn call_as(&self, command: Command, how: &How) -> Result<Reply, EngineError> {
@@ -137,7 +141,7 @@ impl Engine {
 }
 
 /// The subcommand's words only: what follows may be a secret.
-fn words(command: &Command) -> String {
+pub(super) fn words(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let name = program.file_name().unwrap_or_default().to_string_lossy();
     let words = command.get_args().map(|arg| arg.to_string_lossy()).take(2);

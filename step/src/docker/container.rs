@@ -23,6 +23,8 @@ pub struct Container {
     pub restart_count: u32,
     /// Whether it runs, and how it ended.
     pub state: State,
+    #[serde(default)]
+    resolv_conf_path: String,
     #[serde(rename = "OCIRuntime", default, deserialize_with = "nullable")]
     runtime: String,
     /// What it was created with.
@@ -144,6 +146,12 @@ impl Container {
     /// The name, without the engine's leading slash.
     pub fn name(&self) -> &str {
         self.name.trim_start_matches('/')
+    }
+
+    /// The folder where docker keeps it, and its images as well.
+    pub(super) fn data_root(&self) -> Option<&str> {
+        let own = format!("/containers/{}/resolv.conf", self.id);
+        self.resolv_conf_path.strip_suffix(&own)
     }
 
     /// The TCP ports that its image or its options expose, ascending. Older podman only lists them

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::json;
 use xshell::cmd;
 
+use super::order::Order;
 use super::{Engine, EngineError, Reply};
 use crate::child::How;
 use crate::printable;
@@ -53,7 +55,8 @@ impl Engine {
     /// When the CLI cannot be run or overruns its deadline.
     pub fn start(&self, id: &str) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} start {id}").into())
+        let order = Order::post(format!("/containers/{id}/start"));
+        self.order(order, cmd!(sh, "{cli} start {id}").into(), &self.usual())
     }
 
     /// Stops a container: SIGTERM, and SIGKILL after `grace`.
@@ -68,7 +71,10 @@ impl Engine {
         let seconds = grace.as_millis().div_ceil(1000).to_string();
         let how = How::within(*timeout + grace);
         // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
-        let stop = || self.call_as(cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how);
+        let stop = || {
+            let order = Order::post(format!("/containers/{id}/stop?t={seconds}"));
+            self.order(order, cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how)
+        };
         let reply = stop()?;
         // Docker lets a paused container run for its end by itself, podman refuses to stop it.
         if reply.code != Some(0)
@@ -89,8 +95,22 @@ impl Engine {
     /// When one could not be removed.
     pub fn remove(&self, ids: &[&str]) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} rm --force {ids...}").into())?
-            .success()?;
+        if self.socket.is_none() {
+            self.call(cmd!(sh, "{cli} rm --force {ids...}").into())?
+                .success()?;
+            return Ok(());
+        }
+        for id in ids {
+            let order = Order::delete(format!("/containers/{id}?force=true"));
+            let reply = self.order(
+                order,
+                cmd!(sh, "{cli} rm --force {id}").into(),
+                &self.usual(),
+            )?;
+            if !reply.stderr.contains("No such container") {
+                reply.success()?;
+            }
+        }
         Ok(())
     }
 
@@ -100,7 +120,9 @@ impl Engine {
     /// When it runs, or is not there.
     pub fn remove_ended(&self, id: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} rm {id}").into())?.success()?;
+        let order = Order::delete(format!("/containers/{id}"));
+        self.order(order, cmd!(sh, "{cli} rm {id}").into(), &self.usual())?
+            .success()?;
         Ok(())
     }
 
@@ -121,8 +143,13 @@ impl Engine {
     /// When the engine refuses, as for a name that is taken.
     pub fn rename(&self, id: &str, name: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} rename {id} {name}").into())?
-            .success()?;
+        let order = Order::post(format!("/containers/{id}/rename?name={name}"));
+        self.order(
+            order,
+            cmd!(sh, "{cli} rename {id} {name}").into(),
+            &self.usual(),
+        )?
+        .success()?;
         Ok(())
     }
 
@@ -154,8 +181,12 @@ impl Engine {
     /// When the engine refuses.
     pub fn set_restart(&self, id: &str, policy: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} update --restart {policy} {id}").into())?
-            .success()?;
+        let order = Order {
+            body: json!({"RestartPolicy": {"Name": policy}}).to_string(),
+            ..Order::post(format!("/containers/{id}/update"))
+        };
+        let update = cmd!(sh, "{cli} update --restart {policy} {id}");
+        self.order(order, update.into(), &self.usual())?.success()?;
         Ok(())
     }
 

@@ -9,7 +9,38 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use xshell::cmd;
 
+use super::asked::Kind;
 use super::{Container, Engine, EngineError, Image, Reply, nullable};
+
+/// How many objects one call of the CLI is asked about: far below the limit of a command line.
+pub const BATCH: usize = 200;
+
+/// A container, as far as a list of all shows it.
+#[derive(Debug)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// The full id of its image, `sha256:…`.
+    pub image: String,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+impl From<Container> for Tenant {
+    fn from(container: Container) -> Self {
+        Self {
+            name: container.name().to_owned(),
+            image: container.image,
+            labels: container.config.labels,
+        }
+    }
+}
+
+impl Tenant {
+    /// A label of the container (the image's included).
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name).map(String::as_str)
+    }
+}
 
 /// A network, by `docker network inspect`.
 #[derive(Deserialize)]
@@ -34,8 +65,10 @@ impl Engine {
     /// When the engine cannot be asked.
     pub fn containers(&self, names: &[&str]) -> Result<Vec<Container>, EngineError> {
         let Self { sh, cli, .. } = self;
-        let mut found: Vec<Container> =
-            self.inspect(cmd!(sh, "{cli} container inspect {names...}").into())?;
+        let mut found: Vec<Container> = match self.told(Kind::Container, names)? {
+            Some(found) => found,
+            None => self.inspect(cmd!(sh, "{cli} container inspect {names...}").into())?,
+        };
         for container in &mut found {
             // Podman does not say so of these, as docker does.
             let state = &mut container.state;
@@ -59,7 +92,10 @@ impl Engine {
     /// When the engine cannot be asked.
     pub fn images(&self, references: &[&str]) -> Result<Vec<Image>, EngineError> {
         let Self { sh, cli, .. } = self;
-        self.inspect(cmd!(sh, "{cli} image inspect {references...}").into())
+        match self.told(Kind::Image, references)? {
+            Some(found) => Ok(found),
+            None => self.inspect(cmd!(sh, "{cli} image inspect {references...}").into()),
+        }
     }
 
     /// One image.
@@ -88,13 +124,24 @@ impl Engine {
         })
     }
 
-    /// The full ids of all containers, running or not.
+    /// All containers, running or not; those `also` even where the CLI's list is cut short.
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub fn container_ids(&self) -> Result<Vec<String>, EngineError> {
+    pub fn tenants(&self, also: &[&str]) -> Result<Vec<Tenant>, EngineError> {
         let Self { sh, cli, .. } = self;
-        self.lines(cmd!(sh, "{cli} ps --all --no-trunc --format '{{.ID}}'").into())
+        if let Some(all) = self.listed_containers()? {
+            return Ok(all);
+        }
+        let list = cmd!(sh, "{cli} ps --all --no-trunc --format '{{.ID}}'");
+        let mut ids = self.lines(list.into())?;
+        ids.extend(also.iter().map(|&name| name.to_owned()));
+        let mut tenants = Vec::new();
+        for batch in ids.chunks(BATCH) {
+            let ids: Vec<&str> = batch.iter().map(String::as_str).collect();
+            tenants.extend(self.containers(&ids)?.into_iter().map(Tenant::from));
+        }
+        Ok(tenants)
     }
 
     /// The full ids of running containers that publish `port` on the host; or of all that run, from
@@ -124,13 +171,12 @@ impl Engine {
     /// When the engine cannot be asked.
     pub fn image_ids(&self, filter: &str) -> Result<Vec<String>, EngineError> {
         let Self { sh, cli, .. } = self;
-        let mut ids = self.lines(
-            cmd!(
-                sh,
-                "{cli} image ls --all --no-trunc --filter {filter} --format '{{.ID}}'"
-            )
-            .into(),
-        )?;
+        let told = self.listed_images(filter)?;
+        let cli = cmd!(
+            sh,
+            "{cli} image ls --all --no-trunc --filter {filter} --format '{{.ID}}'"
+        );
+        let mut ids = told.map_or_else(|| self.lines(cli.into()), Ok)?;
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
@@ -160,12 +206,20 @@ impl Engine {
             .collect())
     }
 
-    /// The folder where the engine keeps its images.
+    /// The folder where the engine keeps its images, as the container of this name shows where there is one: docker
+    /// runs three programs before it tells of itself.
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub fn data_root(&self) -> Result<String, EngineError> {
+    pub fn data_root(&self, container: Option<&str>) -> Result<String, EngineError> {
         let Self { sh, cli, .. } = self;
+        // Asked by the CLI, the one costs as much as the other.
+        if let Some(name) = container.filter(|_| self.socket.is_some())
+            && let Some(found) = self.container(name)?
+            && let Some(root) = found.data_root()
+        {
+            return Ok(root.to_owned());
+        }
         let reply = self.call(cmd!(sh, "{cli} info --format '{{json .}}'").into())?;
         let reply = reply.success()?;
         let unreadable = |message| EngineError::Failed {
@@ -197,6 +251,9 @@ impl Engine {
     /// The last `count` lines of a container's log, both streams; empty where the log driver keeps none.
     pub fn log_tail(&self, id: &str, count: usize, secrets: &[String]) -> Vec<String> {
         let Self { sh, cli, .. } = self;
+        if let Some(log) = self.logged(id, count) {
+            return crate::tail(&log, count, secrets);
+        }
         let lines = count.to_string();
         match self.call(cmd!(sh, "{cli} logs --tail {lines} {id}").into()) {
             Ok(Reply {

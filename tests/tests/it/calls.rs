@@ -7,41 +7,66 @@ use std::fs;
 use tests::cargo;
 use tests::docker::docker;
 use tests::registry;
+use tests::relay::Relay;
 use tests::stage::{ENGINE, on_podman};
 use tests::steps::run;
 
-use crate::support::{App, ok, path_with_faulty_nft};
+use crate::support::{App, engine_at, ok, path_with_faulty_nft};
 
 /// A deployment over a live release, each step's calls counted by their first words.
 struct Counted {
     app: App,
     folder: tempfile::TempDir,
     path: String,
+    /// Where the engine's socket may be asked.
+    relay: Option<Relay>,
 }
 
 impl Counted {
+    /// All by the CLI, as it is named.
     fn new() -> Counted {
         let (folder, path) = path_with_faulty_nft();
         Counted {
             app: App::new("calls"),
             folder,
             path,
+            relay: None,
+        }
+    }
+
+    /// With a `docker` that nobody names, and which is no script.
+    fn by_socket() -> Counted {
+        let counted = Counted::new();
+        let shim = cargo::steps().unwrap().join("faulty-docker");
+        fs::copy(shim, counted.folder.path().join("docker")).unwrap();
+        Counted {
+            relay: Some(Relay::start().unwrap()),
+            ..counted
         }
     }
 
     fn step(&self, name: &str, flags: &[&str]) -> BTreeMap<String, usize> {
         let record = self.folder.path().join(name);
         let mut command = self.app.command(name, flags);
+        if let Some(relay) = &self.relay {
+            relay.expect("", 0);
+            engine_at(&mut command, &relay.host());
+        } else {
+            command
+                .arg("--docker")
+                .arg(cargo::steps().unwrap().join("faulty-docker"));
+        }
         command
-            .arg("--docker")
-            .arg(cargo::steps().unwrap().join("faulty-docker"))
             .env("PATH", &self.path)
             .env("FAULT_CALLS", &record)
             .env("FAULT_AT", "0");
         ok(&run(command, None).unwrap());
         let mut counts = BTreeMap::new();
-        for line in fs::read_to_string(&record).unwrap().lines() {
-            *counts.entry(kind(line)).or_default() += 1;
+        let calls = fs::read_to_string(&record).unwrap_or_default();
+        let requests = self.relay.iter().flat_map(Relay::seen);
+        let requests = requests.map(|line| request(&line));
+        for kind in calls.lines().map(kind).chain(requests) {
+            *counts.entry(kind).or_default() += 1;
         }
         counts
     }
@@ -56,6 +81,16 @@ fn kind(line: &str) -> String {
         "container" | "image" => format!("docker {first} {}", words.next().unwrap_or_default()),
         _ => format!("docker {first}"),
     }
+}
+
+/// `POST containers start` of `POST /containers/ID/start?x=y`.
+fn request(line: &str) -> String {
+    let (method, path) = line.split_once(' ').unwrap_or_default();
+    let words = path.split('?').next().unwrap_or_default().split('/');
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let verb = words[1..].last().filter(|_| method != "DELETE");
+    let words = words[..1].iter().chain(verb);
+    words.fold(method.to_owned(), |all, word| format!("{all} {word}"))
 }
 
 fn expected(calls: &[(&str, usize)]) -> BTreeMap<String, usize> {
@@ -131,6 +166,50 @@ fn allowed(batches: usize) -> [BTreeMap<String, usize>; 5] {
 #[test]
 fn a_deployment_asks_no_more_of_the_engine_and_of_nft_than_this() {
     assert_eq!(deployed(&Counted::new()), allowed(1));
+}
+
+#[test]
+fn at_the_engines_socket_only_a_pull_and_what_is_created_start_a_cli() {
+    let [pulled, started, probed, promoted, pruned] = deployed(&Counted::by_socket());
+    if on_podman() {
+        assert_eq!([pulled, started, probed, promoted, pruned], allowed(1));
+        return;
+    }
+    let rest = [
+        expected(&[
+            ("GET _ping", 1),
+            ("GET containers json", 1),
+            ("GET images json", 2),
+            ("docker pull", 1),
+        ]),
+        expected(&[
+            ("GET _ping", 1),
+            ("GET containers json", 7),
+            ("GET images json", 1),
+            ("POST containers start", 1),
+            ("docker create", 1),
+        ]),
+        expected(&[("GET _ping", 1), ("GET containers json", 1)]),
+        expected(&[
+            ("DELETE containers", 2),
+            ("GET _ping", 1),
+            ("GET containers json", 6),
+            ("POST containers rename", 2),
+            ("POST containers start", 1),
+            ("POST containers stop", 1),
+            ("POST containers update", 1),
+            ("docker create", 1),
+            ("nft", 5),
+        ]),
+        expected(&[
+            ("GET _ping", 1),
+            ("GET containers json", 1),
+            ("GET images json", 4),
+            ("docker image rm", 1),
+            ("nft", 1),
+        ]),
+    ];
+    assert_eq!([pulled, started, probed, promoted, pruned], rest);
 }
 
 #[test]

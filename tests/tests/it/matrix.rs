@@ -1,4 +1,5 @@
-//! The kill matrix: every step, at each of its calls of the engine and of nft, meets every fault, under load.
+//! The kill matrix: every step, at each of its calls of the engine and of nft, meets every fault, under load; and at each
+//! of its requests of the engine's socket.
 //!
 //! Named on the command line (`-- matrix`) it is the whole matrix, else every fourth case of it.
 //! Beside it, signals at random moments: named (`-- moments`) ten times as many.
@@ -13,7 +14,7 @@ mod state;
 mod steps;
 
 use fault::Fault;
-use rows::run;
+use rows::{run, run_at_socket};
 use steps::Step;
 
 #[test]
@@ -84,6 +85,24 @@ fn probe_health_survives_every_fault_at_any_call() {
 #[test]
 fn prune_app_survives_every_fault_at_any_call() {
     run(Step::Prune, &Fault::ALL, false);
+}
+
+#[test]
+fn promote_survives_every_fault_at_any_request_of_the_engines_socket() {
+    run_at_socket(Step::Promote, &Fault::ALL);
+}
+
+#[test]
+fn promote_of_an_app_that_is_called_by_its_name_survives_every_fault_at_any_request_of_the_socket()
+{
+    run_at_socket(Step::PromoteByName, &Fault::ALL);
+}
+
+#[test]
+fn the_other_steps_survive_every_fault_at_any_request_of_the_engines_socket() {
+    for step in [Step::Pull, Step::Start, Step::Probe, Step::Prune] {
+        run_at_socket(step, &Fault::ALL);
+    }
 }
 
 #[test]

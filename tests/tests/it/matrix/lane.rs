@@ -2,6 +2,7 @@
 
 use tests::docker::docker;
 use tests::image::Built;
+use tests::relay::Relay;
 
 use super::case::Case;
 use super::fault::Fault;
@@ -14,6 +15,8 @@ use crate::support::{App, path_with_faulty_nft};
 pub(super) struct Lane {
     pub(super) step: Step,
     pub(super) heir: bool,
+    /// Where the faults are at the engine's socket, and not at its CLI.
+    relay: Option<Relay>,
     pub(super) app: App,
     releases: [Built; 2],
     path: String,
@@ -34,7 +37,7 @@ pub(super) struct One {
 }
 
 impl Lane {
-    pub(super) fn new(step: Step, heir: bool) -> Lane {
+    pub(super) fn new(step: Step, relay: Option<Relay>, heir: bool) -> Lane {
         let app = App::new("matrix");
         step.lay_ground(&app);
         let releases = [app.build("v1"), step.release(&app, "v2")];
@@ -42,6 +45,7 @@ impl Lane {
         let mut lane = Lane {
             step,
             heir,
+            relay,
             app,
             releases,
             path,
@@ -52,6 +56,10 @@ impl Lane {
         lane.renew();
         lane.front = lane.step.front(&lane.app);
         lane
+    }
+
+    pub(super) fn is_at_socket(&self) -> bool {
+        self.relay.is_some()
     }
 
     /// Two releases, so that the live one has one before it.
@@ -92,6 +100,7 @@ impl Lane {
             old,
             path: &self.path,
             heir: self.heir,
+            relay: self.relay.as_ref(),
             roles: self.step.prepare(&self.app, new, old),
             folder: tempfile::tempdir().unwrap(),
         }

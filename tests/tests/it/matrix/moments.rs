@@ -45,7 +45,7 @@ pub(super) fn run(step: Step, seeds: u64) {
     let whole = env::args().any(|arg| arg.contains("moments"));
     let seeds = if whole { seeds * 10 } else { seeds };
     let first = first_seed();
-    let mut lane = Lane::new(step, true);
+    let mut lane = Lane::new(step, None, true);
     let (end, _) = lane.undisturbed();
     let usual = lane.struck(|case| {
         let began = Instant::now();

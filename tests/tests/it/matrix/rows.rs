@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use tests::load::Load;
+use tests::relay::Relay;
+use tests::stage::on_podman;
 
 use super::fault::Fault;
 use super::lane::Lane;
@@ -26,9 +28,24 @@ struct Row {
     failures: Vec<String>,
 }
 
-/// Runs the cases and prints their table; panics where one failed.
+/// Runs the cases, with faults of the CLI, and prints their table; panics where one failed.
 pub(super) fn run(step: Step, faults: &[Fault], heir: bool) {
-    let mut lane = Lane::new(step, heir);
+    run_in(Lane::new(step, None, heir), faults);
+}
+
+/// The same with faults of the engine's socket.
+pub(super) fn run_at_socket(step: Step, faults: &[Fault]) {
+    let mut lane = Lane::new(step, Some(Relay::start().unwrap()), step.promotes());
+    if on_podman() {
+        let (_, asked) = lane.undisturbed();
+        assert!(asked.is_empty(), "podman is reached by its CLI: {asked:?}");
+        return;
+    }
+    run_in(lane, faults);
+}
+
+fn run_in(mut lane: Lane, faults: &[Fault]) {
+    let (step, heir) = (lane.step, lane.heir);
     let (end, calls) = lane.undisturbed();
     let mut failures = Vec::new();
     let mut table = String::new();
@@ -71,7 +88,7 @@ fn numbers(lane: &Lane, fault: Fault, calls: &[String]) -> Vec<usize> {
     let first = 1 + (fault as usize + usize::from(lane.heir)) % STRIDE;
     if env::args().any(|arg| arg.contains("matrix")) {
         (1..ENOUGH).collect()
-    } else if lane.step.has_network() {
+    } else if lane.step.has_network() && !lane.is_at_socket() {
         const OWN: [&str; 3] = ["network connect", "network disconnect", "create"];
         let own = |k: &usize| OWN.iter().any(|own| calls[k - 1].starts_with(own));
         (1..=calls.len()).filter(own).collect()
