@@ -15,9 +15,14 @@ impl Swapping<'_> {
     pub(crate) fn done(mut self) -> Outcome {
         let mut bridge = self.bridge.take();
         bridge.iter_mut().for_each(Bridge::unwatch);
-        let left_over = self.clear_away();
-        // Until it is gone the candidate may still be closing what it was led to, and be looked up by name.
-        drop(bridge);
+        let left_over = if self.has_no_callers() {
+            both(|| self.clear_away(), move || drop(bridge)).0
+        } else {
+            let left_over = self.clear_away();
+            // Until it is gone the candidate may still be closing what it was led to, and be looked up by name.
+            drop(bridge);
+            left_over
+        };
         let swap = self.measured();
         progress(&format!(
             "promote: {} is live with {}",
@@ -43,6 +48,7 @@ impl Swapping<'_> {
             || self.drain_candidate(),
             move || old.map_or(Ok(()), |old| engine.remove_ended(&old)),
         );
+        self.old_is_gone = removed.is_ok();
         removed.or_else(|_| self.prove())
     }
 
@@ -58,6 +64,12 @@ impl Swapping<'_> {
         let live = &self.promotion.names.live;
         let candidate = self.candidate.as_ref();
         candidate.is_some_and(|candidate| alias::is_known_as(candidate, live))
+    }
+
+    /// Whether the candidate has nobody left: no connection, nor a name by which one could come.
+    fn has_no_callers(&self) -> bool {
+        let drained = self.candidate_drained.as_ref();
+        !self.has_the_name() && drained.is_some_and(|drained| !drained.may_be_open())
     }
 
     /// Waits for what was led to the candidate, which `staying` takes over; idle connections are
@@ -103,10 +115,14 @@ impl Swapping<'_> {
     /// The deployment is done; what cannot be removed is said, and found by the next promotion.
     pub(crate) fn clear_away(&self) -> Vec<String> {
         let names = &self.promotion.names;
-        let found = [(&self.old, &names.old), (&self.candidate, &names.candidate)];
+        let old = self.old.as_ref().filter(|_| !self.old_is_gone);
+        let found = [
+            (old, &names.old),
+            (self.candidate.as_ref(), &names.candidate),
+        ];
         let both = found
             .into_iter()
-            .filter_map(|(container, name)| Some((container.as_ref()?, name)));
+            .filter_map(|(container, name)| Some((container?, name)));
         let both: Vec<(&Container, &String)> = both.collect();
         let containers: Vec<&Container> = both.iter().map(|(container, _)| *container).collect();
         if self.remove(&containers).is_ok() {

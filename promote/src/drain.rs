@@ -98,12 +98,12 @@ pub(crate) fn drain_ports(
     drained
 }
 
-/// Those that are carried are open in the container, too; those in flight may not be there yet.
+/// Those that are carried are open in the container, too; some may not be there yet.
 fn look(container: &Container, ports: &[u16], carriers: &[u16]) -> io::Result<Connections> {
     let inside = connections(container.state.pid, ports)?;
     let carried = connections_here(carriers)?;
     Ok(Connections {
+        open: inside.open.max(carried.open),
         in_flight: inside.in_flight + carried.in_flight,
-        ..inside
     })
 }

@@ -49,6 +49,8 @@ pub(crate) struct Swapping<'a> {
     /// Whether calls to the old container's address were led to the new one; `None` where they need not be.
     pub(crate) handed_over: Option<Result<(), String>>,
     pub(crate) candidate_drained: Option<Drained>,
+    /// Whether the old container has been removed.
+    pub(crate) old_is_gone: bool,
 }
 
 impl<'a> Swapping<'a> {
@@ -86,6 +88,7 @@ impl<'a> Swapping<'a> {
             drained: None,
             handed_over: None,
             candidate_drained: None,
+            old_is_gone: false,
         }
     }
 
@@ -113,7 +116,7 @@ impl<'a> Swapping<'a> {
 
     /// From a new container that runs already.
     pub(crate) fn at_the_proof(self) -> Result<Outcome, Failure> {
-        let done = self.name_proven().and_then(|()| self.prove_for_clients());
+        let done = self.name_proven();
         self.conclude(done)
     }
 
@@ -188,8 +191,7 @@ impl<'a> Swapping<'a> {
         if reply.code != Some(0) {
             return Err(self.not_started(&reply));
         }
-        self.name_proven()?;
-        self.prove_for_clients()
+        self.name_proven()
     }
 
     /// Waits for what is with a container on the published ports, or with the engine's proxy on the way to it.
@@ -217,7 +219,7 @@ impl<'a> Swapping<'a> {
         Trouble::not_started(format!("the new container did not start: {said}")).with_log(log)
     }
 
-    /// Proves the new container on its own address, and only then gives it the live name.
+    /// Proves the new container on its own address; only then gives it the live name and proves it for clients.
     fn name_proven(&self) -> Result<(), Trouble> {
         let Promotion { engine, names, .. } = self.promotion;
         self.prove()?;
@@ -225,14 +227,21 @@ impl<'a> Swapping<'a> {
         if self.is_on_podman() {
             // Two changes of one container at once: the one would undo the other.
             self.promotion.keep_up(&self.next)?;
-            return Ok(engine.rename(&self.next, &names.live)?);
+            engine.rename(&self.next, &names.live)?;
+            return self.prove_for_clients();
         }
         let (beside, next) = (self.promotion.clone(), self.next.as_str());
-        let (renamed, kept_up) = both(
-            || engine.rename(&self.next, &names.live),
-            move || beside.keep_up(next),
+        let (proven, (renamed, kept_up)) = both(
+            || self.prove_for_clients(),
+            move || {
+                let further = beside.clone();
+                both(
+                    || beside.engine.rename(next, &beside.names.live),
+                    move || further.keep_up(next),
+                )
+            },
         );
-        Ok(renamed.and(kept_up)?)
+        proven.and(renamed.and(kept_up).map_err(Trouble::from))
     }
 
     /// A kill may have come between its name and its restart policy.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Container, Engine, Image, ImageRef, Lock, Name, Names, Recipe, familiar, progress, repository,
-    warn,
+    Container, Engine, Image, ImageRef, Lock, Name, Names, Recipe, both, familiar, progress,
+    repository, warn,
 };
 
 use crate::args::Args;
@@ -87,18 +87,18 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if args.candidate {
         remove_candidate(&engine, args, live, &names, &mut report)?;
     }
-    if !args.dry_run
-        && let Some(_no_promotion_begins) =
-            Lock::take(live, Duration::ZERO).map_err(Failure::NoLock)?
-    {
-        bridge::remove_stray(&engine, live, &names)?;
-    }
     let _no_candidate_begins = if args.dry_run {
         None
     } else {
         Lock::remove_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?
     };
-    let images = inventory(&engine, args, app, &names, &report.containers_removed)?;
+    let (beside, all, going) = (engine.clone(), &names, &report.containers_removed);
+    let (cleared, images) = both(
+        || clear_stray(&engine, args, live, &names),
+        move || inventory(&beside, args, app, all, going),
+    );
+    cleared?;
+    let images = images?;
     report.kept = images.kept;
     for image in &images.unneeded {
         remove_image(&engine, args, &names, image, &mut report)?;
@@ -110,6 +110,17 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         warn(&format!("prune-app: {} stays: {}", left.what, left.why));
     }
     Err(Failure::NotRemoved(Box::new(report)))
+}
+
+/// Removes the rules that a promotion has left, while none runs.
+fn clear_stray(engine: &Engine, args: &Args, live: &Name, names: &Names) -> Result<(), Failure> {
+    if args.dry_run {
+        return Ok(());
+    }
+    match Lock::take(live, Duration::ZERO).map_err(Failure::NoLock)? {
+        Some(_no_promotion_begins) => Ok(bridge::remove_stray(engine, live, names)?),
+        None => Ok(()),
+    }
 }
 
 /// Takes the candidate away, unless it may be what serves: while a promotion runs or is unfinished.
