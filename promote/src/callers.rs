@@ -1,5 +1,8 @@
-//! Clients that call the app by its name on an engine that does not take a running container's name away, or give
+//! Clients that call the app by its name, also on an engine that does not take a running container's name away, or give
 //! it another, by a rename: podman.
+
+use std::thread;
+use std::time::Duration;
 
 use step::Container;
 
@@ -8,9 +11,15 @@ use crate::promote::Promotion;
 use crate::swap::Swapping;
 use crate::trouble::Trouble;
 
+/// Who has looked the name up just before it was taken away calls within a moment.
+const LOOKED_UP: Duration = Duration::from_millis(20);
+
 impl Swapping<'_> {
     /// Before the old container is drained: its callers go to the candidate, which has the name as well.
     pub(crate) fn take_callers(&mut self, old: &Container) {
+        if !old.is_podmans() && self.has_the_name() {
+            thread::sleep(LOOKED_UP);
+        }
         let name = &self.promotion.names.live;
         if let (Some(bridge), Some(candidate)) = (&mut self.bridge, &self.candidate)
             && old.is_podmans()
