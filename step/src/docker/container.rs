@@ -23,7 +23,7 @@ pub struct Container {
     pub restart_count: u32,
     /// Whether it runs, and how it ended.
     pub state: State,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     resolv_conf_path: String,
     #[serde(rename = "OCIRuntime", default, deserialize_with = "nullable")]
     runtime: String,

@@ -4,11 +4,13 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use tests::load::Load;
+use tests::relay::Relay;
+use tests::stage::on_podman;
 use tests::steps::run;
 
 use crate::resume::{KILLED, assert_released};
@@ -92,6 +94,40 @@ fn an_heir_waits_for_the_order_that_its_promotion_gave_last_and_others_wait_for_
     let report = ok(&again);
     assert!(again.stderr.contains("waiting for"), "{again:?}");
     // Whichever of them had the lock first.
+    let carried_on = report["carried_on"] == true || report["heir"]["carried_on"] == true;
+    assert!(carried_on, "{report}");
+    assert_released(&app, &v2, &v1, &candidate);
+}
+
+/// The child that gives the order has the lock.
+#[test]
+fn an_heir_waits_for_the_order_that_its_promotion_gave_at_the_socket() {
+    let app = App::new("heir-socket");
+    let v1 = app.tagged(&app.image("v1").env("DEAF", "1"), "v1");
+    let v2 = app.build("v2");
+    app.deploy(&v1, &[]);
+    let candidate = app.start(&v2, &["-e", "COLOR=blue"]);
+    app.prove_candidate();
+    let flags = ["--stop-timeout", "3s"];
+    let relay = Relay::start().unwrap();
+    let mut command = app.command("promote", &flags);
+    command.env("DOCKER_HOST", relay.host());
+    command.stdout(Stdio::null());
+    let mut promotion = command.spawn().unwrap();
+    let is_stopped = |request: &String| request.contains("/stop?");
+    if on_podman() {
+        assert!(promotion.wait().unwrap().success());
+        assert!(relay.seen().is_empty());
+        return;
+    }
+    eventually("the old container is being stopped", || {
+        relay.seen().iter().any(is_stopped)
+    });
+    promotion.kill().unwrap();
+    promotion.wait().unwrap();
+    let again = app.promote(&flags);
+    let report = ok(&again);
+    assert!(again.stderr.contains("waiting for"), "{again:?}");
     let carried_on = report["carried_on"] == true || report["heir"]["carried_on"] == true;
     assert!(carried_on, "{report}");
     assert_released(&app, &v2, &v1, &candidate);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tests::docker::Scope;
 use tests::process::scrub;
+use tests::relay::Relay;
 
 use super::{STEPS, asked, done, failed, ready};
 use crate::support::{engine_at, eventually};
@@ -176,4 +177,29 @@ fn the_cli_may_be_named_by_the_environment_and_a_flag_wins() {
     let mut command = ready("prune-app", scope.app());
     command.env("DEPLOY_STEPS_DOCKER", "/nowhere/docker");
     failed(&asked(command), 3, "no_docker");
+}
+
+/// It may lead to podman, or to another machine.
+#[test]
+fn a_docker_that_is_a_script_is_asked_every_question_and_no_socket_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, log) = (folder.path().join("docker"), folder.path().join("log"));
+    let real = which::which("docker").unwrap();
+    let text = format!(
+        "#!/bin/sh\necho \"$@\" >> {}\nexec {} \"$@\"\n",
+        log.display(),
+        real.display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let scope = Scope::new("script");
+    let mut command = ready("prune-app", scope.app());
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{}:{path}", folder.path().display()));
+    let relay = Relay::start().unwrap();
+    command.env("DOCKER_HOST", relay.host());
+    done(&asked(command));
+    assert!(relay.seen().is_empty(), "{:?}", relay.seen());
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(log.contains("ps --all"), "{log}");
 }

@@ -17,7 +17,7 @@ use super::processes::{self, MARK};
 use super::state::{Roles, State};
 use super::steps::Step;
 use crate::resume::KILLED;
-use crate::support::{App, engine_at, get, text};
+use crate::support::{App, get, text};
 
 /// The socket is greeted, and asked for each of the four containers.
 const FIRST_LOOK: usize = 5;
@@ -55,7 +55,7 @@ impl Case<'_> {
         let mut command = self.command(fault.flags());
         if let Some(relay) = self.relay {
             relay.expect(fault.name(), k);
-            engine_at(&mut command, &relay.host());
+            command.env("DOCKER_HOST", relay.host());
             return Ok((run(command, None)?, relay.seen()));
         }
         let docker = cargo::steps()?.join("faulty-docker");
