@@ -105,7 +105,7 @@ impl Swapping<'_> {
         self.settle()
     }
 
-    fn prove_port(&self) -> Result<(), Trouble> {
+    pub(crate) fn prove_port(&self) -> Result<(), Trouble> {
         if let Some(bridge) = &self.bridge {
             bridge.close().map_err(Trouble::not_started)?;
         }

@@ -232,7 +232,7 @@ impl<'a> Swapping<'a> {
         }
         let (beside, next) = (self.promotion.clone(), self.next.as_str());
         let (proven, (renamed, kept_up)) = both(
-            || self.prove_for_clients(),
+            || self.prove_port(),
             move || {
                 let further = beside.clone();
                 both(
@@ -241,7 +241,8 @@ impl<'a> Swapping<'a> {
                 )
             },
         );
-        proven.and(renamed.and(kept_up).map_err(Trouble::from))
+        proven.and(renamed.and(kept_up).map_err(Trouble::from))?;
+        self.settle()
     }
 
     /// A kill may have come between its name and its restart policy.

@@ -87,6 +87,12 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if args.candidate {
         remove_candidate(&engine, args, live, &names, &mut report)?;
     }
+    // Where an heir is at work it is waited for: what it leaves is what counts.
+    let no_promotion_begins = if args.dry_run {
+        None
+    } else {
+        Lock::take(live, Duration::ZERO).map_err(Failure::NoLock)?
+    };
     let _no_candidate_begins = if args.dry_run {
         None
     } else {
@@ -94,7 +100,10 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     };
     let (beside, all, going) = (engine.clone(), &names, &report.containers_removed);
     let (cleared, images) = both(
-        || clear_stray(&engine, args, live, &names),
+        || match no_promotion_begins {
+            Some(_lock) => bridge::remove_stray(&engine, live, &names),
+            None => Ok(()),
+        },
         move || inventory(&beside, args, app, all, going),
     );
     cleared?;
@@ -110,17 +119,6 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         warn(&format!("prune-app: {} stays: {}", left.what, left.why));
     }
     Err(Failure::NotRemoved(Box::new(report)))
-}
-
-/// Removes the rules that a promotion has left, while none runs.
-fn clear_stray(engine: &Engine, args: &Args, live: &Name, names: &Names) -> Result<(), Failure> {
-    if args.dry_run {
-        return Ok(());
-    }
-    match Lock::take(live, Duration::ZERO).map_err(Failure::NoLock)? {
-        Some(_no_promotion_begins) => Ok(bridge::remove_stray(engine, live, names)?),
-        None => Ok(()),
-    }
 }
 
 /// Takes the candidate away, unless it may be what serves: while a promotion runs or is unfinished.

@@ -13,12 +13,15 @@ mod socket;
 mod stdin;
 mod swarm;
 
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use thiserror::Error;
 use xshell::Shell;
 
@@ -134,7 +137,7 @@ impl Engine {
         let cli = found?;
         // A program that was named is meant, and no way around it.
         let unnamed = args.docker.is_none();
-        let socket = unnamed.then(|| Socket::of(&cli, chosen_context().is_some()));
+        let socket = unnamed.then(|| Socket::of(&cli, matches!(chosen_context(), Ok(None))));
         Ok(Self {
             sh,
             cli,
@@ -177,22 +180,35 @@ impl Engine {
     }
 
     fn context_host(&self) -> Option<String> {
-        chosen_context()?;
+        chosen_context().ok()??;
         self.context_endpoint().ok()
     }
 }
 
 /// The context that the CLI is told to use, if it is not the usual one.
-fn chosen_context() -> Option<String> {
-    let chosen = std::env::var("DOCKER_CONTEXT").ok().or_else(|| {
-        let folder = std::env::var_os("DOCKER_CONFIG")
-            .map(PathBuf::from)
-            .or_else(|| Some(std::env::home_dir()?.join(".docker")))?;
-        let text = std::fs::read_to_string(folder.join("config.json")).ok()?;
-        let config: serde_json::Value = serde_json::from_str(&text).ok()?;
-        Some(config.get("currentContext")?.as_str()?.to_owned())
-    });
-    chosen.filter(|chosen| !chosen.is_empty() && chosen != "default")
+///
+/// # Errors
+/// When its settings cannot be read.
+fn chosen_context() -> io::Result<Option<String>> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is_usual = |name: &String| name.is_empty() || name == "default";
+    if let Some(name) = set("DOCKER_CONTEXT") {
+        let name = name.to_string_lossy().into_owned();
+        return Ok(Some(name).filter(|it| !is_usual(it)));
+    }
+    let home = || Some(std::env::home_dir()?.join(".docker"));
+    let folder = set("DOCKER_CONFIG").map(PathBuf::from).or_else(home);
+    let text = match folder.map(|it| std::fs::read(it.join("config.json"))) {
+        Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Some(read) => read?,
+        None => return Ok(None),
+    };
+    let config: BTreeMap<String, Value> = serde_json::from_slice(&text)?;
+    // Go's decoder does not care for the case of letters.
+    let mut words = config.iter();
+    let found = words.find(|(key, _)| key.eq_ignore_ascii_case("currentContext"));
+    let name = found.and_then(|(_, value)| Some(value.as_str()?.to_owned()));
+    Ok(name.filter(|it| !is_usual(it)))
 }
 
 /// The engine writes `null` for what is empty.

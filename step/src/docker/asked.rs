@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::socket::{Answer, encoded};
 use super::{Engine, EngineError, Tenant, nullable};
+
+/// A timeout of no time at all is none to the kernel.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What the engine keeps objects of.
 #[derive(Clone, Copy)]
@@ -64,10 +68,20 @@ impl Shown {
 impl Engine {
     /// The answer to what the CLI would be asked by `call`, where it is a good one or says that there is none.
     fn asked(&self, call: &str, path: &str) -> Result<Option<Answer>, EngineError> {
+        self.asked_until(Instant::now() + self.timeout, call, path)
+    }
+
+    fn asked_until(
+        &self,
+        end: Instant,
+        call: &str,
+        path: &str,
+    ) -> Result<Option<Answer>, EngineError> {
         let Some(socket) = &self.socket else {
             return Ok(None);
         };
-        match socket.ask("GET", path, "", self.timeout) {
+        let left = end.saturating_duration_since(Instant::now());
+        match socket.ask("GET", path, "", left.max(SHORTEST)) {
             Ok(answer) => Ok(Some(answer).filter(|it| matches!(it.status, 200 | 404))),
             Err(error) if error.kind() == ErrorKind::TimedOut => Err(EngineError::TimedOut {
                 call: call.to_owned(),
@@ -84,9 +98,10 @@ impl Engine {
         names: &[&str],
     ) -> Result<Option<Vec<T>>, EngineError> {
         let mut found = Vec::new();
+        let end = Instant::now() + self.timeout;
         for name in names {
             let path = format!("/{}/{}/json", kind.plural(), encoded(name));
-            let Some(answer) = self.asked(kind.inspect(), &path)? else {
+            let Some(answer) = self.asked_until(end, kind.inspect(), &path)? else {
                 return Ok(None);
             };
             if answer.status == 404 {
@@ -123,10 +138,11 @@ impl Engine {
     }
 
     /// The last lines of a container's log, both streams.
-    pub(super) fn logged(&self, id: &str, lines: usize) -> Option<String> {
+    pub(super) fn logged(&self, id: &str, lines: usize) -> Result<Option<String>, EngineError> {
         let path = format!("/containers/{id}/logs?stdout=true&stderr=true&tail={lines}");
-        let answer = self.asked("docker logs", &path).ok()??;
-        (answer.status == 200).then(|| unframed(&answer.body))
+        let answer = self.asked("docker logs", &path)?;
+        let answer = answer.filter(|it| it.status == 200);
+        Ok(answer.map(|it| unframed(&it.body)))
     }
 }
 

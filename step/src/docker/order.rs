@@ -74,7 +74,7 @@ fn give(args: &[OsString]) -> io::Result<ExitCode> {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let [method, path, body] = [method, path, body].map(|it| it.to_string_lossy());
-    let Ok(stream) = Socket::at(PathBuf::from(socket)).connect() else {
+    let Ok(stream) = Socket::at(PathBuf::from(socket)).connect(WHATEVER_IT_TAKES) else {
         // Nothing was ordered yet: the CLI says best what is wrong.
         return Err(Command::new(cli).args(rest).exec());
     };

@@ -251,8 +251,10 @@ impl Engine {
     /// The last `count` lines of a container's log, both streams; empty where the log driver keeps none.
     pub fn log_tail(&self, id: &str, count: usize, secrets: &[String]) -> Vec<String> {
         let Self { sh, cli, .. } = self;
-        if let Some(log) = self.logged(id, count) {
-            return crate::tail(&log, count, secrets);
+        match self.logged(id, count) {
+            Ok(Some(log)) => return crate::tail(&log, count, secrets),
+            Ok(None) => {}
+            Err(_) => return Vec::new(),
         }
         let lines = count.to_string();
         match self.call(cmd!(sh, "{cli} logs --tail {lines} {id}").into()) {

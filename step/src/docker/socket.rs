@@ -7,6 +7,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
 use crate::child::LONGEST_ANSWER;
 
 /// Where the CLI finds the engine without a context and without `DOCKER_HOST`.
@@ -30,11 +33,11 @@ pub(super) struct Answer {
 impl Socket {
     /// That of `cli`, if it is Docker's own program and nothing leads it to another engine: what is called `docker`
     /// may be a script that calls any other, or anywhere else.
-    pub(super) fn of(cli: &Path, is_by_context: bool) -> Option<Self> {
+    pub(super) fn of(cli: &Path, is_without_context: bool) -> Option<Self> {
         let path = match env::var("DOCKER_HOST").ok().filter(|it| !it.is_empty()) {
             Some(host) => PathBuf::from(host.strip_prefix("unix://")?),
-            None if is_by_context => return None,
-            None => PathBuf::from(USUAL),
+            None if is_without_context => PathBuf::from(USUAL),
+            None => return None,
         };
         is_dockers_program(cli).ok().filter(|is| *is)?;
         let socket = Self(path);
@@ -61,13 +64,24 @@ impl Socket {
         body: &str,
         timeout: Duration,
     ) -> io::Result<Answer> {
-        let stream = self.connect()?;
-        send(&stream, method, path, body)?;
-        receive(&stream, Instant::now() + timeout)
+        let deadline = Instant::now() + timeout;
+        let asked = self.connect(timeout).and_then(|stream| {
+            send(&stream, method, path, body)?;
+            receive(&stream, deadline)
+        });
+        asked.map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
+            _ => error,
+        })
     }
 
-    pub(super) fn connect(&self) -> io::Result<UnixStream> {
-        UnixStream::connect(&self.0)
+    /// Who is not let in within `limit`, or cannot get rid of a request, gets [`ErrorKind::WouldBlock`].
+    pub(super) fn connect(&self, limit: Duration) -> io::Result<UnixStream> {
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        set_socket_timeout(&socket, Timeout::Send, Some(limit))?;
+        connect(&socket, &SocketAddrUnix::new(&self.0)?)?;
+        Ok(UnixStream::from(socket))
     }
 }
 

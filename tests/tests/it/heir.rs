@@ -92,7 +92,10 @@ fn an_heir_waits_for_the_order_that_its_promotion_gave_last_and_others_wait_for_
     assert_eq!(killed.unwrap().code, KILLED);
     let again = app.promote(&flags);
     let report = ok(&again);
-    assert!(again.stderr.contains("waiting for"), "{again:?}");
+    assert!(
+        again.stderr.contains("waiting for what a killed promotion"),
+        "{again:?}"
+    );
     // Whichever of them had the lock first.
     let carried_on = report["carried_on"] == true || report["heir"]["carried_on"] == true;
     assert!(carried_on, "{report}");
@@ -127,7 +130,10 @@ fn an_heir_waits_for_the_order_that_its_promotion_gave_at_the_socket() {
     promotion.wait().unwrap();
     let again = app.promote(&flags);
     let report = ok(&again);
-    assert!(again.stderr.contains("waiting for"), "{again:?}");
+    assert!(
+        again.stderr.contains("waiting for what a killed promotion"),
+        "{again:?}"
+    );
     let carried_on = report["carried_on"] == true || report["heir"]["carried_on"] == true;
     assert!(carried_on, "{report}");
     assert_released(&app, &v2, &v1, &candidate);

@@ -113,7 +113,9 @@ fn a_new_container_that_is_healthy_but_not_through_its_port_is_rolled_back() {
     drop(closed);
     if on_rootless() {
         // Neither has another way to be proven than the port that is closed.
-        failed(&run, 43, "rollback_failed");
+        let report = failed(&run, 43, "rollback_failed");
+        let message = text(&report["error"]["message"]);
+        assert!(message.contains("was not healthy"), "{message}");
         assert_eq!(stage.app.answer(), "v1");
         return;
     }
