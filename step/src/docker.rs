@@ -198,12 +198,12 @@ fn chosen_context() -> io::Result<Option<String>> {
     }
     let home = || Some(std::env::home_dir()?.join(".docker"));
     let folder = set("DOCKER_CONFIG").map(PathBuf::from).or_else(home);
-    let text = match folder.map(|it| std::fs::read(it.join("config.json"))) {
+    let text = match folder.map(|it| std::fs::read_to_string(it.join("config.json"))) {
         Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Some(read) => read?,
         None => return Ok(None),
     };
-    let config: BTreeMap<String, Value> = serde_json::from_slice(&text)?;
+    let config: BTreeMap<String, Value> = serde_json::from_str(&text)?;
     // Go's decoder does not care for the case of letters.
     let mut words = config.iter();
     let found = words.find(|(key, _)| key.eq_ignore_ascii_case("currentContext"));

@@ -107,7 +107,7 @@ impl Engine {
             if answer.status == 404 {
                 continue;
             }
-            let Ok(object) = serde_json::from_slice(&answer.body) else {
+            let Some(object) = answer.json() else {
                 return Ok(None);
             };
             found.push(object);
@@ -121,14 +121,14 @@ impl Engine {
         let filters = encoded(&serde_json::json!({key: [value]}).to_string());
         let path = format!("/images/json?all=true&filters={filters}");
         let answer = self.asked("docker image ls", &path)?;
-        let images = answer.and_then(|it| serde_json::from_slice::<Vec<Named>>(&it.body).ok());
+        let images = answer.and_then(|it| it.json::<Vec<Named>>());
         Ok(images.map(|all| all.into_iter().map(|it| it.id).collect()))
     }
 
     /// All containers, running or not.
     pub(super) fn listed_containers(&self) -> Result<Option<Vec<Tenant>>, EngineError> {
         let answer = self.asked("docker ps", "/containers/json?all=true")?;
-        let shown = answer.and_then(|it| serde_json::from_slice::<Vec<Shown>>(&it.body).ok());
+        let shown = answer.and_then(|it| it.json::<Vec<Shown>>());
         let tenant = |it: Shown| Tenant {
             name: it.name().to_owned(),
             image: it.image,

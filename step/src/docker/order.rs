@@ -94,7 +94,7 @@ fn give(args: &[OsString]) -> io::Result<ExitCode> {
 }
 
 fn message(answer: &Answer) -> String {
-    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let body: Option<Value> = answer.json();
     let message = body.and_then(|it| Some(it.get("message")?.as_str()?.to_owned()));
     message.unwrap_or_else(|| printable(&String::from_utf8_lossy(&answer.body), 300))
 }

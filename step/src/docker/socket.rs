@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
+use serde::de::DeserializeOwned;
+
 use crate::child::LONGEST_ANSWER;
 
 /// Where the CLI finds the engine without a context and without `DOCKER_HOST`.
@@ -145,6 +147,11 @@ impl Answer {
             body: bytes[at + END.len()..].to_vec(),
             is_dockers,
         })
+    }
+
+    /// The body, if it is a whole one. Read as a text, as the CLI's answers are: one reader of either kind is enough.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(str::from_utf8(&self.body).ok()?).ok()
     }
 }
 

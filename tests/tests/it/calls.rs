@@ -172,7 +172,13 @@ fn a_deployment_asks_no_more_of_the_engine_and_of_nft_than_this() {
 fn at_the_engines_socket_only_a_pull_and_what_is_created_start_a_cli() {
     let [pulled, started, probed, promoted, pruned] = deployed(&Counted::by_socket());
     if on_podman() {
-        assert_eq!([pulled, started, probed, promoted, pruned], allowed(1));
+        // What is called docker may be Docker's own: then it is greeted, and does not answer as an engine of Docker's.
+        let ungreeted = |mut counts: BTreeMap<String, usize>| {
+            counts.remove("GET _ping");
+            counts
+        };
+        let all = [pulled, started, probed, promoted, pruned].map(ungreeted);
+        assert_eq!(all, allowed(1));
         return;
     }
     let rest = [
