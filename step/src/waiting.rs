@@ -1,6 +1,7 @@
 //! One wait for health: look after look, while the engine is listened to.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::docker::{Death, Word};
@@ -14,6 +15,10 @@ const SHOWN: usize = 5;
 const SLICE: Duration = Duration::from_millis(50);
 /// How far back the engine is asked for the container's end: to before it was last inspected.
 const SINCE: Duration = Duration::from_millis(500);
+/// By SIGKILL, as the kernel ends who has no memory left.
+const KILLED: i64 = 128 + 9;
+/// The engine hears that it was for want of memory by another way, and maybe a moment later.
+const OOM_TOLD: Duration = Duration::from_millis(100);
 
 enum Event {
     Seen(Seen),
@@ -182,7 +187,11 @@ impl<'a> Waiting<'a> {
         let Some((engine, id)) = self.watched else {
             return Ok(());
         };
-        let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
+        let mut container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
+        if container.state.exit_code == KILLED && !container.state.oom_killed {
+            thread::sleep(OOM_TOLD);
+            container = engine.container(id)?.unwrap_or(container);
+        }
         Err(Unhealthy::Crashed(
             Crash::of(&container.state, container.restart_count),
             self.last.clone(),
