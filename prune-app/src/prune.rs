@@ -6,8 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Container, Engine, Image, ImageRef, Lock, Name, Names, Recipe, both, familiar, progress,
-    repository, warn,
+    Container, Engine, Image, ImageRef, Lock, Name, Names, Recipe, familiar, progress, repository,
+    warn,
 };
 
 use crate::args::Args;
@@ -87,27 +87,18 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if args.candidate {
         remove_candidate(&engine, args, live, &names, &mut report)?;
     }
-    // Where an heir is at work it is waited for: what it leaves is what counts.
-    let no_promotion_begins = if args.dry_run {
-        None
-    } else {
-        Lock::take(live, Duration::ZERO).map_err(Failure::NoLock)?
-    };
+    if !args.dry_run
+        && let Some(_no_promotion_begins) =
+            Lock::take(live, Duration::ZERO).map_err(Failure::NoLock)?
+    {
+        bridge::remove_stray(&engine, live, &names)?;
+    }
     let _no_candidate_begins = if args.dry_run {
         None
     } else {
         Lock::remove_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?
     };
-    let (beside, all, going) = (engine.clone(), &names, &report.containers_removed);
-    let (cleared, images) = both(
-        || match no_promotion_begins {
-            Some(_lock) => bridge::remove_stray(&engine, live, &names),
-            None => Ok(()),
-        },
-        move || inventory(&beside, args, app, all, going),
-    );
-    cleared?;
-    let images = images?;
+    let images = inventory(&engine, args, app, &names, &report.containers_removed)?;
     report.kept = images.kept;
     for image in &images.unneeded {
         remove_image(&engine, args, &names, image, &mut report)?;
