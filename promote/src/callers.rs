@@ -17,13 +17,14 @@ const LOOKED_UP: Duration = Duration::from_millis(20);
 impl Swapping<'_> {
     /// Before the old container is drained: its callers go to the candidate, which has the name as well.
     pub(crate) fn take_callers(&mut self, old: &Container) {
-        if !old.is_podmans() && self.has_the_name() {
-            thread::sleep(LOOKED_UP);
+        if !old.is_podmans() {
+            if self.has_the_name() {
+                thread::sleep(LOOKED_UP);
+            }
+            return;
         }
         let name = &self.promotion.names.live;
-        if let (Some(bridge), Some(candidate)) = (&mut self.bridge, &self.candidate)
-            && old.is_podmans()
-        {
+        if let (Some(bridge), Some(candidate)) = (&mut self.bridge, &self.candidate) {
             bridge.lead_away(alias::moves(old, candidate, name));
         }
     }

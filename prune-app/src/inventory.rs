@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{BATCH, Engine, Image, Name, Names, Previous, both};
+use step::{Engine, Image, Name, Names, Previous, both};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -111,10 +111,7 @@ fn images_of(engine: &Engine, args: &Args, app: &Name) -> Result<Vec<Image>, Fai
         ids.extend(engine.image_ids(&format!("reference={repo}"))?);
     }
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut images = Vec::new();
-    for batch in ids.chunks(BATCH) {
-        images.extend(engine.images(batch)?);
-    }
+    let mut images = engine.images(&ids)?;
     images.retain(|image| image.label("app").is_none_or(|label| label == app.as_str()));
     Ok(images)
 }

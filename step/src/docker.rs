@@ -34,7 +34,7 @@ pub(crate) use events::{Death, Word};
 pub use image::{Image, familiar};
 pub use network::Attachment;
 pub(crate) use order::requested;
-pub use questions::{BATCH, Tenant};
+pub use questions::Tenant;
 pub use swarm::{Node, Service, ServiceOptions, Standing, Task, Update, leads_ports, names_option};
 
 /// The engine, reached through its CLI; `docker` or a compatible one.

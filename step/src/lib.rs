@@ -41,8 +41,8 @@ pub use both::both;
 pub use cli::{Common, EngineArgs, Identity};
 pub use codes::{Code, codes_help, help_end};
 pub use docker::{
-    Attachment, BATCH, Container, Engine, EngineError, Image, Mount, Node, Reply, Service,
-    ServiceOptions, Standing, State, Task, Tenant, Update, familiar, leads_ports, names_option,
+    Attachment, Container, Engine, EngineError, Image, Mount, Node, Reply, Service, ServiceOptions,
+    Standing, State, Task, Tenant, Update, familiar, leads_ports, names_option,
 };
 pub use entry::{Failure, StepArgs, Verdict, main, outcome};
 pub use health::{Attempt, Patience, Proof, Unhealthy, await_health, look_once};

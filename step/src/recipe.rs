@@ -136,17 +136,21 @@ impl Condition {
 impl Previous {
     /// What `container` says it replaced.
     pub fn of(container: &Container) -> Option<Self> {
-        serde_json::from_str(container.label(PREVIOUS_LABEL)?).ok()
+        Self::read(container.label(PREVIOUS_LABEL))
     }
 
     /// What a container in a list says it replaced.
     pub fn of_tenant(tenant: &Tenant) -> Option<Self> {
-        serde_json::from_str(tenant.label(PREVIOUS_LABEL)?).ok()
+        Self::read(tenant.label(PREVIOUS_LABEL))
     }
 
     /// What a service says it replaced.
     pub fn of_service(service: &Service) -> Option<Self> {
-        serde_json::from_str(service.label(PREVIOUS_LABEL)?).ok()
+        Self::read(service.label(PREVIOUS_LABEL))
+    }
+
+    fn read(label: Option<&str>) -> Option<Self> {
+        serde_json::from_str(label?).ok()
     }
 
     /// `container` as the previous release of whatever replaces it.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::docker::{Death, Word};
 use crate::health::{Attempt, Patience, Proof, Unhealthy};
 use crate::look::{Seen, engines_word, run_inside};
-use crate::{Crash, Engine, EngineError, Target, interrupted, millis, wait};
+use crate::{Container, Crash, Engine, EngineError, Target, interrupted, millis, wait};
 
 /// How many of the last attempts a report shows.
 const SHOWN: usize = 5;
@@ -187,15 +187,8 @@ impl<'a> Waiting<'a> {
         let Some((engine, id)) = self.watched else {
             return Ok(());
         };
-        let mut container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
-        if container.state.exit_code == KILLED && !container.state.oom_killed {
-            thread::sleep(OOM_TOLD);
-            container = engine.container(id)?.unwrap_or(container);
-        }
-        Err(Unhealthy::Crashed(
-            Crash::of(&container.state, container.restart_count),
-            self.last.clone(),
-        ))
+        let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
+        Err(crashed(engine, container, &self.last)?)
     }
 
     fn check_only_state(&self) -> Result<(), Unhealthy> {
@@ -230,8 +223,18 @@ fn still_up(engine: &Engine, id: &str, last: &[Attempt]) -> Result<(), Unhealthy
     if container.state.up() {
         return Ok(());
     }
-    Err(Unhealthy::Crashed(
-        Crash::of(&container.state, container.restart_count),
-        last.to_vec(),
-    ))
+    Err(crashed(engine, container, last)?)
+}
+
+fn crashed(
+    engine: &Engine,
+    mut container: Container,
+    last: &[Attempt],
+) -> Result<Unhealthy, EngineError> {
+    if container.state.exit_code == KILLED && !container.state.oom_killed {
+        thread::sleep(OOM_TOLD);
+        container = engine.container(&container.id)?.unwrap_or(container);
+    }
+    let crash = Crash::of(&container.state, container.restart_count);
+    Ok(Unhealthy::Crashed(crash, last.to_vec()))
 }

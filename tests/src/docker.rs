@@ -1,7 +1,9 @@
 //! The engine's CLI for tests: each call under a deadline, and everything a test made removed at its end.
 
+use std::env;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +16,13 @@ use crate::process::run_within;
 use crate::stage;
 
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The engine's socket, as the CLI finds it without a context.
+pub fn socket() -> PathBuf {
+    let host = env::var("DOCKER_HOST").unwrap_or_default();
+    let path = host.strip_prefix("unix://");
+    path.unwrap_or("/var/run/docker.sock").into()
+}
 
 /// Runs `docker` and returns its stdout, trimmed; an error carries its stderr. The deadline is 60 s.
 pub fn docker<I, S>(args: I) -> anyhow::Result<String>

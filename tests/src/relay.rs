@@ -8,10 +8,12 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::docker;
 
 /// Longer than any deadline of a step in the tests.
 const HANG: Duration = Duration::from_secs(90);
@@ -128,16 +130,8 @@ fn struck(plan: &Mutex<Plan>, words: &str) -> Option<String> {
     (plan.seen.len() == plan.at).then(|| plan.fault.clone())
 }
 
-fn engine() -> io::Result<UnixStream> {
-    let host = env::var("DOCKER_HOST").unwrap_or_default();
-    UnixStream::connect(
-        host.strip_prefix("unix://")
-            .unwrap_or("/var/run/docker.sock"),
-    )
-}
-
 fn answer(request: &[u8]) -> io::Result<Vec<u8>> {
-    let mut engine = engine()?;
+    let mut engine = UnixStream::connect(docker::socket())?;
     engine.write_all(request)?;
     let mut answer = Vec::new();
     engine.read_to_end(&mut answer)?;
@@ -145,7 +139,7 @@ fn answer(request: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 fn hand_on(client: &UnixStream, request: &[u8]) -> io::Result<()> {
-    let mut engine = engine()?;
+    let mut engine = UnixStream::connect(docker::socket())?;
     engine.write_all(request)?;
     let (mut from, mut to) = (client.try_clone()?, engine.try_clone()?);
     thread::spawn(move || {

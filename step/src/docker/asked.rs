@@ -22,17 +22,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn plural(self) -> &'static str {
+    /// The CLI's word for one; the socket's is the plural of it.
+    pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Container => "containers",
-            Self::Image => "images",
-        }
-    }
-
-    fn inspect(self) -> &'static str {
-        match self {
-            Self::Container => "docker container inspect",
-            Self::Image => "docker image inspect",
+            Self::Container => "container",
+            Self::Image => "image",
         }
     }
 }
@@ -81,7 +75,7 @@ impl Engine {
             return Ok(None);
         };
         let left = end.saturating_duration_since(Instant::now());
-        match socket.ask("GET", path, "", left.max(SHORTEST)) {
+        match socket.ask(path, left.max(SHORTEST)) {
             Ok(answer) => Ok(Some(answer).filter(|it| matches!(it.status, 200 | 404))),
             Err(error) if error.kind() == ErrorKind::TimedOut => Err(EngineError::TimedOut {
                 call: call.to_owned(),
@@ -99,9 +93,10 @@ impl Engine {
     ) -> Result<Option<Vec<T>>, EngineError> {
         let mut found = Vec::new();
         let end = Instant::now() + self.timeout;
+        let call = format!("docker {} inspect", kind.word());
         for name in names {
-            let path = format!("/{}/{}/json", kind.plural(), encoded(name));
-            let Some(answer) = self.asked_until(end, kind.inspect(), &path)? else {
+            let path = format!("/{}s/{}/json", kind.word(), encoded(name));
+            let Some(answer) = self.asked_until(end, &call, &path)? else {
                 return Ok(None);
             };
             if answer.status == 404 {

@@ -13,7 +13,7 @@ use super::asked::Kind;
 use super::{Container, Engine, EngineError, Image, Reply, nullable};
 
 /// How many objects one call of the CLI is asked about: far below the limit of a command line.
-pub const BATCH: usize = 200;
+const BATCH: usize = 200;
 
 /// A container, as far as a list of all shows it.
 #[derive(Debug)]
@@ -64,11 +64,7 @@ impl Engine {
     /// # Errors
     /// When the engine cannot be asked.
     pub fn containers(&self, names: &[&str]) -> Result<Vec<Container>, EngineError> {
-        let Self { sh, cli, .. } = self;
-        let mut found: Vec<Container> = match self.told(Kind::Container, names)? {
-            Some(found) => found,
-            None => self.inspect(cmd!(sh, "{cli} container inspect {names...}").into())?,
-        };
+        let mut found: Vec<Container> = self.all_of(Kind::Container, names)?;
         for container in &mut found {
             // Podman does not say so of these, as docker does.
             let state = &mut container.state;
@@ -91,11 +87,7 @@ impl Engine {
     /// # Errors
     /// When the engine cannot be asked.
     pub fn images(&self, references: &[&str]) -> Result<Vec<Image>, EngineError> {
-        let Self { sh, cli, .. } = self;
-        match self.told(Kind::Image, references)? {
-            Some(found) => Ok(found),
-            None => self.inspect(cmd!(sh, "{cli} image inspect {references...}").into()),
-        }
+        self.all_of(Kind::Image, references)
     }
 
     /// One image.
@@ -104,6 +96,23 @@ impl Engine {
     /// When the engine cannot be asked.
     pub fn image(&self, reference: &str) -> Result<Option<Image>, EngineError> {
         Ok(self.images(&[reference])?.into_iter().next())
+    }
+
+    /// Those of a kind that are among `names`.
+    fn all_of<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        names: &[&str],
+    ) -> Result<Vec<T>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        if let Some(found) = self.told(kind, names)? {
+            return Ok(found);
+        }
+        let (kind, mut found) = (kind.word(), Vec::new());
+        for some in names.chunks(BATCH) {
+            found.extend(self.inspect::<T>(cmd!(sh, "{cli} {kind} inspect {some...}").into())?);
+        }
+        Ok(found)
     }
 
     /// `inspect` fails when any object is missing, yet prints those it found.
@@ -136,12 +145,12 @@ impl Engine {
         let list = cmd!(sh, "{cli} ps --all --no-trunc --format '{{.ID}}'");
         let mut ids = self.lines(list.into())?;
         ids.extend(also.iter().map(|&name| name.to_owned()));
-        let mut tenants = Vec::new();
-        for batch in ids.chunks(BATCH) {
-            let ids: Vec<&str> = batch.iter().map(String::as_str).collect();
-            tenants.extend(self.containers(&ids)?.into_iter().map(Tenant::from));
-        }
-        Ok(tenants)
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        Ok(self
+            .containers(&ids)?
+            .into_iter()
+            .map(Tenant::from)
+            .collect())
     }
 
     /// The full ids of running containers that publish `port` on the host; or of all that run, from

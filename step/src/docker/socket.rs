@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-
 use serde::de::DeserializeOwned;
 
 use crate::child::LONGEST_ANSWER;
@@ -43,7 +42,7 @@ impl Socket {
         };
         is_dockers_program(cli).ok().filter(|is| *is)?;
         let socket = Self(path);
-        let answer = socket.ask("GET", "/_ping", "", GREETING).ok()?;
+        let answer = socket.ask("/_ping", GREETING).ok()?;
         (answer.status == 200 && answer.is_dockers).then_some(socket)
     }
 
@@ -55,20 +54,14 @@ impl Socket {
         &self.0
     }
 
-    /// One request, over a connection of its own.
+    /// One question, over a connection of its own.
     ///
     /// # Errors
     /// [`ErrorKind::TimedOut`] after `timeout`, or whatever else keeps the answer away.
-    pub(super) fn ask(
-        &self,
-        method: &str,
-        path: &str,
-        body: &str,
-        timeout: Duration,
-    ) -> io::Result<Answer> {
+    pub(super) fn ask(&self, path: &str, timeout: Duration) -> io::Result<Answer> {
         let deadline = Instant::now() + timeout;
         let asked = self.connect(timeout).and_then(|stream| {
-            send(&stream, method, path, body)?;
+            send(&stream, "GET", path, "")?;
             receive(&stream, deadline)
         });
         asked.map_err(|error| match error.kind() {

@@ -11,9 +11,9 @@ use serde_json::Value;
 use tests::load::Load;
 use tests::relay::Relay;
 use tests::stage::on_podman;
-use tests::steps::run;
+use tests::steps::{Run, run};
 
-use crate::resume::{KILLED, assert_released};
+use crate::resume::{KILLED, assert_released, deaf_and_its_candidate};
 use crate::support::{App, Fault, eventually, failed, ok, text};
 
 /// A promotion with a fault, and with heirs.
@@ -76,22 +76,9 @@ fn the_heir_of_an_heir_finishes_what_both_were_killed_at() {
     assert_released(&app, &v2, &v1, &candidate);
 }
 
-#[test]
-fn an_heir_waits_for_the_order_that_its_promotion_gave_last_and_others_wait_for_the_heir() {
-    let app = App::new("heir-order");
-    let v1 = app.tagged(&app.image("v1").env("DEAF", "1"), "v1");
-    let v2 = app.build("v2");
-    app.deploy(&v1, &[]);
-    let candidate = app.start(&v2, &["-e", "COLOR=blue"]);
-    app.prove_candidate();
-    let flags = ["--stop-timeout", "3s"];
-    let killed = run(
-        mortal(&app, Fault::Before("stop", "kill -KILL $CALLER"), &flags),
-        None,
-    );
-    assert_eq!(killed.unwrap().code, KILLED);
-    let again = app.promote(&flags);
-    let report = ok(&again);
+/// What is run after a promotion was killed at an order that takes its time.
+fn assert_waits_and_carries_on(again: &Run) {
+    let report = ok(again);
     assert!(
         again.stderr.contains("waiting for what a killed promotion"),
         "{again:?}"
@@ -99,18 +86,25 @@ fn an_heir_waits_for_the_order_that_its_promotion_gave_last_and_others_wait_for_
     // Whichever of them had the lock first.
     let carried_on = report["carried_on"] == true || report["heir"]["carried_on"] == true;
     assert!(carried_on, "{report}");
+}
+
+#[test]
+fn an_heir_waits_for_the_order_that_its_promotion_gave_last_and_others_wait_for_the_heir() {
+    let (app, [v1, v2], candidate) = deaf_and_its_candidate("heir-order");
+    let flags = ["--stop-timeout", "3s"];
+    let killed = run(
+        mortal(&app, Fault::Before("stop", "kill -KILL $CALLER"), &flags),
+        None,
+    );
+    assert_eq!(killed.unwrap().code, KILLED);
+    assert_waits_and_carries_on(&app.promote(&flags));
     assert_released(&app, &v2, &v1, &candidate);
 }
 
 /// The child that gives the order has the lock.
 #[test]
 fn an_heir_waits_for_the_order_that_its_promotion_gave_at_the_socket() {
-    let app = App::new("heir-socket");
-    let v1 = app.tagged(&app.image("v1").env("DEAF", "1"), "v1");
-    let v2 = app.build("v2");
-    app.deploy(&v1, &[]);
-    let candidate = app.start(&v2, &["-e", "COLOR=blue"]);
-    app.prove_candidate();
+    let (app, [v1, v2], candidate) = deaf_and_its_candidate("heir-socket");
     let flags = ["--stop-timeout", "3s"];
     let relay = Relay::start().unwrap();
     let mut command = app.command("promote", &flags);
@@ -128,14 +122,7 @@ fn an_heir_waits_for_the_order_that_its_promotion_gave_at_the_socket() {
     });
     promotion.kill().unwrap();
     promotion.wait().unwrap();
-    let again = app.promote(&flags);
-    let report = ok(&again);
-    assert!(
-        again.stderr.contains("waiting for what a killed promotion"),
-        "{again:?}"
-    );
-    let carried_on = report["carried_on"] == true || report["heir"]["carried_on"] == true;
-    assert!(carried_on, "{report}");
+    assert_waits_and_carries_on(&app.promote(&flags));
     assert_released(&app, &v2, &v1, &candidate);
 }
 

@@ -109,14 +109,20 @@ pub(crate) fn assert_released(app: &App, new: &Built, old: &Built, candidate: &V
     assert!(live["Config"]["Env"].to_string().contains("COLOR=blue"));
 }
 
-#[test]
-fn killed_while_the_old_container_is_still_being_stopped_it_is_finished() {
-    let app = App::new("mid-stop");
+/// A live app that does not end on SIGTERM, and a proven candidate: both releases, and what the candidate's start reported.
+pub(crate) fn deaf_and_its_candidate(prefix: &str) -> (App, [Built; 2], Value) {
+    let app = App::new(prefix);
     let v1 = app.tagged(&app.image("v1").env("DEAF", "1"), "v1");
     let v2 = app.build("v2");
     app.deploy(&v1, &[]);
     let candidate = app.start(&v2, &["-e", "COLOR=blue"]);
     app.prove_candidate();
+    (app, [v1, v2], candidate)
+}
+
+#[test]
+fn killed_while_the_old_container_is_still_being_stopped_it_is_finished() {
+    let (app, [v1, v2], candidate) = deaf_and_its_candidate("mid-stop");
     // The engine goes on with the stop, though nobody waits for it any more.
     let fault = Fault::Before("stop", "kill -KILL $CALLER");
     let flags = ["--stop-timeout", "2s"];

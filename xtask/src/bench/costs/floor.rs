@@ -1,29 +1,25 @@
 //! The floor: the engine's operations of the plain way, or of the steps, straight to its socket and back to back.
 
-use std::env;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
+use tests::docker;
 
 use crate::bench::stand::Stand;
 use crate::swap::Span;
 
 /// The socket of the engine on this machine.
-pub(in crate::bench) struct Socket(String);
+pub(in crate::bench) struct Socket(PathBuf);
 
 impl Socket {
-    /// As the command line tool finds it without a context.
     pub(in crate::bench) fn of_engine() -> Self {
-        let host = env::var("DOCKER_HOST").unwrap_or_default();
-        let path = host
-            .strip_prefix("unix://")
-            .unwrap_or("/var/run/docker.sock");
-        Self(path.to_owned())
+        Self(docker::socket())
     }
 
     /// One request, answered to its end.
@@ -34,7 +30,7 @@ impl Socket {
         body: &[u8],
     ) -> anyhow::Result<String> {
         let mut stream = UnixStream::connect(&self.0)
-            .with_context(|| format!("no engine listens at {}", self.0))?;
+            .with_context(|| format!("no engine listens at {}", self.0.display()))?;
         // Of version 1.0, so that the answer ends with the connection.
         let head = format!(
             "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
