@@ -1,13 +1,12 @@
 //! One wait for health: look after look, while the engine is listened to.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::docker::{Death, Word};
 use crate::health::{Attempt, Patience, Proof, Unhealthy};
 use crate::look::{Seen, engines_word, run_inside};
-use crate::{Container, Crash, Engine, EngineError, Target, interrupted, millis, wait};
+use crate::{Crash, Engine, EngineError, Target, interrupted, millis, wait};
 
 /// How many of the last attempts a report shows.
 const SHOWN: usize = 5;
@@ -15,10 +14,6 @@ const SHOWN: usize = 5;
 const SLICE: Duration = Duration::from_millis(50);
 /// How far back the engine is asked for the container's end: to before it was last inspected.
 const SINCE: Duration = Duration::from_millis(500);
-/// By SIGKILL, as the kernel ends who has no memory left.
-const KILLED: i64 = 128 + 9;
-/// The engine hears that it was for want of memory by another way, and maybe a moment later.
-const OOM_TOLD: Duration = Duration::from_millis(100);
 
 enum Event {
     Seen(Seen),
@@ -188,7 +183,10 @@ impl<'a> Waiting<'a> {
             return Ok(());
         };
         let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
-        Err(crashed(engine, container, &self.last)?)
+        Err(Unhealthy::Crashed(
+            Crash::of(&container.state, container.restart_count),
+            self.last.clone(),
+        ))
     }
 
     fn check_only_state(&self) -> Result<(), Unhealthy> {
@@ -223,18 +221,8 @@ fn still_up(engine: &Engine, id: &str, last: &[Attempt]) -> Result<(), Unhealthy
     if container.state.up() {
         return Ok(());
     }
-    Err(crashed(engine, container, last)?)
-}
-
-fn crashed(
-    engine: &Engine,
-    mut container: Container,
-    last: &[Attempt],
-) -> Result<Unhealthy, EngineError> {
-    if container.state.exit_code == KILLED && !container.state.oom_killed {
-        thread::sleep(OOM_TOLD);
-        container = engine.container(&container.id)?.unwrap_or(container);
-    }
-    let crash = Crash::of(&container.state, container.restart_count);
-    Ok(Unhealthy::Crashed(crash, last.to_vec()))
+    Err(Unhealthy::Crashed(
+        Crash::of(&container.state, container.restart_count),
+        last.to_vec(),
+    ))
 }
