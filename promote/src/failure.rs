@@ -27,7 +27,7 @@ pub(crate) enum Failure {
     Locked(String),
     #[error("the host port {port} is taken by something else{}", undone(.evidence))]
     PortTaken { port: u16, evidence: Box<Evidence> },
-    #[error("the new container would differ from the candidate in its {0}; nothing was touched")]
+    #[error("the final container would differ from the candidate in {0}; nothing was touched")]
     NotVerified(String),
     #[error("no bridge is possible: {0}; nothing was touched")]
     NoBridge(String),

@@ -9,7 +9,7 @@ use step::{
 
 use crate::failure::Failure;
 use crate::promote::Promotion;
-use crate::{alias, likeness, ports};
+use crate::{alias, drift, ports};
 
 /// The candidate was healthy a moment ago; it is given this long to show it again.
 const ONCE_MORE: Duration = Duration::from_secs(5);
@@ -137,45 +137,9 @@ pub(crate) fn same(
     next: &str,
 ) -> Result<(), Failure> {
     let next = promotion.engine.container(next)?;
-    let next = next.ok_or_else(|| Failure::NotVerified("existence".to_owned()))?;
-    let ours = |container: &Container| {
-        let mut labels = container.config.labels.clone();
-        labels.retain(|name, _| !name.starts_with("deploy-steps."));
-        labels
-    };
-    let mounts = |container: &Container| {
-        let mut mounts = container.mounts.clone();
-        mounts
-            .iter_mut()
-            .filter(|mount| mount.is_anonymous())
-            .for_each(|mount| {
-                mount.name.clear();
-                mount.source.clear();
-            });
-        mounts.sort_by(|a, b| a.destination.cmp(&b.destination));
-        mounts
-    };
-    let (a, b) = (&candidate.config, &next.config);
-    let differences = [
-        (candidate.image != next.image, "image"),
-        (likeness::env_differs(candidate, &next), "environment"),
-        (
-            (&a.entrypoint, &a.cmd) != (&b.entrypoint, &b.cmd),
-            "program",
-        ),
-        (
-            (&a.user, &a.working_dir) != (&b.user, &b.working_dir),
-            "user or folder",
-        ),
-        (ours(candidate) != ours(&next), "labels"),
-        (mounts(candidate) != mounts(&next), "mounts"),
-        (
-            likeness::limits_differ(candidate, &next),
-            "limits and rights",
-        ),
-    ];
-    match differences.into_iter().find(|(differ, _)| *differ) {
-        Some((_, what)) => Err(Failure::NotVerified(what.to_owned())),
+    let next = next.ok_or_else(|| Failure::NotVerified("its existence".to_owned()))?;
+    match drift::between(candidate, &next) {
+        Some(drift) => Err(Failure::NotVerified(drift)),
         None => Ok(()),
     }
 }

@@ -117,7 +117,7 @@ impl Promotion<'_> {
         }
         match live.options().cannot_become(&candidate.options()) {
             Some(part) => Err(Failure::NotVerified(format!(
-                "{part}, which no update can change"
+                "its {part}, which no update can change"
             ))),
             None => Ok(()),
         }

@@ -3,6 +3,7 @@
 //! The private stage is a pid, network and mount namespace with an engine of its own. All of it (engine,
 //! containers, registries, rules, mounts) dies with the first process in it, however that one ends.
 
+mod cgroup;
 mod engine;
 mod folder;
 mod here;
@@ -23,6 +24,7 @@ use anyhow::{Context, bail};
 use rustix::process::geteuid;
 
 use crate::process::{code_of, run_within, scrub};
+pub use cgroup::Cgroup;
 pub use engine::Engine;
 pub use here::{ENGINE, on_podman, on_rootless, on_rootless_docker, registries};
 pub use inner::inner;

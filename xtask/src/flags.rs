@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use tests::stage::Engine;
+use tests::stage::{Cgroup, Engine};
 
 /// Everything one does with this workspace.
 #[derive(Debug, Parser)]
@@ -412,12 +412,19 @@ pub(crate) struct OtherEngine {
         allow_hyphen_values = true
     )]
     pub(crate) engine_flag: Vec<String>,
+    /// Start a private stage whose engine sees cgroups of this version: v1 or v2 [default: v2 where the kernel can].
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) cgroup: Option<Cgroup>,
 }
 
 impl OtherEngine {
     pub(crate) fn engine(self) -> anyhow::Result<Option<Engine>> {
-        let named = |name: String| Engine::named(&name, self.engine_flag);
-        self.engine.map(named).transpose()
+        let installed = self.cgroup.map(|_| "docker".to_owned());
+        let Some(name) = self.engine.or(installed) else {
+            return Ok(None);
+        };
+        let engine = Engine::named(&name, self.engine_flag)?;
+        Ok(Some(engine.with_cgroup(self.cgroup)))
     }
 }
 
@@ -429,6 +436,9 @@ pub(crate) struct StageInner {
     /// A flag for the engine.
     #[arg(long)]
     pub(crate) engine_flag: Vec<String>,
+    /// The version of cgroups that the engine is to see.
+    #[arg(long)]
+    pub(crate) cgroup: Option<Cgroup>,
     /// The command and its arguments.
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<OsString>,

@@ -16,7 +16,7 @@ impl flags::Stage {
 
 impl flags::StageInner {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let ended = stage::inner(&self.dir, &self.engine_flag, &self.command)?;
+        let ended = stage::inner(&self.dir, &self.engine_flag, self.cgroup, &self.command)?;
         Ok(ExitCode::from(code(ended)))
     }
 }

@@ -68,9 +68,8 @@ impl Promotion<'_> {
         }
         let _ = self.engine.remove_service(&created.id);
         let part = changed[0].split('=').next().unwrap_or_default();
-        Err(Failure::NotVerified(
-            part.trim_start_matches('-').to_owned(),
-        ))
+        let part = part.trim_start_matches('-');
+        Err(Failure::NotVerified(format!("its {part}")))
     }
 
     /// How Swarm is to replace the tasks.

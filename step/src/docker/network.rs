@@ -22,9 +22,10 @@ pub struct HostConfig {
     pub publish_all_ports: bool,
     #[serde(deserialize_with = "nullable")]
     port_bindings: BTreeMap<String, Option<Vec<Binding>>>,
-    /// All else, for telling whether two containers were created alike.
-    #[serde(flatten)]
-    pub rest: BTreeMap<String, serde_json::Value>,
+    pid_mode: String,
+    ipc_mode: String,
+    #[serde(deserialize_with = "nullable")]
+    security_opt: Vec<String>,
 }
 
 /// What the engine does when a container ends.
@@ -56,6 +57,22 @@ impl HostConfig {
         bindings(&self.port_bindings)
             .filter_map(|(container, binding)| binding.publish(container))
             .collect()
+    }
+
+    /// The seccomp profiles that it was given: docker's CLI sends the content of the file that was named.
+    pub fn seccomp(&self) -> Vec<&str> {
+        let all = self.security_opt.iter().map(String::as_str);
+        all.filter(|option| option.starts_with("seccomp")).collect()
+    }
+
+    /// The containers, `container:ID`, whose namespaces it shares, by the namespace's kind; `None` is one of its own.
+    pub fn shares_with(&self) -> [(&'static str, Option<&str>); 3] {
+        let modes = [
+            ("network", &self.network_mode),
+            ("processes", &self.pid_mode),
+            ("memory", &self.ipc_mode),
+        ];
+        modes.map(|(kind, mode)| (kind, mode.strip_prefix("container:")))
     }
 
     /// How many bindings there are, of any protocol and kind.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::cgroup::Cgroup;
 use super::here::{ROOTLESS, is_podman, is_rootless_docker};
 use super::needs::Need;
 use super::{podman, root, rootless};
@@ -37,6 +38,7 @@ pub struct Engine {
     name: &'static str,
     release: Option<&'static str>,
     flags: Vec<String>,
+    cgroup: Option<Cgroup>,
 }
 
 impl Engine {
@@ -62,11 +64,22 @@ impl Engine {
             name,
             release,
             flags,
+            cgroup: None,
         })
+    }
+
+    /// The same, which is to see cgroups of this version.
+    #[must_use]
+    pub fn with_cgroup(self, cgroup: Option<Cgroup>) -> Engine {
+        Engine { cgroup, ..self }
     }
 
     pub(super) fn flags(&self) -> &[String] {
         &self.flags
+    }
+
+    pub(super) fn cgroup(&self) -> Option<Cgroup> {
+        self.cgroup
     }
 
     /// What it takes to run the installed one, or to make the engine's root folder, if it is not made yet.

@@ -4,16 +4,20 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use rustix::process::geteuid;
 
+use super::cgroup::{CGROUPS, Cgroup};
+
 const HOME: &str = "/var/tmp";
 const PREFIX: &str = "deploy-steps-stage-";
-const CGROUPS: &str = "/sys/fs/cgroup";
+/// The stage's cgroups of version 2 where this machine has none mounted: they were seen on the stage only.
+const REMOVE_2: &str = r#"mount -t cgroup2 none /mnt && cd /mnt && [ -d "$0" ] || exit 0
+    find "$0" -depth -type d -exec rmdir {} +"#;
 
 /// A stage's folder and its lock, which the kernel frees however this process ends.
 #[derive(Debug)]
@@ -110,6 +114,18 @@ fn remove_cgroups(path: &Path) -> io::Result<()> {
     remove_tree(&Path::new(CGROUPS).join(name))?;
     for controller in fs::read_dir(CGROUPS).into_iter().flatten().flatten() {
         remove_tree(&controller.path().join(name))?;
+    }
+    if Cgroup::here() == Cgroup::V1 && geteuid().is_root() {
+        let sh = ["--mount", "sh", "-c", REMOVE_2];
+        let done = Command::new("unshare")
+            .args(sh)
+            .arg(name)
+            .stderr(Stdio::null())
+            .status()?;
+        return done
+            .success()
+            .then_some(())
+            .ok_or(io::Error::other("its cgroups are still in use"));
     }
     Ok(())
 }

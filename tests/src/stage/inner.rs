@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use super::cgroup::{CGROUPS, Cgroup};
 use super::{STAGE, command, on_podman, on_rootless_docker, podman, rootless};
 use crate::process::{code_of, run_within, scrub};
 
@@ -26,10 +27,16 @@ const ELSEWHERE: [&str; 7] = [
     "DOCKER_API_VERSION",
 ];
 
-/// Runs `argv` with an engine of its own in the folder `dir`, started with `flags`, and returns its exit code.
+/// Runs `argv` with an engine of its own in the folder `dir`, started with `flags`, and returns its exit code. The
+/// engine sees cgroups of the wanted version, else version 2 wherever the kernel can.
 ///
 /// To be called only in fresh pid, network and mount namespaces: they end the engine when this ends.
-pub fn inner(dir: &Path, flags: &[String], argv: &[OsString]) -> anyhow::Result<i32> {
+pub fn inner(
+    dir: &Path,
+    flags: &[String],
+    cgroup: Option<Cgroup>,
+    argv: &[OsString],
+) -> anyhow::Result<i32> {
     must("ip", &["link", "set", "lo", "up"])?;
     // An engine that sees the system's containerd would run its containers there, outside of the stage.
     if Path::new("/run/containerd").exists() {
@@ -40,6 +47,7 @@ pub fn inner(dir: &Path, flags: &[String], argv: &[OsString]) -> anyhow::Result<
         must("mount", &["-t", "tmpfs", "-o", "mode=1777", "tmpfs", LOCKS])?;
     }
     see_own_network()?;
+    Cgroup::mount(cgroup)?;
     let own = if on_rootless_docker() {
         must("ip", &["address", "add", rootless::REGISTRIES, "dev", "lo"])?;
         rootless::folder(dir)
@@ -78,7 +86,6 @@ fn must(program: &str, args: &[&str]) -> anyhow::Result<()> {
 
 // What /sys shows of the network is that of whoever mounted it.
 fn see_own_network() -> anyhow::Result<()> {
-    const CGROUPS: &str = "/sys/fs/cgroup";
     must("mount", &["--rbind", CGROUPS, "/mnt"])?;
     must("mount", &["-t", "sysfs", "sysfs", "/sys"])?;
     must("mount", &["--move", "/mnt", CGROUPS])

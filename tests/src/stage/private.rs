@@ -49,6 +49,8 @@ fn start(argv: &[OsString], engine: Option<&Engine>, dir: &Path) -> anyhow::Resu
         engine.provide(dir, &dir.join("bin"))?;
         let flags = engine.flags().iter();
         stage.args(flags.map(|flag| format!("--engine-flag={flag}")));
+        let cgroup = engine.cgroup();
+        stage.args(cgroup.map(|version| format!("--cgroup={version}")));
         stage.env(ENGINE, engine.to_string());
     }
     stage
