@@ -12,6 +12,7 @@ pub mod power;
 pub mod process;
 pub mod registry;
 pub mod relay;
+pub mod skipped;
 pub mod stage;
 pub mod steps;
 pub mod swarm;

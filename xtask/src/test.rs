@@ -1,10 +1,13 @@
 //! `cargo xtask test`: builds here, where there is a network, and runs the tests where there is an engine.
 
 use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use tests::stage::{self, Need};
-use tests::{actionlint, cargo, unpacked};
+use tests::{actionlint, cargo, skipped, unpacked};
 use xshell::{Shell, cmd};
 
 use crate::{code, flags, show};
@@ -52,6 +55,8 @@ impl flags::Test {
         }
         // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
         let manifest = cargo::workspace().join("Cargo.toml");
+        let skipped = cargo::target_dir()?.join("skipped-tests");
+        let _ = fs::remove_file(&skipped);
         // One failure is no reason to be told of no other.
         // Nor is a backtrace a reason to be told less: what failed is in the assertion.
         let test = [
@@ -63,13 +68,32 @@ impl flags::Test {
             "--offline",
             "--manifest-path",
         ];
-        let test = test.map(OsString::from);
+        let mut test = test.map(OsString::from).to_vec();
+        let mut counted = OsString::from(format!("{}=", skipped::FILE));
+        counted.push(&skipped);
+        test.insert(1, counted);
         let argv: Vec<OsString> = test
             .into_iter()
             .chain([manifest.into()])
             .chain(self.args)
             .collect();
         let ended = stage::run_on(engine.as_ref(), &argv, self.install)?;
+        say_skipped(&skipped)?;
         Ok(ExitCode::from(code(ended)))
     }
+}
+
+/// What did not run is said last, where nobody overlooks it.
+fn say_skipped(file: &Path) -> anyhow::Result<()> {
+    let lines = skipped::all(file)?;
+    let mut stderr = io::stderr().lock();
+    for line in &lines {
+        writeln!(stderr, "{line}")?;
+    }
+    writeln!(
+        stderr,
+        "{} tests could not run here, or not to their end",
+        lines.len()
+    )?;
+    Ok(())
 }

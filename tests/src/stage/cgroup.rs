@@ -4,6 +4,7 @@
 //! its controllers there: version 2 then has none, and so no limits. Version 1 is the variant for what needs limits.
 
 use std::fmt;
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +16,14 @@ use anyhow::{Context, bail};
 pub(super) const CGROUPS: &str = "/sys/fs/cgroup";
 /// This file exists at the root of version 2 only.
 const ONLY_IN_2: &str = "cgroup.controllers";
+
+/// All hierarchies of version 1 that the kernel has; it fails where there is none.
+const MOUNT_1: &str = r#"mount -t tmpfs tmpfs "$0"
+while read -r name hierarchy _; do
+    case $name$hierarchy in '#'* | *[!0-9]0) continue ;; esac
+    mkdir "$0/$name" && mount -t cgroup -o "$name" cgroup "$0/$name"
+done </proc/cgroups
+[ -e "$0/memory/cgroup.procs" ]"#;
 
 /// The version of cgroups on a private stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,17 +43,27 @@ impl Cgroup {
         }
     }
 
+    /// Whether the kernel limits the memory of a cgroup of the version that this process sees.
+    pub fn limits_memory() -> bool {
+        let root = Path::new(CGROUPS);
+        match Self::here() {
+            Self::V1 => root.join("memory").exists(),
+            Self::V2 => fs::read_to_string(root.join(ONLY_IN_2))
+                .is_ok_and(|names| names.split_whitespace().any(|name| name == "memory")),
+        }
+    }
+
     /// Shows this mount namespace `wanted`, else version 2 wherever the kernel can.
     ///
     /// # Errors
     /// Where the kernel cannot show the wanted one, in a sentence.
     pub(super) fn mount(wanted: Option<Self>) -> anyhow::Result<()> {
         match (Self::here(), wanted) {
-            (Self::V2, Some(Self::V1)) => {
+            (Self::V2, Some(Self::V1)) if !mounts("sh", &["-c", MOUNT_1, CGROUPS])? => {
                 bail!("this machine has no cgroups of version 1: leave out --cgroup v1")
             }
             (Self::V1, Some(Self::V1)) | (Self::V2, _) => Ok(()),
-            (Self::V1, _) if Self::mount_2()? => Ok(()),
+            (Self::V1, _) if mounts("mount", &["-t", "cgroup2", "none", CGROUPS])? => Ok(()),
             (Self::V1, Some(Self::V2)) => {
                 bail!("this kernel shows no cgroups of version 2: leave out --cgroup v2")
             }
@@ -57,12 +76,12 @@ impl Cgroup {
             }
         }
     }
+}
 
-    fn mount_2() -> anyhow::Result<bool> {
-        let args = ["-t", "cgroup2", "none", CGROUPS];
-        let status = Command::new("mount").args(args).status();
-        Ok(status.context("`mount` could not be started")?.success())
-    }
+fn mounts(program: &str, args: &[&str]) -> anyhow::Result<bool> {
+    let status = Command::new(program).args(args).status();
+    let status = status.with_context(|| format!("`{program}` could not be started"))?;
+    Ok(status.success())
 }
 
 impl fmt::Display for Cgroup {

@@ -1,8 +1,10 @@
 //! promote: what goes live, what is refused, what is rolled back, and what running clients see.
 
 mod draining;
+mod every_option;
 mod full_disk;
 mod going_live;
+mod inputs;
 mod interrupts;
 mod refusals;
 mod rollbacks;

@@ -1,6 +1,7 @@
 //! One app on the stage: its images, its port, the steps as its tests call them, and what the engine has of it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,8 +10,8 @@ use serde_json::Value;
 use tests::cargo;
 use tests::docker::{Scope, docker, inspect};
 use tests::image::{Built, Image};
-use tests::process::Run;
-use tests::stage::on_podman;
+use tests::process::{Run, run_within};
+use tests::stage::{Cgroup, ENGINE, STAGE, on_podman};
 use tests::steps::{run, step};
 
 /// One app with a host port of its own.
@@ -221,6 +222,33 @@ pub(crate) fn asks_docker() {
         !on_podman(),
         "a dockerd of its own is asked by docker's own CLI: run this test on docker"
     );
+}
+
+/// For tests that need memory limits, which cgroup v2 lacks where version 1 has the controllers: runs the test on a stage
+/// with version 1 instead, and says so.
+pub(crate) fn has_run_where_limits_are() -> bool {
+    if Cgroup::limits_memory() {
+        return false;
+    }
+    let test = std::thread::current().name().unwrap().to_owned();
+    let engine = std::env::var(ENGINE).unwrap_or_default();
+    let engine = engine.split(' ').next().filter(|name| !name.is_empty());
+    let xtask = Path::new(&std::env::var_os(STAGE).unwrap()).join("xtask");
+    let mut again = Command::new(xtask);
+    again.args([
+        "stage",
+        "--cgroup",
+        "v1",
+        "--engine",
+        engine.unwrap_or("docker"),
+        "--",
+    ]);
+    again
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &test]);
+    let run = run_within(&mut again, None, Duration::from_secs(300)).unwrap();
+    assert!(run.code == 0 && run.stdout.contains("1 passed"), "{run:?}");
+    true
 }
 
 /// Has the command look for its engine at `host`, docker by one variable and podman by the other.

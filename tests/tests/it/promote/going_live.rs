@@ -87,7 +87,7 @@ fn a_live_container_that_is_down_is_replaced_as_well() {
 fn the_previous_release_comes_back_with_its_own_options_and_ports() {
     let app = App::new("back");
     let (v1, v2) = (app.build("v1"), app.build("v2"));
-    app.deploy(&v1, &["-e", "COLOR=blue", "--memory", "64m"]);
+    app.deploy(&v1, &["-e", "COLOR=blue", "--shm-size", "16m"]);
     app.deploy(&v2, &["-e", "COLOR=red"]);
     ok(&app.step("start-candidate", &["--previous"]));
     app.prove_candidate();
@@ -98,7 +98,7 @@ fn the_previous_release_comes_back_with_its_own_options_and_ports() {
     let live = app.container("").unwrap();
     let env = live["Config"]["Env"].to_string();
     assert!(env.contains("COLOR=blue") && !env.contains("red"), "{env}");
-    assert_eq!(live["HostConfig"]["Memory"], 64 << 20);
+    assert_eq!(live["HostConfig"]["ShmSize"], 16 << 20);
 }
 
 #[test]

@@ -155,32 +155,6 @@ fn a_host_port_of_another_container_is_refused_before_anything_is_touched() {
 }
 
 #[test]
-fn an_env_file_that_changed_since_the_candidate_is_refused() {
-    let app = App::new("envfile");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("app.env");
-    fs::write(&file, "TOKEN=first-secret\n").unwrap();
-    let (v1, v2) = (app.build("v1"), app.build("v2"));
-    app.deploy(&v1, &[]);
-    let live = app.id("");
-    app.candidate(&v2, &["--env-file", file.to_str().unwrap()]);
-    fs::write(&file, "TOKEN=second-secret\n").unwrap();
-    let refused = app.promote(&[]);
-    let report = failed(&refused, 47, "not_verified");
-    assert!(
-        text(&report["error"]["message"]).contains("environment"),
-        "{report}"
-    );
-    assert!(!format!("{refused:?}").contains("secret"), "{refused:?}");
-    app.assert_untouched(&live, &v1);
-    assert_eq!(app.present(), ["", "-new"]);
-
-    fs::write(&file, "TOKEN=first-secret\n").unwrap();
-    ok(&app.promote(&[]));
-    app.assert_live(&v2);
-}
-
-#[test]
 fn a_candidate_that_is_refused_loses_the_apps_name_that_it_was_given() {
     let app = App::new("nameback");
     let network = format!("{}-net", app.name());
