@@ -4,36 +4,20 @@ mod ground;
 mod held;
 mod steps;
 
-use std::env;
-use std::time::Duration;
-
 use serde_json::Value;
 use tests::image::Built;
 use tests::power::Engine;
-use tests::process::run_within;
-use tests::steps::step;
 
 use self::held::Held;
 use crate::bridge::has_rules;
 use crate::resume::{ENOUGH, assert_released};
-use crate::support::{App, asks_docker, eventually, ok};
+use crate::support::{App, asks_docker, eventually, ok, on_a_stage_of_its_own};
 
 /// Runs one of the ignored tests of this file with an engine of its own.
 fn on_a_machine_of_its_own(name: &str) {
     asks_docker();
-    let mut stage = step("xtask").unwrap();
-    stage.args(["stage", "--engine", "docker", "--"]);
-    stage.arg(env::current_exe().unwrap());
-    stage
-        .args(["--ignored", "--nocapture", "--exact"])
-        .arg(format!("power::{name}"));
-    let ran = run_within(&mut stage, None, Duration::from_secs(900)).unwrap();
-    assert!(
-        ran.code == 0 && ran.stdout.contains("1 passed"),
-        "{}\n{}",
-        ran.stdout,
-        ran.stderr
-    );
+    let test = format!("power::{name}");
+    on_a_stage_of_its_own(&["--engine", "docker"], &["--ignored", &test]);
 }
 
 #[test]

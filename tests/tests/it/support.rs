@@ -1,7 +1,6 @@
 //! One app on the stage: its images, its port, the steps as its tests call them, and what the engine has of it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,7 +10,7 @@ use tests::cargo;
 use tests::docker::{Scope, docker, inspect};
 use tests::image::{Built, Image};
 use tests::process::{Run, run_within};
-use tests::stage::{Cgroup, ENGINE, STAGE, on_podman};
+use tests::stage::{Cgroup, ENGINE, on_podman};
 use tests::steps::{run, step};
 
 /// One app with a host port of its own.
@@ -224,6 +223,21 @@ pub(crate) fn asks_docker() {
     );
 }
 
+/// Runs a test of this program, by these words for it, on a stage of its own that is started with these flags.
+pub(crate) fn on_a_stage_of_its_own(flags: &[&str], test: &[&str]) {
+    let mut stage = step("xtask").unwrap();
+    stage.arg("stage").args(flags).arg("--");
+    stage.arg(std::env::current_exe().unwrap());
+    stage.args(["--nocapture", "--exact"]).args(test);
+    let ran = run_within(&mut stage, None, Duration::from_secs(900)).unwrap();
+    assert!(
+        ran.code == 0 && ran.stdout.contains("1 passed"),
+        "{}\n{}",
+        ran.stdout,
+        ran.stderr
+    );
+}
+
 /// For tests that need memory limits, which cgroup v2 lacks where version 1 has the controllers: runs the test on a stage
 /// with version 1 instead, and says so.
 pub(crate) fn has_run_where_limits_are() -> bool {
@@ -233,21 +247,8 @@ pub(crate) fn has_run_where_limits_are() -> bool {
     let test = std::thread::current().name().unwrap().to_owned();
     let engine = std::env::var(ENGINE).unwrap_or_default();
     let engine = engine.split(' ').next().filter(|name| !name.is_empty());
-    let xtask = Path::new(&std::env::var_os(STAGE).unwrap()).join("xtask");
-    let mut again = Command::new(xtask);
-    again.args([
-        "stage",
-        "--cgroup",
-        "v1",
-        "--engine",
-        engine.unwrap_or("docker"),
-        "--",
-    ]);
-    again
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &test]);
-    let run = run_within(&mut again, None, Duration::from_secs(300)).unwrap();
-    assert!(run.code == 0 && run.stdout.contains("1 passed"), "{run:?}");
+    let flags = ["--cgroup", "v1", "--engine", engine.unwrap_or("docker")];
+    on_a_stage_of_its_own(&flags, &[&test]);
     true
 }
 
