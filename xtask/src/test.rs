@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use tests::stage::{self, Need};
+use tests::stage::{self, Need, Wanted};
 use tests::{actionlint, cargo, unpacked};
 use xshell::{Shell, cmd};
 
@@ -11,7 +11,7 @@ use crate::{code, flags, show};
 
 /// Pages are looked at in a real browser, deployments come over a real ssh, clocks are set, and what CI runners are
 /// given is run and checked.
-const BESIDES: [Need; 11] = [
+const BESIDES: [Need; 10] = [
     ("chromium", "chromium"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
@@ -21,9 +21,11 @@ const BESIDES: [Need; 11] = [
     ("jq", "jq"),
     ("curl", "curl"),
     ("node", "nodejs"),
-    ("npm", "npm"),
     ("man", "man-db"),
 ];
+
+/// What is fetched before the tests start, where there is a network.
+const FETCHES: Need = ("npm", "npm");
 
 /// Only unpacked into the target folder: installed, they would start.
 const PROXIES: [&str; 2] = ["nginx", "haproxy"];
@@ -31,8 +33,13 @@ const PROXIES: [&str; 2] = ["nginx", "haproxy"];
 impl flags::Test {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
         // First, as it is the quickest to fail.
-        let engine = self.other.engine()?;
-        stage::prepare_with(self.install, &BESIDES, engine.as_ref())?;
+        let wanted = self.other.wanted()?;
+        let wanted = wanted.as_ref();
+        // A machine has all of it already.
+        let on_machine = matches!(wanted, Some(Wanted::Machine(_)));
+        let besides = BESIDES.iter().filter(|_| !on_machine);
+        let needs: Vec<Need> = besides.copied().chain([FETCHES]).collect();
+        stage::prepare_with(self.install, &needs, wanted)?;
         let builds = [
             cmd!(sh, "cargo build --workspace --bins"),
             cmd!(sh, "cargo test --workspace --no-run"),
@@ -47,7 +54,7 @@ impl flags::Test {
         cargo::static_steps()?;
         cargo::steps_with_pages()?;
         actionlint::provide()?;
-        if self.install {
+        if self.install && !on_machine {
             unpacked::provide(&PROXIES)?;
         }
         // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
@@ -69,7 +76,7 @@ impl flags::Test {
             .chain([manifest.into()])
             .chain(self.args)
             .collect();
-        let ended = stage::run_on(engine.as_ref(), &argv, self.install)?;
+        let ended = stage::run_on(wanted, &argv, self.install)?;
         Ok(ExitCode::from(code(ended)))
     }
 }
