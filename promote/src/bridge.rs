@@ -15,6 +15,7 @@ use crate::keeper::{Mortal, Watch};
 use crate::lanes::{address, lane, own_address, place};
 use crate::led;
 use crate::listing::counted;
+use crate::outside::Outside;
 use crate::proof::answers;
 use crate::ruleset::{self, Lane, Move};
 use crate::sockets::connections_here;
@@ -76,11 +77,12 @@ impl Bridge {
         publish: &[Publish],
         looking: &Looking,
         limit: Duration,
+        outside: &Outside,
     ) -> Result<Self, String> {
         let mut forwarders = Vec::new();
         let lanes = publish
             .iter()
-            .map(|publish| lane(candidate, container, *publish, &mut forwarders));
+            .map(|publish| lane(candidate, container, *publish, &mut forwarders, outside));
         let lanes = lanes.collect::<Result<Vec<_>, String>>()?;
         let place = place(candidate, &lanes)?;
         let script = ruleset::open(container, &lanes, &place);

@@ -15,6 +15,7 @@ use step::Name;
 
 use crate::carrier::Traffic;
 use crate::keeper::{Mortal, close_own_rules, remove_own_rules};
+use crate::outside::Outside;
 
 /// The hidden first argument; then the candidate's address, its process, and the app's container.
 /// Stdin is the listening socket.
@@ -32,7 +33,12 @@ pub(crate) struct Forwarder {
 impl Forwarder {
     /// Starts a forwarder to `candidate`, whose main process is `pid`. It also keeps the bridge of
     /// `container`, as it outlives a promotion that is killed.
-    pub(crate) fn start(candidate: SocketAddr, pid: i32, container: &Name) -> io::Result<Self> {
+    pub(crate) fn start(
+        candidate: SocketAddr,
+        pid: i32,
+        container: &Name,
+        outside: &Outside,
+    ) -> io::Result<Self> {
         // Listening on `::` takes IPv4 too; without IPv6 there is only IPv4 to take.
         let listener = TcpListener::bind("[::]:0").or_else(|_| TcpListener::bind("0.0.0.0:0"))?;
         let port = listener.local_addr()?.port();
@@ -45,6 +51,7 @@ impl Forwarder {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
+        outside.take_in(&child);
         Ok(Self {
             child,
             port,

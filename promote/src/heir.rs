@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde_json::Value;
-use step::{Baton, Lock, StepArgs};
+use step::{Baton, Lock, Name, StepArgs};
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::outside::{self, Outside};
 use crate::promote::{self, Killed};
 
 /// The hidden first argument; what follows are the arguments of the promotion.
@@ -27,25 +28,42 @@ const DONE: u8 = b'.';
 /// The longest that a line to the system's log may be (RFC 3164, with room for its head).
 const LONGEST_LINE: usize = 900;
 
+/// How long one may take to say that it waits; systemd answers within milliseconds, or not at all.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
 /// An heir that waits. Dropped, it has nothing to do and ends; only a kill leaves it at work.
 pub(crate) struct Heir {
     line: UnixStream,
     child: Child,
+    /// Where it waits, and other helpers of the promotion may be as well.
+    pub(crate) outside: Outside,
 }
 
 impl Heir {
-    /// Leaves one for a promotion of this very candidate; it is out of reach of a signal to this
-    /// process group when this returns.
+    /// Leaves one for the promotion of this very candidate to `live`; when this returns it is out of reach of a signal
+    /// to this process group, and, where it can be, of whoever ends this process's unit.
     ///
     /// # Errors
     /// When none can be started, or too many had to act already.
-    pub(crate) fn leave(baton: &Baton) -> io::Result<Self> {
+    pub(crate) fn leave(live: &Name, baton: &Baton) -> io::Result<Self> {
         if generation() >= LAST_GENERATION {
             return Err(io::Error::other("too many heirs had to act already"));
         }
+        if let Some(scope) = outside::scope(live)
+            && let Ok(mut heir) = Self::start(scope, baton)
+        {
+            heir.outside = Outside::of(&heir.child);
+            return Ok(heir);
+        }
+        let mut here = Command::new("/proc/self/exe");
+        here.arg0("promote");
+        Self::start(here, baton)
+    }
+
+    fn start(mut command: Command, baton: &Baton) -> io::Result<Self> {
         let (mut line, theirs) = UnixStream::pair()?;
-        let child = Command::new("/proc/self/exe")
-            .arg0("promote")
+        line.set_read_timeout(Some(READY_WITHIN))?;
+        let mut child = command
             .arg(FLAG)
             .args(own_arguments())
             .env(GENERATION, (generation() + 1).to_string())
@@ -53,15 +71,27 @@ impl Heir {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let mut heir = Self {
-            line: line.try_clone()?,
-            child,
-        };
-        serde_json::to_writer(&mut line, baton)?;
-        line.write_all(b"\n")?;
-        heir.line.read_exact(&mut [0])?;
-        Ok(heir)
+        // The command has a copy of its end, without which this could wait for ever.
+        drop(command);
+        match hand_over(&mut line, baton) {
+            Ok(()) => Ok(Self {
+                line,
+                child,
+                outside: Outside::default(),
+            }),
+            Err(error) => {
+                let _ = child.kill().and_then(|()| child.wait());
+                Err(error)
+            }
+        }
     }
+}
+
+/// Tells a new heir what it is to finish, and waits until it is ready to.
+fn hand_over(line: &mut UnixStream, baton: &Baton) -> io::Result<()> {
+    serde_json::to_writer(&mut *line, baton)?;
+    line.write_all(b"\n")?;
+    line.read_exact(&mut [0])
 }
 
 impl Drop for Heir {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use step::{Container, Name, Publish};
 
 use crate::forwarder::Forwarder;
+use crate::outside::Outside;
 use crate::ruleset::{Lane, Place};
 
 /// The address that a bridge for this port leads to.
@@ -23,9 +24,10 @@ pub(crate) fn lane(
     container: &Name,
     publish: Publish,
     forwarders: &mut Vec<Forwarder>,
+    outside: &Outside,
 ) -> Result<Lane, String> {
     let address = address(candidate, publish)?;
-    let forwarder = Forwarder::start(address, candidate.state.pid, container)
+    let forwarder = Forwarder::start(address, candidate.state.pid, container, outside)
         .map_err(|error| format!("no forwarder could be started: {error}"))?;
     let port = forwarder.port;
     forwarders.push(forwarder);

@@ -18,6 +18,7 @@ mod lanes;
 mod led;
 mod listing;
 mod moving;
+mod outside;
 mod passage;
 mod ports;
 mod preflight;

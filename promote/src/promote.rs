@@ -13,6 +13,7 @@ use crate::already::{is_made_from, made_from_of};
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::heir::{self, Heir};
+use crate::outside::Outside;
 use crate::preflight;
 use crate::readiness::{Ready, serve_again};
 use crate::report::Report;
@@ -31,6 +32,8 @@ pub(crate) struct Promotion<'a> {
     pub(crate) names: Names,
     /// What is known of the promotion before, which was killed.
     pub(crate) killed: Killed,
+    /// Where its helpers outlive the unit in which it runs.
+    pub(crate) outside: Outside,
 }
 
 /// What a promotion that was killed has left in the lock file.
@@ -63,20 +66,24 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
 pub(crate) fn run_holding(args: &Args, lock: &Lock, killed: Killed) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
     let engine = Engine::find(&args.common.engine)?.holding(lock);
-    let promotion = Promotion {
+    let mut promotion = Promotion {
         args,
         engine,
         app,
         live,
         names,
         killed,
+        outside: Outside::default(),
     };
     let situation = Situation::read(&promotion.engine, &promotion.names)?;
     let candidate_id = situation.candidate_id();
     if let Some(id) = &candidate_id {
         lock.note_work_on(id).map_err(Failure::NoLock)?;
     }
-    let _heir = promotion.leave_heir(candidate_id);
+    let heir = promotion.leave_heir(candidate_id);
+    if let Some(heir) = &heir {
+        promotion.outside = heir.outside.clone();
+    }
     if let Some(calling) = args.calling() {
         return promotion.by_alias(situation, calling);
     }
@@ -98,7 +105,7 @@ impl Promotion<'_> {
             candidate_id: Some(candidate_id?),
             ..self.args.baton.clone()
         };
-        let heir = Heir::leave(&baton);
+        let heir = Heir::leave(self.live, &baton);
         heir.map_err(|error| {
             warn(&format!(
                 "promote: nobody takes over if this is killed: {error}"

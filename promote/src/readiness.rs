@@ -167,5 +167,6 @@ fn build(
         &recipe.publish,
         &looking,
         limit,
+        &promotion.outside,
     )
 }

@@ -8,6 +8,7 @@ mod engine;
 mod folder;
 mod here;
 mod inner;
+mod machine;
 mod needs;
 mod podman;
 mod private;
@@ -26,8 +27,9 @@ use rustix::process::geteuid;
 use crate::process::{code_of, run_within, scrub};
 pub use cgroup::Cgroup;
 pub use engine::Engine;
-pub use here::{ENGINE, on_podman, on_rootless, on_rootless_docker, registries};
+pub use here::{ENGINE, on_machine, on_podman, on_rootless, on_rootless_docker, registries};
 pub use inner::inner;
+pub use machine::Machine;
 pub use needs::{Need, find};
 
 /// The variable that holds the stage's folder, for everything that runs inside one.
@@ -45,6 +47,15 @@ pub enum Ground {
     Private,
 }
 
+/// What is to be started even where an engine answers.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    /// This engine, on a private stage.
+    Engine(Engine),
+    /// This machine, with the engine of its release.
+    Machine(Machine),
+}
+
 /// Whether this process runs inside a private stage.
 pub fn inside() -> bool {
     env::var_os(STAGE).is_some()
@@ -57,30 +68,34 @@ pub fn prepare(install: bool) -> anyhow::Result<Ground> {
     prepare_with(install, &[], None)
 }
 
-/// As [`prepare`], with more programs besides the stage's own, and for a private stage with this `engine`.
+/// As [`prepare`], with more programs besides the stage's own, and for what is `wanted`.
 pub fn prepare_with(
     install: bool,
     also: &[Need],
-    engine: Option<&Engine>,
+    wanted: Option<&Wanted>,
 ) -> anyhow::Result<Ground> {
-    if inside() && engine.is_none() {
+    if inside() && wanted.is_none() {
         return Ok(Ground::Here);
     }
-    let ground = if engine.is_none() && engine_answers() {
+    let ground = if wanted.is_none() && engine_answers() {
         Ground::Here
     } else {
         Ground::Private
     };
     if ground == Ground::Private && !geteuid().is_root() {
-        bail!(match engine {
-            Some(_) => "only root can start a private engine: run this as root",
+        bail!(match wanted {
+            Some(Wanted::Engine(_)) => "only root can start a private engine: run this as root",
+            Some(Wanted::Machine(_)) => "only root can start a machine: run this as root",
             None =>
                 "no Docker engine answers and only root can start a private one: start Docker, or run this as root",
         });
     }
-    let own = engine.map(Engine::needs).transpose()?.unwrap_or_default();
-    let also: Vec<Need> = also.iter().copied().chain(own).collect();
-    needs::provide(ground, install, &also)?;
+    let own = match wanted {
+        Some(Wanted::Machine(machine)) => machine.needs()?,
+        Some(Wanted::Engine(engine)) => [needs::of(ground), engine.needs()?].concat(),
+        None => needs::of(ground),
+    };
+    needs::provide(install, &[&own, also].concat())?;
     Ok(ground)
 }
 
@@ -89,11 +104,13 @@ pub fn run(argv: &[OsString], install: bool) -> anyhow::Result<i32> {
     run_on(None, argv, install)
 }
 
-/// As [`run`], on a private stage with this `engine` if there is one to be.
-pub fn run_on(engine: Option<&Engine>, argv: &[OsString], install: bool) -> anyhow::Result<i32> {
-    match prepare_with(install, &[], engine)? {
-        Ground::Here => plain(argv),
-        Ground::Private => private::run(argv, engine),
+/// As [`run`], on what is `wanted` if anything is.
+pub fn run_on(wanted: Option<&Wanted>, argv: &[OsString], install: bool) -> anyhow::Result<i32> {
+    match (prepare_with(install, &[], wanted)?, wanted) {
+        (Ground::Here, _) => plain(argv),
+        (Ground::Private, None) => private::run(argv, None),
+        (Ground::Private, Some(Wanted::Engine(engine))) => private::run(argv, Some(engine)),
+        (Ground::Private, Some(Wanted::Machine(machine))) => machine.run(argv),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use tests::stage::{Cgroup, Engine};
+use tests::stage::{Cgroup, Engine, Machine, Wanted};
 
 /// Everything one does with this workspace.
 #[derive(Debug, Parser)]
@@ -324,7 +324,7 @@ pub(crate) struct Test {
     #[arg(long)]
     pub(crate) install: bool,
     #[command(flatten)]
-    pub(crate) other: OtherEngine,
+    pub(crate) other: Other,
     /// Passed on to `cargo test`, such as `-p step` or the name of a test.
     #[arg(last = true)]
     pub(crate) args: Vec<OsString>,
@@ -389,15 +389,15 @@ pub(crate) struct Stage {
     #[arg(long)]
     pub(crate) install: bool,
     #[command(flatten)]
-    pub(crate) other: OtherEngine,
+    pub(crate) other: Other,
     /// The command and its arguments.
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<OsString>,
 }
 
-/// Another engine than the one that answers.
+/// Another engine than the one that answers, or another machine than this one.
 #[derive(Debug, Args)]
-pub(crate) struct OtherEngine {
+pub(crate) struct Other {
     /// Start this engine on a private stage (as root), even where one answers.
     ///
     /// `docker` is the one installed here. The others come from the packages of Debian's releases, each in a
@@ -415,16 +415,27 @@ pub(crate) struct OtherEngine {
     /// Start a private stage whose engine sees cgroups of this version: v1 or v2 [default: v2 where the kernel can].
     #[arg(long, value_name = "VERSION")]
     pub(crate) cgroup: Option<Cgroup>,
+    /// Boot this Debian release in namespaces (as root): systemd, cgroups of version 2, its own Docker.
+    ///
+    /// Its root folder is made once below the target folder by debootstrap and apt-get, which takes some five minutes
+    /// and 1.8 GB; a boot takes some seconds. The workspace is there under the same name. The machine ends with the
+    /// command, and nothing that was written in it stays.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["engine", "engine_flag", "cgroup"],
+        value_parser = PossibleValuesParser::new(Machine::names()))]
+    pub(crate) machine: Option<String>,
 }
 
-impl OtherEngine {
-    pub(crate) fn engine(self) -> anyhow::Result<Option<Engine>> {
+impl Other {
+    pub(crate) fn wanted(self) -> anyhow::Result<Option<Wanted>> {
+        if let Some(name) = self.machine {
+            return Ok(Some(Wanted::Machine(Machine::named(&name)?)));
+        }
         let installed = self.cgroup.map(|_| "docker".to_owned());
         let Some(name) = self.engine.or(installed) else {
             return Ok(None);
         };
         let engine = Engine::named(&name, self.engine_flag)?;
-        Ok(Some(engine.with_cgroup(self.cgroup)))
+        Ok(Some(Wanted::Engine(engine.with_cgroup(self.cgroup))))
     }
 }
 

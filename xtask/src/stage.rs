@@ -8,8 +8,8 @@ use crate::{code, flags};
 
 impl flags::Stage {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let engine = self.other.engine()?;
-        let ended = stage::run_on(engine.as_ref(), &self.command, self.install)?;
+        let wanted = self.other.wanted()?;
+        let ended = stage::run_on(wanted.as_ref(), &self.command, self.install)?;
         Ok(ExitCode::from(code(ended)))
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use tests::stage::{self, Need};
+use tests::stage::{self, Need, Wanted};
 use tests::{actionlint, cargo, skipped, unpacked};
 use xshell::{Shell, cmd};
 
@@ -14,7 +14,7 @@ use crate::{code, flags, show};
 
 /// Pages are looked at in a real browser, deployments come over a real ssh, clocks are set, and what CI runners are
 /// given is run and checked.
-const BESIDES: [Need; 11] = [
+const BESIDES: [Need; 10] = [
     ("chromium", "chromium"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
@@ -24,9 +24,11 @@ const BESIDES: [Need; 11] = [
     ("jq", "jq"),
     ("curl", "curl"),
     ("node", "nodejs"),
-    ("npm", "npm"),
     ("man", "man-db"),
 ];
+
+/// What is fetched before the tests start, where there is a network.
+const FETCHES: Need = ("npm", "npm");
 
 /// Only unpacked into the target folder: installed, they would start.
 const PROXIES: [&str; 2] = ["nginx", "haproxy"];
@@ -34,8 +36,13 @@ const PROXIES: [&str; 2] = ["nginx", "haproxy"];
 impl flags::Test {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
         // First, as it is the quickest to fail.
-        let engine = self.other.engine()?;
-        stage::prepare_with(self.install, &BESIDES, engine.as_ref())?;
+        let wanted = self.other.wanted()?;
+        let wanted = wanted.as_ref();
+        // A machine has all of it already.
+        let on_machine = matches!(wanted, Some(Wanted::Machine(_)));
+        let besides = BESIDES.iter().filter(|_| !on_machine);
+        let needs: Vec<Need> = besides.copied().chain([FETCHES]).collect();
+        stage::prepare_with(self.install, &needs, wanted)?;
         let builds = [
             cmd!(sh, "cargo build --workspace --bins"),
             cmd!(sh, "cargo test --workspace --no-run"),
@@ -50,37 +57,36 @@ impl flags::Test {
         cargo::static_steps()?;
         cargo::steps_with_pages()?;
         actionlint::provide()?;
-        if self.install {
+        if self.install && !on_machine {
             unpacked::provide(&PROXIES)?;
         }
-        // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
-        let manifest = cargo::workspace().join("Cargo.toml");
         let skipped = cargo::target_dir()?.join("skipped-tests");
         let _ = fs::remove_file(&skipped);
-        // One failure is no reason to be told of no other.
-        // Nor is a backtrace a reason to be told less: what failed is in the assertion.
-        let test = [
-            "env",
-            "RUST_BACKTRACE=0",
-            "cargo",
-            "test",
-            "--no-fail-fast",
-            "--offline",
-            "--manifest-path",
-        ];
-        let mut test = test.map(OsString::from).to_vec();
-        let mut counted = OsString::from(format!("{}=", skipped::FILE));
-        counted.push(&skipped);
-        test.insert(1, counted);
-        let argv: Vec<OsString> = test
-            .into_iter()
-            .chain([manifest.into()])
-            .chain(self.args)
-            .collect();
-        let ended = stage::run_on(engine.as_ref(), &argv, self.install)?;
+        let ended = stage::run_on(wanted, &command(&skipped, self.args), self.install)?;
         say_skipped(&skipped)?;
         Ok(ExitCode::from(code(ended)))
     }
+}
+
+/// The tests themselves; those that cannot run there are counted in the file `skipped`.
+fn command(skipped: &Path, args: Vec<OsString>) -> Vec<OsString> {
+    let mut counted = OsString::from(format!("{}=", skipped::FILE));
+    counted.push(skipped);
+    let mut test: Vec<OsString> = vec!["env".into(), counted];
+    // A backtrace tells nothing more: what failed is in the assertion. One failure is no reason to be told of no other.
+    let words = [
+        "RUST_BACKTRACE=0",
+        "cargo",
+        "test",
+        "--no-fail-fast",
+        "--offline",
+    ];
+    test.extend(words.map(OsString::from));
+    // Not `--workspace`, which would overrule a `-p`: from its root cargo takes all of it anyway.
+    test.push("--manifest-path".into());
+    test.push(cargo::workspace().join("Cargo.toml").into());
+    test.extend(args);
+    test
 }
 
 /// What did not run is said last, where nobody overlooks it.

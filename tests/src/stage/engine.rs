@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use super::cgroup::Cgroup;
 use super::here::{ROOTLESS, is_podman, is_rootless_docker};
-use super::needs::Need;
+use super::needs::{DEBOOTSTRAP, Need};
 use super::{podman, root, rootless};
 
 /// Each engine's name, and the Debian release whose packages hold it if it is not the installed one.
@@ -28,9 +28,6 @@ const KNOWN: [(&str, Option<&str>); 10] = [
 const DOCKER: &str = "docker.io,iptables,nftables,iproute2,ca-certificates";
 const PODMAN: &str = "podman,netavark,aardvark-dns,crun,catatonit,uidmap,slirp4netns,passt,iptables,nftables,\
     iproute2,ca-certificates,util-linux";
-
-/// Signatures are only checked where the keys are.
-const DEBOOTSTRAP: Need = ("debootstrap", "debootstrap debian-archive-keyring");
 
 /// An engine for a private stage.
 #[derive(Debug, Clone)]
@@ -102,7 +99,7 @@ impl Engine {
         let Some((release, home)) = self.home()? else {
             return Ok(());
         };
-        root::make(release, &self.packages(release), &home)
+        root::make_engine(release, &self.packages(release), &home)
             .with_context(|| format!("{} could not be made from Debian {release}", self.name))
     }
 

@@ -8,6 +8,9 @@ pub const ENGINE: &str = "DEPLOY_STEPS_ENGINE";
 /// The end of an engine's name that is run by a user who is not root.
 pub(super) const ROOTLESS: &str = "-rootless";
 
+/// How an engine is called that is a machine's own; the machine's name follows.
+pub(super) const MACHINE: &str = "machine ";
+
 /// Whether a stage's engine of this name, flags and all, is podman.
 pub(super) fn is_podman(name: &str) -> bool {
     name.starts_with("podman")
@@ -44,4 +47,9 @@ pub fn registries() -> &'static str {
 /// Whether this process's stage has podman for an engine.
 pub fn on_podman() -> bool {
     std::env::var(ENGINE).is_ok_and(|name| is_podman(&name))
+}
+
+/// Whether this process runs on a machine, whose engine is a service of its own init.
+pub fn on_machine() -> bool {
+    std::env::var(ENGINE).is_ok_and(|name| name.starts_with(MACHINE))
 }

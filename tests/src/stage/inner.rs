@@ -16,8 +16,8 @@ use crate::process::{code_of, run_within, scrub};
 /// Where promotions of the same app lock each other out.
 const LOCKS: &str = "/run/lock";
 
-// All that would lead the CLI to another engine than the stage's own.
-const ELSEWHERE: [&str; 7] = [
+/// All that would lead the CLI to another engine than the stage's own.
+pub(super) const ELSEWHERE: [&str; 7] = [
     "CONTAINER_CONNECTION",
     "CONTAINER_HOST",
     "DOCKER_CONTEXT",

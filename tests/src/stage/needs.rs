@@ -28,9 +28,18 @@ const PRIVATE: [Need; 5] = [
     ("setpriv", "util-linux"),
 ];
 
-/// Sees to it that everything is there for a stage on `ground`; one sentence when something is missing.
-pub(super) fn provide(ground: Ground, install: bool, also: &[Need]) -> anyhow::Result<()> {
-    let missing = missing(ground, also);
+/// Makes root folders; signatures are only checked where the keys are.
+pub(super) const DEBOOTSTRAP: Need = ("debootstrap", "debootstrap debian-archive-keyring");
+
+/// What a stage on `ground` takes.
+pub(super) fn of(ground: Ground) -> Vec<Need> {
+    let private = PRIVATE.iter().filter(|_| ground == Ground::Private);
+    ALWAYS.iter().chain(private).copied().collect()
+}
+
+/// Sees to it that all `needs` are there; one sentence when something is missing.
+pub(super) fn provide(install: bool, needs: &[Need]) -> anyhow::Result<()> {
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
@@ -49,13 +58,10 @@ pub(super) fn provide(ground: Ground, install: bool, also: &[Need]) -> anyhow::R
     apt_get(&["update"])?;
     apt_install(&packages)?;
     // Newer releases keep the client in a package of its own.
-    if self::missing(ground, also)
-        .iter()
-        .any(|it| it.0 == "docker")
-    {
+    if self::missing(needs).iter().any(|it| it.0 == "docker") {
         apt_install("docker-cli")?;
     }
-    let still = self::missing(ground, also);
+    let still = self::missing(needs);
     ensure!(
         still.is_empty(),
         "still missing after the installation: {}; install them by hand",
@@ -76,10 +82,9 @@ pub fn find(program: &str) -> Option<PathBuf> {
     which::which_in(program, Some(path()), "/").ok()
 }
 
-fn missing(ground: Ground, also: &[Need]) -> Vec<Need> {
-    let private = PRIVATE.iter().filter(|_| ground == Ground::Private);
-    let all = ALWAYS.iter().chain(private).chain(also);
-    all.filter(|it| find(it.0).is_none()).copied().collect()
+fn missing(needs: &[Need]) -> Vec<Need> {
+    let missing = needs.iter().filter(|it| find(it.0).is_none());
+    missing.copied().collect()
 }
 
 fn list(needs: &[Need], what: fn(&Need) -> &'static str) -> String {

@@ -22,16 +22,37 @@ use crate::process::code_of;
 pub(super) fn run(argv: &[OsString], engine: Option<&Engine>) -> anyhow::Result<i32> {
     // First, while signals still end this program and with it all that is under way.
     engine.map_or(Ok(()), Engine::make)?;
-    let signal = Arc::new(AtomicUsize::new(0));
+    in_folder(|dir, signals| {
+        let mut child = start(argv, engine, dir)?;
+        watch(&mut child, signals)
+    })
+}
+
+/// Does what is to be done in a stage's folder, which is gone afterwards, while signals are only kept in mind.
+pub(super) fn in_folder(
+    work: impl FnOnce(&Path, &Signals) -> anyhow::Result<i32>,
+) -> anyhow::Result<i32> {
+    let signals = Signals::default();
     for one in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register_usize(one, Arc::clone(&signal), one as usize)?;
+        signal_hook::flag::register_usize(one, Arc::clone(&signals.0), one as usize)?;
     }
     folder::sweep();
     let folder = Folder::create()?;
-    let started = start(argv, engine, folder.path());
-    let code = started.and_then(|mut child| watch(&mut child, &signal));
+    let code = work(folder.path(), &signals);
     folder.remove()?;
     code
+}
+
+/// The signals that end a stage.
+#[derive(Debug, Default)]
+pub(super) struct Signals(Arc<AtomicUsize>);
+
+impl Signals {
+    /// The exit code of who was ended by the last that came.
+    pub(super) fn caught(&self) -> Option<i32> {
+        let number = i32::try_from(self.0.load(Ordering::Relaxed)).unwrap_or_default();
+        (number != 0).then_some(128 + number)
+    }
 }
 
 fn start(argv: &[OsString], engine: Option<&Engine>, dir: &Path) -> anyhow::Result<Child> {
@@ -73,29 +94,32 @@ pub(super) fn sealed(besides: &[&str]) -> Command {
     command
 }
 
-fn watch(child: &mut Child, signal: &AtomicUsize) -> anyhow::Result<i32> {
+/// Waits for the end of this child of ours, or brings it about when a signal comes; returns the exit code.
+pub(super) fn watch(child: &mut Child, signals: &Signals) -> anyhow::Result<i32> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(code_of(status));
         }
-        let caught = signal.load(Ordering::Relaxed);
-        if caught != 0 {
+        if let Some(code) = signals.caught() {
             end(child)?;
-            return Ok(128 + i32::try_from(caught)?);
+            return Ok(code);
         }
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-// Killing the namespace's first process rather than its parent: the parent then ends when all others have.
-fn end(child: &mut Child) -> anyhow::Result<()> {
-    let pid = child.id();
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let first = children.unwrap_or_default();
-    match first.trim().parse().ok().and_then(Pid::from_raw) {
+/// Ends a child that waits for its own first child. That one is killed: its parent then ends when all others have.
+pub(super) fn end(child: &mut Child) -> anyhow::Result<()> {
+    match first_child(child.id()) {
         Some(first) => kill_process(first, Signal::KILL)?,
         None => child.kill()?,
     }
     child.wait()?;
     Ok(())
+}
+
+/// The first child of a process.
+pub(super) fn first_child(pid: u32) -> Option<Pid> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    Pid::from_raw(children.split(' ').next()?.parse().ok()?)
 }

@@ -23,31 +23,33 @@ const ENTER: &str = r#"mount -o bind,ro "$0/etc" /etc && mount -t tmpfs tmpfs /e
     mount --move /mnt /usr/local/sbin && PATH=/usr/sbin:/usr/bin exec "$@""#;
 
 /// Where a root folder says what it was made of.
-const MADE_OF: &str = "packages";
+const MADE_OF: &str = ".made-of";
 
-/// Whether the root folder `home` is there, with these packages in it.
-pub(super) fn is_made(packages: &str, home: &Path) -> bool {
-    fs::read_to_string(home.join(MADE_OF)).is_ok_and(|of| of == packages)
+/// Whether the root folder `home` is there, made by this recipe.
+pub(super) fn is_made(recipe: &str, home: &Path) -> bool {
+    fs::read_to_string(home.join(MADE_OF)).is_ok_and(|of| of == recipe)
 }
 
-/// Makes the root folder `home` of a release with these packages in it, unless it is there already.
-pub(super) fn make(release: &str, packages: &str, home: &Path) -> anyhow::Result<()> {
-    let engines = home
-        .parent()
-        .context("an engine's folder lies in no other")?;
-    fs::create_dir_all(engines)?;
+/// Has the root folder `home` made by this recipe, in a new folder, unless it is there already.
+pub(super) fn make(
+    recipe: &str,
+    home: &Path,
+    by: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let all = home.parent().context("a root folder lies in no other")?;
+    fs::create_dir_all(all)?;
     // Two stages at once: the second waits for the first. The kernel frees the lock of a killed one.
     let lock = File::create(home.with_added_extension("lock"))?;
     lock.lock()?;
-    if is_made(packages, home) {
+    if is_made(recipe, home) {
         return Ok(());
     }
     remove(home)?;
     let half = home.with_added_extension("new");
     remove(&half)?;
     writeln!(io::stderr(), "making {} (once)", home.display())?;
-    let made = debootstrap(release, packages, &half)
-        .and_then(|()| Ok(fs::write(half.join(MADE_OF), packages)?))
+    let made = by(&half)
+        .and_then(|()| Ok(fs::write(half.join(MADE_OF), recipe)?))
         .and_then(|()| Ok(fs::rename(&half, home)?));
     if made.is_err() {
         remove(&half)?;
@@ -75,7 +77,21 @@ pub(super) fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
-fn debootstrap(release: &str, packages: &str, root: &Path) -> anyhow::Result<()> {
+/// Makes the root folder of an engine: programs and settings of a release with these packages.
+pub(super) fn make_engine(release: &str, packages: &str, home: &Path) -> anyhow::Result<()> {
+    make(packages, home, |root| {
+        debootstrap(release, packages, root)?;
+        // Places for an engine's key and settings, which it looks for in a folder that is read only.
+        for place in ["etc/docker", "etc/containers"] {
+            DirBuilder::new().recursive(true).create(root.join(place))?;
+        }
+        // Packages and their lists: only programs and settings are used.
+        remove(&root.join("var"))
+    })
+}
+
+/// Fills a new root folder with a release's smallest system and these packages.
+pub(super) fn debootstrap(release: &str, packages: &str, root: &Path) -> anyhow::Result<()> {
     let status = sealed(&[])
         .args(["debootstrap", "--variant=minbase"])
         .args([&format!("--include={packages}"), release])
@@ -87,12 +103,7 @@ fn debootstrap(release: &str, packages: &str, root: &Path) -> anyhow::Result<()>
         .status()
         .context("`debootstrap` could not be started")?;
     ensure!(status.success(), "`debootstrap {release}` failed");
-    // Places for an engine's key and settings, which it looks for in a folder that is read only.
-    for place in ["etc/docker", "etc/containers"] {
-        DirBuilder::new().recursive(true).create(root.join(place))?;
-    }
-    // Packages and their lists: only programs and settings are used.
-    remove(&root.join("var"))
+    Ok(())
 }
 
 /// The mirror that this machine's own packages come from, where that is one of Debian's.
