@@ -104,7 +104,14 @@ fn environment(command: &Command) -> Roff {
         };
         roff.control("TP", []);
         roff.text([bold(variable.to_string_lossy())]);
-        roff.text([roman(format!("as --{flag}, where that is not given"))]);
+        let beside = if arg.is_hide_env_set() {
+            "; read only where no flag and no report names an app or a container, and APP_NAME does"
+        } else {
+            ""
+        };
+        roff.text([roman(format!(
+            "as --{flag}, where that is not given{beside}"
+        ))]);
     }
     roff.control("PP", []);
     let engine = "The engine's own variables, such as DOCKER_HOST and DOCKER_CONFIG, reach its command line tool.";
