@@ -110,18 +110,24 @@ where
     if args.common().from.is_some() {
         started = Instant::now();
     }
-    let (args, read) = match identity::settled(args, &words, &baton) {
-        Ok(settled) => settled,
+    let args = match ready(args, &words, &baton) {
+        Ok(args) => args,
         Err(error) => return usage(error),
     };
+    let (line, code) = outcome(&step, run(&args), started);
+    written(streams::report(&line), code)
+}
+
+/// The arguments with nothing missing any more; what was read from the environment is said.
+fn ready<A: StepArgs>(args: A, words: &[OsString], baton: &Baton) -> Result<A, clap::Error> {
+    let (args, read) = identity::settled(args, words, baton)?;
     if let Some(read) = read {
         streams::progress(&read);
     }
-    if let Err(missing) = args.check() {
-        return usage(A::command().error(ErrorKind::MissingRequiredArgument, missing));
+    match args.check() {
+        Ok(()) => Ok(args),
+        Err(missing) => Err(A::command().error(ErrorKind::MissingRequiredArgument, missing)),
     }
-    let (line, code) = outcome(&step, run(&args), started);
-    written(streams::report(&line), code)
 }
 
 /// The line that a step writes for a result, and its exit code. A failure goes to stderr too.

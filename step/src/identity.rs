@@ -13,7 +13,7 @@ use crate::{Baton, Name, Names, StepArgs, printable};
 /// Names the app where nothing else does; the other variables count only beside it.
 const APP: &str = "APP_NAME";
 /// As deployment scripts named them; other tools set them too, for purposes of their own.
-const VARIABLES: [&str; 5] = [
+pub(crate) const VARIABLES: [&str; 5] = [
     APP,
     "CONTAINER_NAME",
     "APP_PORT",
