@@ -127,14 +127,17 @@ fn the_app_may_come_from_the_environment() {
 }
 
 #[test]
-fn durations_and_tries_from_the_environment_are_checked() {
+fn durations_and_tries_from_the_environment_are_checked_where_they_count() {
     for (name, value) in [
         ("MAX_RETRIES", "0"),
         ("MAX_RETRIES", "x"),
         ("RETRY_INTERVAL", "x"),
     ] {
+        let mut command = probe_health(&[]);
+        command.env("APP_NAME", "web").env(name, value);
+        command.assert().code(2).stdout("");
         let mut command = probe_health(&["--app", "web"]);
-        command.env(name, value).assert().code(2).stdout("");
+        report(command.env(name, value), 3);
     }
 }
 

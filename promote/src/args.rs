@@ -117,6 +117,10 @@ impl StepArgs for Args {
         self.baton = baton.clone();
     }
 
+    fn is_named(&self) -> bool {
+        self.identity.is_given()
+    }
+
     fn check(&self) -> Result<(), String> {
         let of_one_machine = self.network.is_some()
             || self.max_gap.is_some()

@@ -9,9 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use serde_json::Value;
-use step::{Baton, Lock, Name, StepArgs};
+use step::{Baton, Lock, Name};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -138,8 +137,7 @@ fn wait(args: Vec<OsString>) -> io::Result<()> {
     let mut baton = String::new();
     line.read_line(&mut baton)?;
     let baton: Baton = serde_json::from_str(&baton)?;
-    let mut args = Args::try_parse_from(args).map_err(io::Error::other)?;
-    args.fill(&baton);
+    let args: Args = step::arguments(&args, &baton).map_err(io::Error::other)?;
     line.get_mut().write_all(&[READY])?;
     let mut last = Vec::new();
     // A reset is an end as well.

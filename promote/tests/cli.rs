@@ -158,9 +158,14 @@ fn names_may_come_from_the_environment_and_are_checked_there_too() {
         .env("APP_NAME", "web")
         .env("CONTAINER_NAME", "web-box");
     failure(named, 3, "no_docker");
-    let mut wrong = promote(&with_app(&NO_DOCKER));
-    wrong.env("CONTAINER_NAME", "no good");
+    let mut wrong = promote(&NO_DOCKER);
+    wrong
+        .env("APP_NAME", "web")
+        .env("CONTAINER_NAME", "no good");
     wrong.assert().code(2).stdout("");
+    let mut unread = promote(&with_app(&NO_DOCKER));
+    unread.env("CONTAINER_NAME", "no good");
+    failure(unread, 3, "no_docker");
 }
 
 #[test]

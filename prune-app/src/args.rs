@@ -69,6 +69,10 @@ impl StepArgs for Args {
         }
     }
 
+    fn is_named(&self) -> bool {
+        self.identity.is_given()
+    }
+
     fn check(&self) -> Result<(), String> {
         self.identity.known().map(drop)
     }

@@ -59,6 +59,10 @@ impl StepArgs for Args {
         self.image = self.image.take().or_else(|| baton.image.clone());
     }
 
+    fn is_named(&self) -> bool {
+        self.identity.is_given()
+    }
+
     fn check(&self) -> Result<(), String> {
         self.image().map(drop)
     }

@@ -41,8 +41,8 @@ pub(crate) struct Args {
     /// Path that probe-health and promote ask for [default: /health]
     #[arg(long, value_name = "PATH", value_parser = step::path)]
     pub(crate) health_path: Option<String>,
-    /// Container port that they ask [default: the first published or only exposed one]
-    #[arg(long, value_name = "PORT", env = "APP_PORT", hide_env_values = true, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Container port that they ask [default: the first published or only exposed one] [env: APP_PORT, beside APP_NAME]
+    #[arg(long, value_name = "PORT", env = "APP_PORT", hide_env = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) health_port: Option<u16>,
     /// Host header that they send
     #[arg(long, value_name = "HOST", value_parser = step::host)]
@@ -87,6 +87,10 @@ impl StepArgs for Args {
             self.image_id = baton.image_id.clone();
             self.digest = baton.digest.clone();
         }
+    }
+
+    fn is_named(&self) -> bool {
+        self.identity.is_given()
     }
 
     fn check(&self) -> Result<(), String> {

@@ -135,6 +135,12 @@ impl FromStr for Received {
 }
 
 impl Baton {
+    /// Whether it says which app, or which container, it is about.
+    pub(crate) fn is_named(&self) -> bool {
+        let names = [&self.app, &self.container, &self.candidate];
+        names.into_iter().any(Option::is_some)
+    }
+
     /// The parts that are plain text reach the engine's command line and a request too.
     fn checked(self) -> Result<Self, String> {
         let hex = |id: &str| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
-use crate::{Baton, Name, Names, duration};
+use crate::duration;
 
 /// Flags of the contract itself.
 #[derive(Args, Debug)]
@@ -44,46 +44,4 @@ pub struct EngineArgs {
     /// Longest time for one call of the engine
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
     pub engine_timeout: Duration,
-}
-
-/// Which app a step works on.
-#[derive(Args, Clone, Debug)]
-pub struct Identity {
-    /// The app, as in its images' label app=APP
-    #[arg(long, value_name = "APP", env = "APP_NAME", hide_env_values = true)]
-    pub app: Option<Name>,
-    /// The live container's name [default: the app]; the candidate is NAME-new, the one being replaced NAME-old
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "CONTAINER_NAME",
-        hide_env_values = true
-    )]
-    pub container: Option<Name>,
-}
-
-impl Identity {
-    /// Takes from the previous report what was not given.
-    pub fn fill(&mut self, baton: &Baton) {
-        self.app = self.app.take().or_else(|| baton.app.clone());
-        self.container = self.container.take().or_else(|| baton.container.clone());
-    }
-
-    /// The live container's name: the one given, else the app's.
-    pub fn live(&self) -> Option<&Name> {
-        self.container.as_ref().or(self.app.as_ref())
-    }
-
-    /// App and container names.
-    ///
-    /// # Errors
-    /// What is missing, as a usage error says it.
-    pub fn known(&self) -> Result<(&Name, &Name, Names), String> {
-        let app = self
-            .app
-            .as_ref()
-            .ok_or("--app APP is needed (or APP_NAME, or --from)")?;
-        let live = self.container.as_ref().unwrap_or(app);
-        Ok((app, live, Names::of(live)))
-    }
 }

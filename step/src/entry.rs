@@ -1,6 +1,8 @@
 //! The one entry point of all steps: arguments, baton, deed, report, exit code.
 
 use std::borrow::Cow;
+use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::baton::{self, Received};
-use crate::{Baton, Code, Common, docker, printable, report, signals, streams};
+use crate::{Baton, Code, Common, docker, identity, printable, report, signals, streams};
 
 /// A step's arguments.
 pub trait StepArgs: Parser {
@@ -20,6 +22,9 @@ pub trait StepArgs: Parser {
 
     /// Takes from the previous step's report what no flag gave.
     fn fill(&mut self, baton: &Baton);
+
+    /// Whether it is said what this is about: then the environment has no say.
+    fn is_named(&self) -> bool;
 
     /// What is still missing, as a usage error says it.
     ///
@@ -74,7 +79,8 @@ where
         return code;
     }
     let mut started = Instant::now();
-    let mut args = match A::try_parse() {
+    let words: Vec<OsString> = env::args_os().collect();
+    let args: A = match identity::flags(&words) {
         Ok(args) => args,
         Err(error) => return usage(error),
     };
@@ -89,26 +95,39 @@ where
     if let Err(error) = signals::catch_signals() {
         streams::warn(&format!("{step}: signals keep their defaults: {error}"));
     }
-    match args.common().from.as_deref().map(baton::read).transpose() {
+    let baton = match args.common().from.as_deref().map(baton::read).transpose() {
         Ok(Some(Received::Failed { report, code })) => {
             return written(streams::report(&report), code);
         }
-        Ok(Some(Received::Baton(baton))) => args.fill(&baton),
-        Ok(None) => {}
+        Ok(Some(Received::Baton(baton))) => *baton,
+        Ok(None) => Baton::default(),
         Err(error) => {
             let (line, code) = outcome(&step, Err::<R, _>(error), started);
             return written(streams::report(&line), code);
         }
-    }
+    };
     // Waiting for the step before is not this step's time.
     if args.common().from.is_some() {
         started = Instant::now();
     }
-    if let Err(missing) = args.check() {
-        return usage(A::command().error(ErrorKind::MissingRequiredArgument, missing));
-    }
+    let args = match ready(args, &words, &baton) {
+        Ok(args) => args,
+        Err(error) => return usage(error),
+    };
     let (line, code) = outcome(&step, run(&args), started);
     written(streams::report(&line), code)
+}
+
+/// The arguments with nothing missing any more; what was read from the environment is said.
+fn ready<A: StepArgs>(args: A, words: &[OsString], baton: &Baton) -> Result<A, clap::Error> {
+    let (args, read) = identity::settled(args, words, baton)?;
+    if let Some(read) = read {
+        streams::progress(&read);
+    }
+    match args.check() {
+        Ok(()) => Ok(args),
+        Err(missing) => Err(A::command().error(ErrorKind::MissingRequiredArgument, missing)),
+    }
 }
 
 /// The line that a step writes for a result, and its exit code. A failure goes to stderr too.

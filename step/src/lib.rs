@@ -9,6 +9,7 @@ mod codes;
 mod docker;
 mod entry;
 mod health;
+mod identity;
 mod lock;
 mod look;
 mod names;
@@ -38,7 +39,7 @@ extern crate self as step;
 pub use address::host_side;
 pub use baton::{Baton, Received};
 pub use both::both;
-pub use cli::{Common, EngineArgs, Identity};
+pub use cli::{Common, EngineArgs};
 pub use codes::{Code, codes_help, help_end};
 pub use docker::{
     Attachment, Container, Engine, EngineError, Image, Mount, Node, Reply, Service, ServiceOptions,
@@ -46,6 +47,7 @@ pub use docker::{
 };
 pub use entry::{Failure, StepArgs, Verdict, main, outcome};
 pub use health::{Attempt, Patience, Proof, Unhealthy, await_health, look_once};
+pub use identity::{Identity, arguments};
 pub use lock::Lock;
 pub use names::{Name, Names};
 pub use nft::Nft;

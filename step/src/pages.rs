@@ -11,6 +11,8 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+use crate::identity::VARIABLES;
+
 /// What belongs to every step besides the other steps.
 const ALSO: &str = "deploy.sh and doctor.sh are the whole pipeline and a look at what a machine lacks; \
     share/doc/deploy-steps below /usr or /usr/local has README.md, troubleshooting.md by exit code and vm.md. docker(1), nft(8)";
@@ -106,6 +108,11 @@ fn environment(command: &Command) -> Roff {
         roff.text([bold(variable.to_string_lossy())]);
         roff.text([roman(format!("as --{flag}, where that is not given"))]);
     }
+    roff.control("PP", []);
+    let names = VARIABLES.join(", ");
+    roff.text([roman(format!(
+        "{names} are read only where APP_NAME is set, and no flag and no report names an app or a container; the first line on stderr then says so."
+    ))]);
     roff.control("PP", []);
     let engine = "The engine's own variables, such as DOCKER_HOST and DOCKER_CONFIG, reach its command line tool.";
     roff.text([roman(engine)]);

@@ -14,7 +14,8 @@ pub struct ProbeArgs {
     #[arg(long, value_parser = path)]
     pub path: Option<String>,
     /// The container's port [default: as start-candidate was told, else the first published or only exposed one]
-    #[arg(long, env = "APP_PORT", hide_env_values = true, value_parser = clap::value_parser!(u16).range(1..))]
+    /// [env: APP_PORT, beside APP_NAME]
+    #[arg(long, env = "APP_PORT", hide_env = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// Statuses that count as healthy, such as 200 or 200-299 [default: 200-299]
     #[arg(long, value_name = "RANGE")]

@@ -1,6 +1,7 @@
 //! What holds for every text that anybody may give, log or answer.
 
 mod engine;
+mod identity;
 mod labels;
 mod reports;
 mod text;

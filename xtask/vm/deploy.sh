@@ -4,7 +4,7 @@
 #     deploy.sh [--lines] APP rollback
 #     deploy.sh APP status
 # What the steps are given besides comes from /etc/deploy-steps/APP.conf, one line for each argument: STEP ARGUMENT,
-# or each ARGUMENT for what all of them are given, such as --swarm.
+# or each ARGUMENT for what all of them are given, such as --swarm or --container=NAME [the app].
 # Prints one JSON line of the whole, with --lines each step's own report instead, as soon as it is there; ends with
 # the exit code of the step that failed. A second one for the same app waits for the first.
 set -eu
@@ -14,16 +14,19 @@ usage() {
     exit 2
 }
 
-# Runs a step with the last report and with the lines of the configuration that begin with each or with $1.
+# Runs a step for the app with the last report and with the lines of the configuration that begin with each or with $1.
 step() {
     whose=$1 name=$2
-    shift
+    shift 2
     # First what each is given, wherever it stands: behind a step's own `--` it would be an option of the app.
     for line in each "$whose"; do
         while IFS=' ' read -r word argument || [ -n "$word" ]; do
             [ "$word" != "$line" ] || set -- "$@" "$argument"
         done <"$conf"
     done
+    # Both are named whatever the environment or a report says: the container by a line of the configuration, or as the app.
+    case " $* " in *' --container'[\ =]*) ;; *) set -- --container "$app" "$@" ;; esac
+    set -- "$name" --app "$app" "$@"
     code=0
     # The step answers a signal by itself, and what it says then is wanted. The lock is this shell's alone.
     report=$(trap : INT TERM && printf '%s\n' "$report" | "$@" 9<&-) || code=$?
@@ -47,10 +50,10 @@ next() {
 
 pipeline() {
     if [ "$task" = deploy ]; then
-        next pull-image pull-image --app "$app" "$image" &&
+        next pull-image pull-image "$image" &&
             next start-candidate start-candidate --from - --replace
     else
-        next rollback start-candidate --app "$app" --previous --replace
+        next rollback start-candidate --previous --replace
     fi &&
         next probe-health probe-health --from - &&
         next promote promote --from - &&
@@ -60,7 +63,7 @@ pipeline() {
 # Only the very candidate that was started here: another deployment's stays.
 fall_back() {
     was=$code
-    [ -z "$candidate" ] || step prune-app prune-app --app "$app" --candidate --candidate-id "$candidate" || :
+    [ -z "$candidate" ] || step prune-app prune-app --candidate --candidate-id "$candidate" || :
     [ -z "$candidate" ] || fallback=${report:-null}
     code=$was
 }
@@ -116,7 +119,7 @@ trap '' PIPE HUP
 trap 'stopped=1' INT TERM
 if [ "$task" = status ]; then
     lines=1
-    step probe-health probe-health --app "$app" --live || :
+    step probe-health probe-health --live || :
     exit $code
 fi
 at=$(date -u +%Y-%m-%dT%H:%M:%SZ) began=$(milliseconds)

@@ -3,6 +3,7 @@
 mod baton;
 mod codes;
 mod engine;
+mod identity;
 mod schemas;
 mod streams;
 

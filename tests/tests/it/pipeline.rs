@@ -4,6 +4,7 @@ mod at_once;
 mod deploy_sh;
 mod from_a_script;
 mod gaps;
+mod identity;
 mod releases;
 
 use std::env;

@@ -89,8 +89,8 @@ fn port_chooses_among_several_and_may_come_from_the_environment() {
     let report = healthy(&probe(&scope, &["--port", "9090"]));
     let target = report["target"].as_str().unwrap();
     assert!(target.ends_with(":9090/health"), "{target}");
-    let mut by_env = command(&scope, &[]);
-    by_env.env("APP_PORT", "9090");
+    let mut by_env = step("probe-health").unwrap();
+    by_env.env("APP_NAME", scope.app()).env("APP_PORT", "9090");
     healthy(&run(by_env, None).unwrap());
     let report = briefly(&scope, &["--port", "8080"]);
     assert_eq!(last_saw(&report), "connection refused");

@@ -79,17 +79,32 @@ fn attempts_are_exactly_so_many() {
 
 #[test]
 fn the_old_scripts_variables_are_tries_and_plain_seconds() {
-    let server = Proxy::in_front_of("127.0.0.1:1", Fault::Status(503)).unwrap();
+    let scope = Scope::new("variables");
+    start(&scope, &Image::of(scope.app()).env("SICK", "1"));
     let mut command = step("probe-health").unwrap();
     command
-        .args(["--url", &format!("http://{}/", server.host())])
+        .env("APP_NAME", scope.app())
         .env("MAX_RETRIES", "2")
         .env("RETRY_INTERVAL", "1");
     let run = run(command, None).unwrap();
     let report = failed(&run, 30, "unhealthy");
-    assert_eq!(server.connections(), 2);
+    assert!(run.stderr.contains("after 2 attempts"), "{run:?}");
     let apart = report["last_attempts"][1]["at_ms"].as_u64().unwrap();
     assert!(apart >= 1000, "{run:?}");
+}
+
+#[test]
+fn they_say_nothing_about_a_url() {
+    let server = Proxy::in_front_of("127.0.0.1:1", Fault::Status(503)).unwrap();
+    let mut command = step("probe-health").unwrap();
+    command
+        .args(["--url", &format!("http://{}/", server.host())])
+        .args(["--attempts", "3", "--interval", "10ms"])
+        .env("APP_NAME", "web")
+        .env("MAX_RETRIES", "2")
+        .env("RETRY_INTERVAL", "x");
+    failed(&run(command, None).unwrap(), 30, "unhealthy");
+    assert_eq!(server.connections(), 3);
 }
 
 #[test]
