@@ -73,10 +73,17 @@ impl Machine {
         Ok(Machine { name, release })
     }
 
+    /// Whether its root folder is there, made as it would be made now.
+    ///
+    /// # Errors
+    /// When the target folder is unknown.
+    pub fn is_made(&self) -> anyhow::Result<bool> {
+        Ok(self.root()?.is_made())
+    }
+
     /// What it takes to start one, and to make its root folder, if it is not made yet.
     pub(super) fn needs(&self) -> anyhow::Result<Vec<Need>> {
-        let made = self.root()?.is_made();
-        let make = (!made).then_some(DEBOOTSTRAP);
+        let make = (!self.is_made()?).then_some(DEBOOTSTRAP);
         Ok(NEEDS.into_iter().chain(make).collect())
     }
 

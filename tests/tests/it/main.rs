@@ -11,6 +11,7 @@ mod docs;
 mod engines;
 mod heir;
 mod hostile;
+mod machine;
 mod matrix;
 mod newest;
 mod page;
