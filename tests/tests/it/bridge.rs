@@ -5,7 +5,7 @@ mod carriers;
 mod clients;
 mod connections;
 mod handshakes;
-mod kinds;
+pub(crate) mod kinds;
 mod modes;
 mod names;
 mod rootless;

@@ -23,12 +23,12 @@ fn mortal(app: &App, fault: Fault<'_>, flags: &[&str]) -> Command {
     command
 }
 
-/// The processes of the app's promotions.
-fn at_work(app: &App) -> Vec<String> {
+/// The heirs of the app's promotions.
+pub(crate) fn at_work(app: &App) -> Vec<String> {
     let all = fs::read_dir("/proc").unwrap().flatten();
     let lines = all.filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok());
     lines
-        .filter(|line| line.starts_with("promote\0--heir") && line.contains(app.name()))
+        .filter(|line| line.contains("promote\0--heir") && line.contains(app.name()))
         .collect()
 }
 

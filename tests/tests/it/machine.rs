@@ -1,6 +1,9 @@
 //! The machines: what they have that a bare stage has not, and that nothing of them outlives its use.
 
+mod firewalls;
+mod restarts;
 mod running;
+mod started;
 
 use std::env;
 use std::fs;
@@ -8,16 +11,17 @@ use std::process::Command;
 
 use rustix::process::{Signal, geteuid};
 use tests::docker::docker;
+use tests::skipped::skip;
 use tests::stage::{Cgroup, ENGINE, Machine, on_machine};
 use tests::steps::{run, step};
 
-use crate::bridge::say;
+use crate::support::on_a_stage_of_its_own;
 use running::Running;
 
 /// Whether this is a machine.
 fn here() -> bool {
     if !on_machine() {
-        say("this is no machine: cargo xtask test --machine debian@13 starts one");
+        skip("this is no machine: cargo xtask test --machine debian@13 starts one");
     }
     on_machine()
 }
@@ -28,9 +32,28 @@ fn made() -> Option<&'static str> {
     let mut names = Machine::names().into_iter();
     let made = names.find(|name| geteuid().is_root() && is_made(name));
     if made.is_none() {
-        say("root has made no machine: cargo xtask stage --machine debian@13 -- true does it");
+        skip("root has made no machine: cargo xtask stage --machine debian@13 -- true does it");
     }
     made
+}
+
+/// Runs one of the ignored tests of this topic on a machine that nothing else runs on.
+fn on_a_machine_of_its_own(name: &str) {
+    if on_machine() {
+        return skip("it starts a machine of its own, which a machine cannot");
+    }
+    if let Some(machine) = made() {
+        let test = format!("machine::{name}");
+        on_a_stage_of_its_own(&["--machine", machine], &["--ignored", &test]);
+    }
+}
+
+/// For tests that change settings of the whole machine.
+fn alone() {
+    assert!(
+        on_machine(),
+        "it changes this machine's settings: run the test that starts one for it"
+    );
 }
 
 fn active(unit: &str) -> String {

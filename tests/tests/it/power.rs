@@ -35,17 +35,25 @@ fn after_an_engine_crash_at_any_call_of_a_promotion_one_healthy_container_answer
 #[test]
 #[ignore = "ends every process it sees: run on a stage of its own by the test above"]
 fn power_cuts() {
-    at_each_call(|engine| engine.cut_power().unwrap());
+    let engine = Engine::find().unwrap();
+    at_each_call(|| {
+        engine.cut_power().unwrap();
+        engine.start().unwrap();
+    });
 }
 
 #[test]
 #[ignore = "ends the engine: run on a stage of its own by the test above"]
 fn engine_crashes() {
-    at_each_call(|engine| engine.crash().unwrap());
+    let engine = Engine::find().unwrap();
+    at_each_call(|| {
+        engine.crash().unwrap();
+        engine.start().unwrap();
+    });
 }
 
-fn at_each_call(accident: impl Fn(&Engine)) {
-    let engine = Engine::find().unwrap();
+/// An accident after which the engine runs again, at each call of a promotion.
+pub(crate) fn at_each_call(accident: impl Fn()) {
     let (app, other) = (App::new("power"), App::new("bystander"));
     let images = [app.build("v1"), app.build("v2")];
     app.deploy(&images[1], &[]);
@@ -59,8 +67,7 @@ fn at_each_call(accident: impl Fn(&Engine)) {
             assert!(k > 5, "only {k} calls");
             return;
         };
-        accident(&engine);
-        engine.start().unwrap();
+        accident();
         let answers = format!("an app answers after call {k}");
         eventually(&answers, || ["v1", "v2"].contains(&&*app.answer()));
         eventually("the other app answers on its own port", || {

@@ -30,14 +30,14 @@ pub(super) fn is_served(kind: &str) -> bool {
 }
 
 /// Where a client is.
-pub(super) enum Place<'a> {
+pub(crate) enum Place<'a> {
     Here,
     Peer(&'a Peer),
     Within(String),
 }
 
 /// A kind of client: its name, where it is, and the host it asks.
-pub(super) type Kind<'a> = (&'static str, Place<'a>, String);
+pub(crate) type Kind<'a> = (&'static str, Place<'a>, String);
 
 /// A client that is at work.
 enum Client {
@@ -80,7 +80,7 @@ fn gateway(container: &str) -> String {
 }
 
 /// Each kind of client that can ask for a port published on every address.
-pub(super) fn kinds<'a>(app: &App, peer: &'a Peer, scope: &Scope) -> Vec<Kind<'a>> {
+pub(crate) fn kinds<'a>(app: &App, peer: &'a Peer, scope: &Scope) -> Vec<Kind<'a>> {
     let other = format!("{}-net", app.name());
     docker(["network", "create", &other]).unwrap();
     scope.at_end(["network", "rm", &other]);
@@ -114,7 +114,7 @@ pub(super) fn kinds<'a>(app: &App, peer: &'a Peer, scope: &Scope) -> Vec<Kind<'a
 }
 
 /// What clients of these kinds see, all at once, from before the `deed` until after it.
-pub(super) fn seen_by(
+pub(crate) fn seen_by(
     kinds: &[Kind<'_>],
     app: &App,
     deed: impl FnOnce(),
@@ -129,7 +129,7 @@ pub(super) fn seen_by(
 }
 
 /// Prints the table of what they saw.
-pub(super) fn show(seen: &[(&str, Outcome)]) {
+pub(crate) fn show(seen: &[(&str, Outcome)]) {
     say(&format!(
         "{:<50} {:>6} {:>6} {:>10}",
         "client", "sent", "failed", "slowest ms"
