@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use tests::stage::{self, Need, Wanted};
+use rustix::process::geteuid;
+use tests::stage::{self, Machine, Need, Wanted};
 use tests::{actionlint, cargo, skipped, unpacked};
 use xshell::{Shell, cmd};
 
@@ -27,6 +28,9 @@ const BESIDES: [Need; 10] = [
     ("man", "man-db"),
 ];
 
+/// What tests start where they need systemd.
+const MACHINE: &str = "debian@13";
+
 /// What is fetched before the tests start, where there is a network.
 const FETCHES: Need = ("npm", "npm");
 
@@ -41,8 +45,17 @@ impl flags::Test {
         // A machine has all of it already.
         let on_machine = matches!(wanted, Some(Wanted::Machine(_)));
         let besides = BESIDES.iter().filter(|_| !on_machine);
-        let needs: Vec<Need> = besides.copied().chain([FETCHES]).collect();
+        let mut needs: Vec<Need> = besides.copied().chain([FETCHES]).collect();
+        // Tests start machines of their own, where there is no network to make one by.
+        let machine = Machine::named(MACHINE)?;
+        let makes_machine = self.install && !on_machine && geteuid().is_root();
+        if makes_machine {
+            needs.extend(machine.needs()?);
+        }
         stage::prepare_with(self.install, &needs, wanted)?;
+        if makes_machine {
+            machine.make()?;
+        }
         let builds = [
             cmd!(sh, "cargo build --workspace --bins"),
             cmd!(sh, "cargo test --workspace --no-run"),

@@ -81,8 +81,19 @@ impl Machine {
         Ok(self.root()?.is_made())
     }
 
+    /// Makes its root folder, unless it is there already; this takes a network, and some minutes.
+    ///
+    /// # Errors
+    /// When a package cannot be had.
+    pub fn make(&self) -> anyhow::Result<()> {
+        self.root()?.make()
+    }
+
     /// What it takes to start one, and to make its root folder, if it is not made yet.
-    pub(super) fn needs(&self) -> anyhow::Result<Vec<Need>> {
+    ///
+    /// # Errors
+    /// When the target folder is unknown.
+    pub fn needs(&self) -> anyhow::Result<Vec<Need>> {
         let make = (!self.is_made()?).then_some(DEBOOTSTRAP);
         Ok(NEEDS.into_iter().chain(make).collect())
     }
