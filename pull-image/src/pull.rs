@@ -73,26 +73,27 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     })
 }
 
-/// The engine's data root may be on another machine (or inside a virtual one): then there is nothing to measure.
+/// The engine's folders may be on another machine (or inside a virtual one): then there is nothing to measure.
 fn check_space(engine: &Engine, args: &Args) -> Result<(), Failure> {
     let least = args.min_free;
     if least == 0 || engine.elsewhere().is_some() {
         return Ok(());
     }
-    let folder = engine.data_root(args.identity.live().map(Name::as_str))?;
-    let Ok(disk) = rustix::fs::statvfs(folder.as_str()) else {
-        progress(&format!(
-            "pull-image: the space in {folder} cannot be seen from here, so it is not checked"
-        ));
-        return Ok(());
-    };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if free < least {
-        return Err(Failure::TooLittleSpace {
-            folder,
-            free,
-            least,
-        });
+    for folder in engine.folders(args.identity.live().map(Name::as_str))? {
+        let Ok(disk) = rustix::fs::statvfs(folder.as_str()) else {
+            progress(&format!(
+                "pull-image: the space in {folder} cannot be seen from here, so it is not checked"
+            ));
+            continue;
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < least {
+            return Err(Failure::TooLittleSpace {
+                folder,
+                free,
+                least,
+            });
+        }
     }
     Ok(())
 }
