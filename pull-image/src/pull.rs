@@ -42,8 +42,11 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     );
     space?;
     let before = before?;
-    let attempts = pull(&engine, reference, args)?;
-    let image = engine.image(reference.as_str())?.ok_or_else(|| {
+    let deadline = Instant::now() + args.timeout;
+    let attempts = pull(&engine, reference, args, deadline)?;
+    let platform = args.platform.as_deref();
+    let image = engine.image_for(reference.as_str(), platform)?;
+    let image = image.ok_or_else(|| {
         Failure::NotFound(
             reference.clone(),
             "the engine does not have it after the pull".to_owned(),
@@ -68,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image: Some(reference.clone()),
             image_id: image.id.parse().ok(),
             digest,
+            platform: args.platform.clone(),
             ..Baton::default()
         },
     })
@@ -99,8 +103,7 @@ fn check_space(engine: &Engine, args: &Args) -> Result<(), Failure> {
 }
 
 /// Tries until it works, the cause is final, the tries are used up, or the time is over.
-fn pull(engine: &Engine, image: &ImageRef, args: &Args) -> Result<u32, Failure> {
-    let deadline = Instant::now() + args.timeout;
+fn pull(engine: &Engine, image: &ImageRef, args: &Args, deadline: Instant) -> Result<u32, Failure> {
     let mut attempt = 1;
     loop {
         progress(&format!("pull-image: pulling {image}"));
@@ -263,10 +266,11 @@ fn without_names(said: &str, image: &ImageRef) -> String {
 /// Older engines hand out an image of any platform when the registry has only that one.
 fn check_platform(reference: &ImageRef, image: &Image, args: &Args) -> Result<(), Failure> {
     match &args.platform {
-        Some(platform) if !image.is_for(platform) => Err(Failure::NotFound(
-            reference.clone(),
-            format!("what the registry has is for {}", image.platform()),
-        )),
+        Some(platform) if !image.is_for(platform) => {
+            let its = image.platform().unwrap_or_else(|| "another one".to_owned());
+            let why = format!("what the registry has is not for {platform}, but for {its}");
+            Err(Failure::NotFound(reference.clone(), why))
+        }
         _ => Ok(()),
     }
 }
@@ -274,8 +278,7 @@ fn check_platform(reference: &ImageRef, image: &Image, args: &Args) -> Result<()
 /// The digest in the image's repository. Of several, the one that was asked for: an image has
 /// one for each manifest that it was pulled by.
 fn digest(reference: &ImageRef, image: &Image, args: &Args) -> Option<String> {
-    let asked = reference.as_str().split_once('@').map(|(_, digest)| digest);
-    let asked = args.expect_digest.as_deref().or(asked);
+    let asked = args.expect_digest.as_deref().or(reference.digest());
     let digests = image.digests_in(repository(reference.as_str()));
     let found = digests.iter().find(|digest| Some(digest.as_str()) == asked);
     found.or(digests.first()).cloned()

@@ -74,9 +74,16 @@ impl Image {
             .collect()
     }
 
-    /// The platform it was built for, such as `linux/amd64`.
-    pub fn platform(&self) -> String {
-        format!("{}/{}", self.os, self.architecture)
+    /// Whether its id is its manifest's digest, as in containerd's store, which may keep it for several platforms.
+    pub fn is_known_by_digest(&self) -> bool {
+        let mut names = self.repo_digests.iter();
+        names.any(|name| name.ends_with(&self.id))
+    }
+
+    /// The platform it was built for, such as `linux/amd64`, where the engine has it for one.
+    pub fn platform(&self) -> Option<String> {
+        let known = !self.os.is_empty();
+        known.then(|| format!("{}/{}", self.os, self.architecture))
     }
 
     /// Whether it was built for `platform`, written `os/architecture[/variant]` or by one of

@@ -112,6 +112,35 @@ impl Engine {
         Ok(self.images(&[reference])?.into_iter().next())
     }
 
+    /// One image, and of one that is kept for several platforms what it is for `platform`.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn image_for(
+        &self,
+        reference: &str,
+        platform: Option<&str>,
+    ) -> Result<Option<Image>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let found = self.image(reference)?;
+        let several = found.as_ref().filter(|image| image.is_known_by_digest());
+        let Some((image, platform)) = several.zip(platform) else {
+            return Ok(found);
+        };
+        let ask = cmd!(sh, "{cli} image inspect --platform={platform} {reference}");
+        let asked = match self.inspect::<Image>(ask.into()) {
+            // An older one cannot be asked so.
+            Err(EngineError::Failed { .. }) => Vec::new(),
+            asked => asked?,
+        };
+        let asked = asked.into_iter().next().map(|mut asked| {
+            // Its own is no name for anything else.
+            asked.id.clone_from(&image.id);
+            asked
+        });
+        Ok(asked.or(found))
+    }
+
     /// Those of a kind that are among `names`.
     fn all_of<T: DeserializeOwned>(
         &self,
