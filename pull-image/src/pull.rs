@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Baton, Engine, EngineError, Image, ImageRef, Name, Reply, both, interrupted, progress,
-    repository, terminal_stderr, waiting,
+    Baton, Engine, EngineError, Image, ImageRef, Name, Reply, both, familiar, interrupted,
+    progress, repository, terminal_stderr, waiting, warn,
 };
 
 use crate::args::Args;
@@ -18,7 +18,7 @@ use crate::failure::Failure;
 pub(crate) struct Report {
     #[serde(flatten)]
     baton: Baton,
-    /// Size on the engine's disk, layers shared with other images included.
+    /// Size on the engine's disk, layers shared with other images included; in containerd's store that of the packed layers.
     size_bytes: u64,
     /// Whether the name means another image than before, or one that was not here.
     changed: bool,
@@ -52,6 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             "the engine does not have it after the pull".to_owned(),
         )
     })?;
+    keep_a_name(&engine, reference, &image, args, deadline)?;
     check_platform(reference, &image, args)?;
     let digest = digest(reference, &image, args);
     check_digest(reference, digest.as_deref(), args)?;
@@ -135,6 +136,36 @@ fn pull(engine: &Engine, image: &ImageRef, args: &Args, deadline: Instant) -> Re
         drop(wait);
         attempt += 1;
     }
+}
+
+/// Containerd's store forgets the repository of an image whose tag moves on, unless it was pulled by its digest, too. It
+/// has all of it by now: the registry is only asked whether that is so.
+fn keep_a_name(
+    engine: &Engine,
+    reference: &ImageRef,
+    image: &Image,
+    args: &Args,
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let name = format!("{}@{}", repository(reference.as_str()), image.id);
+    let mut names = image.repo_tags.iter();
+    let has_it = names.any(|it| familiar(it) == familiar(&name));
+    if has_it || !image.is_known_by_digest() {
+        return Ok(());
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    let pulled = engine.pull(&name, args.platform.as_deref(), left, false);
+    let Err(error) = pulled.and_then(Reply::success) else {
+        return Ok(());
+    };
+    if let EngineError::Interrupted { .. } = error {
+        return Err(Failure::Interrupted(reference.clone()));
+    }
+    warn(&format!(
+        "pull-image: when the tag moves on, prune-app --repo will not find {}: {error}",
+        image.id
+    ));
+    Ok(())
 }
 
 fn sleep(pause: Duration, image: &ImageRef) -> Result<(), Failure> {
