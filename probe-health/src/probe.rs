@@ -94,6 +94,7 @@ fn probe(
         image_id: container.image.parse().ok(),
         digest: recipe.and_then(|recipe| recipe.digest),
         probe: Some(probe),
+        ..Baton::default()
     };
     Ok(report(baton, &target, proof))
 }

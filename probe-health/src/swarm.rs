@@ -76,6 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image_id: named(recipe.image_id),
             digest: recipe.digest,
             probe: Some(looking.probe),
+            ..Baton::default()
         },
     })
 }

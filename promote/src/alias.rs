@@ -87,6 +87,37 @@ pub(crate) fn give(
     join_as(engine, container, name, |it| it == network)
 }
 
+/// Puts a container back on the networks that it was `before` on and is not any more: docker 29 forgets them when a
+/// start fails, and then starts it without any.
+pub(crate) fn rejoin(
+    engine: &Engine,
+    before: &Container,
+    now: &Container,
+) -> Result<(), EngineError> {
+    let mut lost = lost(before, now);
+    lost.try_for_each(|(network, options)| engine.connect(network, &now.id, &options))
+}
+
+/// What [`rejoin`] does, as commands for a person.
+pub(crate) fn rejoined_by_hand(before: &Container, now: &Container) -> Vec<String> {
+    let command = |(network, options): (&str, Vec<String>)| {
+        let words = [&options[..], &[network.to_owned(), now.name().to_owned()]].concat();
+        format!("docker network connect {}", words.join(" "))
+    };
+    lost(before, now).map(command).collect()
+}
+
+/// The networks that it is not on any more, with what it had there.
+fn lost<'a>(
+    before: &'a Container,
+    now: &'a Container,
+) -> impl Iterator<Item = (&'a str, Vec<String>)> {
+    let places = before.network_settings.networks.iter();
+    places
+        .filter(|(network, _)| !now.network_settings.networks.contains_key(*network))
+        .map(|(network, place)| (network.as_str(), options(before, place, None)))
+}
+
 /// Puts the candidate back on its network, which a promotion that ended in the middle of
 /// [`share_name`] has left it without. Only the final container has all its names there again.
 pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Container, EngineError> {

@@ -130,14 +130,25 @@ impl Swapping<'_> {
             .and_then(|()| self.prove_restored())
             .and_then(|()| self.give_back_alias(calling));
         trouble.evidence.swap = self.measured();
-        let names = &self.promotion.names;
-        let commands = format!(
-            "run promote again with the same flags, which carries on from what it finds; or by hand: docker start {old}; docker rename {live} {candidate}; docker rename {old} {live}; docker stop {candidate}",
-            old = names.old,
-            live = names.live,
-            candidate = names.candidate
-        );
-        self.told(trouble, undone, commands)
+        let undone = undone.map_err(|why| (why, self.moved_back_by_hand()));
+        self.told(trouble, undone)
+    }
+
+    fn moved_back_by_hand(&self) -> String {
+        let Promotion { engine, names, .. } = self.promotion;
+        let found = engine.container(&names.live).ok().flatten();
+        let named = found.is_some_and(|found| found.id == self.next);
+        let away = named.then(|| format!("docker rename {} {}", names.live, names.candidate));
+        let stop = format!("docker stop {}", names.candidate);
+        let steps: Vec<String> = away
+            .into_iter()
+            .chain(self.old_by_hand())
+            .chain([stop])
+            .collect();
+        format!(
+            "run promote again with the same flags, which carries on from what it finds; or by hand: {}",
+            steps.join(" && ")
+        )
     }
 
     fn give_back_name(&self) -> Result<(), String> {

@@ -3,8 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{Condition, EngineError, Nft, printable, progress};
+use step::{Condition, Container, EngineError, Nft, printable, progress, warn};
 
+use crate::alias;
 use crate::bridge::Bridge;
 use crate::failure::Failure;
 use crate::promote::Promotion;
@@ -30,8 +31,8 @@ impl Swapping<'_> {
             .and_then(|()| self.close_bridge());
         self.end_bridge(undone.is_ok());
         trouble.evidence.swap = self.measured();
-        let commands = self.by_hand(bridged);
-        self.told(trouble, undone, commands)
+        let undone = undone.map_err(|why| (why, self.by_hand(bridged)));
+        self.told(trouble, undone)
     }
 
     /// What clients have asked the new container, while they were led to it, it answers if it can.
@@ -46,12 +47,11 @@ impl Swapping<'_> {
         }
     }
 
-    /// What becomes of the trouble.
+    /// What becomes of the trouble: undone, or why it could not be and what a person is to run.
     pub(crate) fn told(
         &self,
         mut trouble: Trouble,
-        undone: Result<(), String>,
-        commands: String,
+        undone: Result<(), (String, String)>,
     ) -> Failure {
         match undone {
             Ok(()) => {
@@ -59,7 +59,7 @@ impl Swapping<'_> {
                     self.old.as_ref().map(|_| self.promotion.names.live.clone());
                 trouble.undone()
             }
-            Err(why) => {
+            Err((why, commands)) => {
                 let Trouble {
                     message, evidence, ..
                 } = trouble;
@@ -94,6 +94,7 @@ impl Swapping<'_> {
         // One that was down before the promotion stays down.
         let was_up = old.state.running || self.old_was != Condition::Down;
         if was_up && !now.state.running {
+            alias::rejoin(engine, old, &now).map_err(said)?;
             let reply = engine.start(&old.id).map_err(said)?;
             if reply.code != Some(0) {
                 return Err(format!(
@@ -152,16 +153,35 @@ impl Swapping<'_> {
     fn by_hand(&self, bridged: bool) -> String {
         let names = &self.promotion.names;
         let rules = Nft::table(self.promotion.live);
-        let unbridge = if bridged {
-            format!("; nft delete table inet {rules}")
-        } else {
-            String::new()
-        };
+        let unbridge = bridged.then(|| format!("nft delete table inet {rules}"));
+        let steps: Vec<String> = self.old_by_hand().into_iter().chain(unbridge).collect();
         format!(
-            "run promote again, which carries on from what it finds; or by hand: docker rm -f {next}; docker start {old}; docker rename {old} {live}{unbridge}",
+            "run promote again, which carries on from what it finds; or by hand: docker rm -f {next}; {steps}",
             next = names.next,
-            old = names.old,
-            live = names.live
+            steps = steps.join(" && "),
         )
+    }
+
+    /// The commands that have the old container run under its name, each only of use after the one before it. Whatever
+    /// the engine forgets when a start fails is put back now, and may be forgotten once more by the next one that fails.
+    pub(crate) fn old_by_hand(&self) -> Vec<String> {
+        let Promotion { engine, names, .. } = self.promotion;
+        let Some(old) = &self.old else {
+            return Vec::new();
+        };
+        let now = engine.container(&old.id).ok().flatten();
+        let name = now.as_ref().map_or(names.old.as_str(), Container::name);
+        let mut steps = Vec::new();
+        if let Some(now) = &now {
+            steps = alias::rejoined_by_hand(old, now);
+            if let Err(error) = alias::rejoin(engine, old, now) {
+                warn(&format!("promote: {name} has lost its networks: {error}"));
+            }
+        }
+        steps.push(format!("docker start {name}"));
+        if name != names.live {
+            steps.push(format!("docker rename {name} {}", names.live));
+        }
+        steps
     }
 }

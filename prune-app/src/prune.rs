@@ -49,15 +49,16 @@ pub(crate) struct Entry {
     pub(crate) id: String,
     /// Its tags, `repository:tag`.
     pub(crate) tags: Vec<String>,
-    /// Its size, layers shared with other images included.
+    /// Its size, layers shared with other images included; in containerd's store that of the packed layers.
     pub(crate) size_bytes: u64,
 }
 
 impl Entry {
     pub(crate) fn of(image: &Image) -> Self {
+        let tags = image.repo_tags.iter().filter(|name| !name.contains('@'));
         Self {
             id: image.id.clone(),
-            tags: image.repo_tags.clone(),
+            tags: tags.cloned().collect(),
             size_bytes: image.size,
         }
     }

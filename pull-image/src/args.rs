@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use step::{Baton, Common, Identity, ImageRef, StepArgs, digest, duration};
+use step::{Baton, Common, Identity, ImageRef, StepArgs, digest, duration, platform};
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Fail unless the repository's digest of what was pulled is this one, sha256:…
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub(crate) expect_digest: Option<String>,
-    /// The platform to pull, such as linux/arm64
+    /// The platform to pull, such as linux/arm64; start-candidate takes it from --from, else give it among its run options
     #[arg(long, value_parser = platform)]
     pub(crate) platform: Option<String>,
     /// How often to try when the registry cannot be reached or breaks off
@@ -75,18 +75,6 @@ impl Args {
             .as_ref()
             .ok_or_else(|| "IMAGE is needed".to_owned())
     }
-}
-
-pub(crate) fn platform(text: &str) -> Result<String, String> {
-    let word = |w: &str| {
-        !w.is_empty()
-            && w.chars()
-                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-    };
-    if text.len() <= 64 && !text.starts_with('-') && text.split('/').all(word) {
-        return Ok(text.to_owned());
-    }
-    Err("a platform looks like linux/amd64".to_owned())
 }
 
 pub(crate) fn size(text: &str) -> Result<u64, String> {

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use step::digest;
+use step::{digest, platform};
 
-use crate::args::{platform, size};
+use crate::args::size;
 
 fn is_sentence(why: &str) -> bool {
     why.starts_with(char::is_lowercase) && !why.contains('\n') && !why.ends_with('.')

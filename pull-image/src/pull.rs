@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::{
-    Baton, Engine, EngineError, Image, ImageRef, Name, Reply, both, interrupted, progress,
-    repository, terminal_stderr, waiting,
+    Baton, Engine, EngineError, Image, ImageRef, Name, Reply, both, familiar, interrupted,
+    progress, repository, terminal_stderr, waiting, warn,
 };
 
 use crate::args::Args;
@@ -18,7 +18,7 @@ use crate::failure::Failure;
 pub(crate) struct Report {
     #[serde(flatten)]
     baton: Baton,
-    /// Size on the engine's disk, layers shared with other images included.
+    /// Size on the engine's disk, layers shared with other images included; in containerd's store that of the packed layers.
     size_bytes: u64,
     /// Whether the name means another image than before, or one that was not here.
     changed: bool,
@@ -42,13 +42,17 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     );
     space?;
     let before = before?;
-    let attempts = pull(&engine, reference, args)?;
-    let image = engine.image(reference.as_str())?.ok_or_else(|| {
+    let deadline = Instant::now() + args.timeout;
+    let attempts = pull(&engine, reference, args, deadline)?;
+    let platform = args.platform.as_deref();
+    let image = engine.image_for(reference.as_str(), platform)?;
+    let image = image.ok_or_else(|| {
         Failure::NotFound(
             reference.clone(),
             "the engine does not have it after the pull".to_owned(),
         )
     })?;
+    keep_a_name(&engine, reference, &image, args, deadline)?;
     check_platform(reference, &image, args)?;
     let digest = digest(reference, &image, args);
     check_digest(reference, digest.as_deref(), args)?;
@@ -68,38 +72,39 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image: Some(reference.clone()),
             image_id: image.id.parse().ok(),
             digest,
+            platform: args.platform.clone(),
             ..Baton::default()
         },
     })
 }
 
-/// The engine's data root may be on another machine (or inside a virtual one): then there is nothing to measure.
+/// The engine's folders may be on another machine (or inside a virtual one): then there is nothing to measure.
 fn check_space(engine: &Engine, args: &Args) -> Result<(), Failure> {
     let least = args.min_free;
     if least == 0 || engine.elsewhere().is_some() {
         return Ok(());
     }
-    let folder = engine.data_root(args.identity.live().map(Name::as_str))?;
-    let Ok(disk) = rustix::fs::statvfs(folder.as_str()) else {
-        progress(&format!(
-            "pull-image: the space in {folder} cannot be seen from here, so it is not checked"
-        ));
-        return Ok(());
-    };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if free < least {
-        return Err(Failure::TooLittleSpace {
-            folder,
-            free,
-            least,
-        });
+    for folder in engine.folders(args.identity.live().map(Name::as_str))? {
+        let Ok(disk) = rustix::fs::statvfs(folder.as_str()) else {
+            progress(&format!(
+                "pull-image: the space in {folder} cannot be seen from here, so it is not checked"
+            ));
+            continue;
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < least {
+            return Err(Failure::TooLittleSpace {
+                folder,
+                free,
+                least,
+            });
+        }
     }
     Ok(())
 }
 
 /// Tries until it works, the cause is final, the tries are used up, or the time is over.
-fn pull(engine: &Engine, image: &ImageRef, args: &Args) -> Result<u32, Failure> {
-    let deadline = Instant::now() + args.timeout;
+fn pull(engine: &Engine, image: &ImageRef, args: &Args, deadline: Instant) -> Result<u32, Failure> {
     let mut attempt = 1;
     loop {
         progress(&format!("pull-image: pulling {image}"));
@@ -131,6 +136,36 @@ fn pull(engine: &Engine, image: &ImageRef, args: &Args) -> Result<u32, Failure> 
         drop(wait);
         attempt += 1;
     }
+}
+
+/// Containerd's store forgets the repository of an image whose tag moves on, unless it was pulled by its digest, too. It
+/// has all of it by now: the registry is only asked whether that is so.
+fn keep_a_name(
+    engine: &Engine,
+    reference: &ImageRef,
+    image: &Image,
+    args: &Args,
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let name = format!("{}@{}", repository(reference.as_str()), image.id);
+    let mut names = image.repo_tags.iter();
+    let has_it = names.any(|it| familiar(it) == familiar(&name));
+    if has_it || !image.is_known_by_digest() {
+        return Ok(());
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    let pulled = engine.pull(&name, args.platform.as_deref(), left, false);
+    let Err(error) = pulled.and_then(Reply::success) else {
+        return Ok(());
+    };
+    if let EngineError::Interrupted { .. } = error {
+        return Err(Failure::Interrupted(reference.clone()));
+    }
+    warn(&format!(
+        "pull-image: when the tag moves on, prune-app --repo will not find {}: {error}",
+        image.id
+    ));
+    Ok(())
 }
 
 fn sleep(pause: Duration, image: &ImageRef) -> Result<(), Failure> {
@@ -262,10 +297,11 @@ fn without_names(said: &str, image: &ImageRef) -> String {
 /// Older engines hand out an image of any platform when the registry has only that one.
 fn check_platform(reference: &ImageRef, image: &Image, args: &Args) -> Result<(), Failure> {
     match &args.platform {
-        Some(platform) if !image.is_for(platform) => Err(Failure::NotFound(
-            reference.clone(),
-            format!("what the registry has is for {}", image.platform()),
-        )),
+        Some(platform) if !image.is_for(platform) => {
+            let its = image.platform().unwrap_or_else(|| "another one".to_owned());
+            let why = format!("what the registry has is not for {platform}, but for {its}");
+            Err(Failure::NotFound(reference.clone(), why))
+        }
         _ => Ok(()),
     }
 }
@@ -273,8 +309,7 @@ fn check_platform(reference: &ImageRef, image: &Image, args: &Args) -> Result<()
 /// The digest in the image's repository. Of several, the one that was asked for: an image has
 /// one for each manifest that it was pulled by.
 fn digest(reference: &ImageRef, image: &Image, args: &Args) -> Option<String> {
-    let asked = reference.as_str().split_once('@').map(|(_, digest)| digest);
-    let asked = args.expect_digest.as_deref().or(asked);
+    let asked = args.expect_digest.as_deref().or(reference.digest());
     let digests = image.digests_in(repository(reference.as_str()));
     let found = digests.iter().find(|digest| Some(digest.as_str()) == asked);
     found.or(digests.first()).cloned()

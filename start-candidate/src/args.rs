@@ -73,6 +73,9 @@ pub(crate) struct Args {
     /// And its digest.
     #[arg(skip)]
     pub(crate) digest: Option<String>,
+    /// And the platform that was asked for.
+    #[arg(skip)]
+    pub(crate) platform: Option<String>,
 }
 
 impl StepArgs for Args {
@@ -86,6 +89,7 @@ impl StepArgs for Args {
             self.image = baton.image.clone();
             self.image_id = baton.image_id.clone();
             self.digest = baton.digest.clone();
+            self.platform = baton.platform.clone();
         }
     }
 
@@ -102,11 +106,20 @@ impl StepArgs for Args {
 }
 
 impl Args {
-    /// Run options and command, parted by the first `--` among them.
+    /// Run options and command, parted by the first `--` among them. An image for another platform takes an option.
     pub(crate) fn options_and_command(&self) -> (Vec<String>, Vec<String>) {
         let mut parts = self.rest.splitn(2, |word| word == "--");
         let mut next = || parts.next().unwrap_or_default().to_vec();
-        (next(), next())
+        let (mut options, command) = (next(), next());
+        let handed = self.platform.iter().filter(|_| !self.common.swarm);
+        options.splice(..0, handed.map(|platform| format!("--platform={platform}")));
+        (options, command)
+    }
+
+    /// The digest under which this image came, as far as it was said.
+    pub(crate) fn digest_of(&self, image: &ImageRef) -> Option<String> {
+        let named = image.digest().map(str::to_owned);
+        self.digest.clone().or(named)
     }
 
     /// How health is to be looked at, as far as it was said.

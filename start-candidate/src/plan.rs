@@ -29,23 +29,27 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
         .and_then(Previous::of);
     let (asked, id) = wanted(args, names, previous.as_ref())?;
     let wanted = id.as_ref().unwrap_or(&asked).as_str();
-    let image = engine
-        .image(wanted)?
-        .ok_or_else(|| Failure::ImageAbsent(wanted.to_owned()))?;
     let earlier = previous.and_then(|previous| previous.recipe);
     let publish = match (&args.publish[..], &earlier, &live) {
         ([], Some(earlier), _) => earlier.publish.clone(),
         ([], None, Some(live)) => published(live),
         (given, ..) => given.to_vec(),
     };
+    // An engine may have forgotten by which it came.
+    let known = earlier.as_ref().and_then(|earlier| earlier.digest.clone());
+    let known = known.or_else(|| args.digest_of(&asked));
+    let rest = options(args, earlier);
+    let image = engine
+        .image_for(wanted, platform(&rest.options))?
+        .ok_or_else(|| Failure::ImageAbsent(wanted.to_owned()))?;
     let recipe = Recipe {
-        digest: image.digest_in(repository(asked.as_str())),
+        digest: known.or_else(|| image.digest_in(repository(asked.as_str()))),
         image: asked,
         image_id: image.id.parse().map_err(Failure::Usage)?,
         publish,
         // Gone back by hand, a release stands where the one it takes back stood: late jobs stay late.
         deploy_id: args.deploy_id.or_else(|| taken_back(args, live.as_ref())),
-        ..options(args, earlier)
+        ..rest
     };
     let goes_live = live.as_ref().filter(|_| recipe.publish.is_empty());
     Ok(Plan {
@@ -87,6 +91,20 @@ fn wanted(
     let recipe = previous.recipe.as_ref().map(|recipe| recipe.image.clone());
     let named = recipe.or_else(|| previous.image.parse().ok());
     Ok((named.unwrap_or_else(|| id.clone()), Some(id)))
+}
+
+/// The platform that the container is created for, by its run options.
+fn platform(options: &[String]) -> Option<&str> {
+    let mut words = options.iter();
+    let mut found = None;
+    while let Some(word) = words.next() {
+        found = match word.split_once('=') {
+            Some(("--platform", value)) => Some(value),
+            _ if word == "--platform" => words.next().map(String::as_str),
+            _ => found,
+        };
+    }
+    found
 }
 
 /// Options, command and probe: those given, else all of the earlier release's.

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image: Some(recipe.image),
             image_id: Some(recipe.image_id),
             digest: recipe.digest,
-            probe: None,
+            ..Baton::default()
         },
     })
 }

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image: Some(recipe.image),
             image_id: Some(recipe.image_id),
             digest: recipe.digest,
-            probe: None,
+            ..Baton::default()
         },
     })
 }
@@ -107,8 +107,7 @@ fn asked(engine: &Engine, args: &Args, given: Recipe) -> Result<Recipe, Failure>
     let image = engine
         .image(wanted)?
         .ok_or_else(|| Failure::ImageAbsent(wanted.to_owned()))?;
-    let named = asked.as_str().split_once('@').map(|(_, digest)| digest);
-    let handed = args.digest.as_deref().or(named).map(str::to_owned);
+    let handed = args.digest_of(&asked);
     let digest = handed.or_else(|| image.digest_in(repository(asked.as_str())));
     if digest.is_none() {
         return Err(Failure::NotPinned(asked));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::reference::is_digest;
+use crate::reference::{is_digest, platform};
 use crate::{Code, Failure, ImageRef, Name, NoEvidence, Probe, Verdict};
 
 /// Larger than any report a step writes.
@@ -41,6 +41,9 @@ pub struct Baton {
     /// The digest under which the image's repository knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The platform that was asked for, if one was: a container of the image has to be created for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// How health was, or is to be, looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
@@ -164,6 +167,7 @@ impl Baton {
         {
             return Err("digest is malformed".to_owned());
         }
+        self.platform.as_deref().map(platform).transpose()?;
         self.probe.as_ref().map(Probe::check).transpose()?;
         Ok(self)
     }
@@ -194,6 +198,7 @@ mod tests {
             r#"{"ok":true,"candidate_id":"--all"}"#,
             r#"{"ok":true,"image_id":"web"}"#,
             r#"{"ok":true,"digest":"sha256:"}"#,
+            r#"{"ok":true,"platform":"linux/arm64 --rm"}"#,
             r#"{"ok":true,"probe":{"path":"@elsewhere/"}}"#,
             r#"{"ok":true,"probe":{"port":0}}"#,
             r#"{"ok":true,"probe":{"host":"a\nb"}}"#,

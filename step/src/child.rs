@@ -82,9 +82,9 @@ fn await_end(child: &mut Child, how: &How) -> Result<Ended, Lost> {
     loop {
         if let Some(status) = child.try_wait().map_err(Lost::NotRun)? {
             return Ok(Ended {
+                stderr: complaint(status, stderr),
                 status,
                 stdout,
-                stderr,
             });
         }
         if Instant::now() > deadline {
@@ -92,6 +92,14 @@ fn await_end(child: &mut Child, how: &How) -> Result<Ended, Lost> {
         }
         thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// One that fails without a word, as one that a signal ends, is told by how it ended.
+fn complaint(status: ExitStatus, stderr: String) -> String {
+    if status.success() || !stderr.trim().is_empty() {
+        return stderr;
+    }
+    format!("it ended without a word ({status})")
 }
 
 fn drain(stream: Option<impl Read + Send + 'static>, longest: u64) -> Receiver<String> {

@@ -57,7 +57,7 @@ pub use publish::Publish;
 pub use recipe::{
     APP_LABEL, CANDIDATE_LABEL, Condition, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe,
 };
-pub use reference::{ImageRef, digest, repository};
+pub use reference::{ImageRef, digest, platform, repository};
 pub use report::{Crash, NoEvidence};
 pub use signals::{catch_signals, interrupted, no_way_back};
 pub use streams::{progress, terminal_stderr, warn};

@@ -19,6 +19,11 @@ impl ImageRef {
         &self.0
     }
 
+    /// The digest it names.
+    pub fn digest(&self) -> Option<&str> {
+        split_digest(&self.0).1
+    }
+
     /// The same by this digest, whatever its tag means.
     pub fn pinned(&self, digest: &str) -> String {
         format!("{}@{digest}", split_digest(&self.0).0)
@@ -79,6 +84,22 @@ pub fn digest(text: &str) -> Result<String, String> {
         .parse::<ImageRef>()
         .map(|_| text.to_owned())
         .map_err(|_| "a digest looks like sha256: and 64 lowercase hex digits".to_owned())
+}
+
+/// A platform as a flag's value, `os/architecture[/variant]` or one of these alone.
+///
+/// # Errors
+/// What one looks like.
+pub fn platform(text: &str) -> Result<String, String> {
+    let word = |w: &str| {
+        !w.is_empty()
+            && w.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    if text.len() <= 64 && !text.starts_with('-') && text.split('/').all(word) {
+        return Ok(text.to_owned());
+    }
+    Err("a platform looks like linux/amd64".to_owned())
 }
 
 /// The repository part of a reference: without tag and digest.

@@ -93,6 +93,23 @@ pub fn with_logins(config: &str, words: &[&str]) -> Vec<String> {
     all.into_iter().map(str::to_owned).collect()
 }
 
+/// The first number of the engine's version.
+pub fn major_version() -> anyhow::Result<u32> {
+    let version = docker(["version", "--format", "{{.Server.Version}}"])?;
+    let first = version.split('.').next().unwrap_or_default();
+    first
+        .parse()
+        .with_context(|| format!("no version: {version}"))
+}
+
+/// Whether the engine has containerd keep its images, as docker 29 does unless it is told otherwise: an image's id is its
+/// manifest's digest, so that every image has one, and images know no parent.
+pub fn in_containerds_store() -> bool {
+    let asked = ["info", "--format", "{{json .DriverStatus}}"];
+    !stage::on_podman()
+        && docker(asked).is_ok_and(|said| said.contains("io.containerd.snapshotter"))
+}
+
 /// The network that containers are on unless they are told otherwise.
 pub fn default_network() -> &'static str {
     if stage::on_podman() {

@@ -53,12 +53,23 @@ engine() {
     fi
 }
 
+# Where containerd keeps the images they may be on another disk; the fuller one counts.
 disk() {
-    root=$(ask "$docker" info --format '{{.DockerRootDir}}')
-    free=$(df -Pk "$root" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')
-    if [ -z "$free" ]; then
-        say warn disk "$root cannot be looked at by $(id -un), so pull-image does not check its space"
-    elif [ "$free" -lt 1024 ]; then
+    root=$(ask "$docker" info --format '{{.DockerRootDir}}') free=''
+    set -- "$root"
+    if [ -d /var/lib/containerd ] && ask "$docker" info --format '{{.DriverStatus}}' | grep -q io.containerd.snapshotter; then
+        set -- "$root" /var/lib/containerd
+    fi
+    for folder; do
+        its=$(df -Pk "$folder" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')
+        if [ -z "$its" ]; then
+            say warn disk "$folder cannot be looked at by $(id -un), so pull-image does not check its space"
+            return
+        elif [ -z "$free" ] || [ "$its" -lt "$free" ]; then
+            free=$its root=$folder
+        fi
+    done
+    if [ "$free" -lt 1024 ]; then
         say fail disk "$free MiB free at $root: pull-image wants 1024, see --min-free; prune-app removes old images"
     else
         say ok disk "$free MiB free at $root"

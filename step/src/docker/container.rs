@@ -27,6 +27,8 @@ pub struct Container {
     resolv_conf_path: String,
     #[serde(rename = "OCIRuntime", default, deserialize_with = "nullable")]
     runtime: String,
+    #[serde(default)]
+    image_manifest_descriptor: Option<serde_json::Value>,
     /// What it was created with.
     pub config: Config,
     /// How it is tied to the host.
@@ -152,6 +154,11 @@ impl Container {
     pub(super) fn data_root(&self) -> Option<&str> {
         let own = format!("/containers/{}/resolv.conf", self.id);
         self.resolv_conf_path.strip_suffix(&own)
+    }
+
+    /// Whether its image is kept by containerd, not by docker itself.
+    pub(super) fn is_of_containerds_image(&self) -> bool {
+        self.image_manifest_descriptor.is_some()
     }
 
     /// The TCP ports that its image or its options expose, ascending. Older podman only lists them

@@ -12,7 +12,7 @@ pub struct Image {
     /// The full id, `sha256:…`.
     #[serde(deserialize_with = "image_id")]
     pub id: String,
-    /// Tags as `repository:tag`.
+    /// Tags as `repository:tag`; in containerd's store also `repository@sha256:…` of one that was pulled so.
     #[serde(default, deserialize_with = "nullable")]
     pub repo_tags: Vec<String>,
     /// Digests as `repository@sha256:…`, one per repository it was pulled from or pushed to.
@@ -74,9 +74,16 @@ impl Image {
             .collect()
     }
 
-    /// The platform it was built for, such as `linux/amd64`.
-    pub fn platform(&self) -> String {
-        format!("{}/{}", self.os, self.architecture)
+    /// Whether its id is its manifest's digest, as in containerd's store, which may keep it for several platforms.
+    pub fn is_known_by_digest(&self) -> bool {
+        let mut names = self.repo_digests.iter();
+        names.any(|name| name.ends_with(&self.id))
+    }
+
+    /// The platform it was built for, such as `linux/amd64`, where the engine has it for one.
+    pub fn platform(&self) -> Option<String> {
+        let known = !self.os.is_empty();
+        known.then(|| format!("{}/{}", self.os, self.architecture))
     }
 
     /// Whether it was built for `platform`, written `os/architecture[/variant]` or by one of
@@ -94,10 +101,11 @@ impl Image {
     }
 
     /// A text that sorts by when the image came to this engine under its newest name,
-    /// or was built where the engine does not say.
+    /// or was built where the engine does not say. Of one without a name containerd's store says when it lost the last.
     pub fn age_key(&self) -> &str {
         let tagged = self.metadata.last_tag_time.as_str();
-        if tagged.is_empty() || tagged.starts_with("0001") {
+        let is_nameless = self.repo_tags.is_empty() && self.repo_digests.is_empty();
+        if is_nameless || tagged.is_empty() || tagged.starts_with("0001") {
             &self.created
         } else {
             tagged

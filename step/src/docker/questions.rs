@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::Command;
 
 use serde::Deserialize;
@@ -14,6 +15,8 @@ use super::{Container, Engine, EngineError, Image, Reply, nullable};
 
 /// How many objects one call of the CLI is asked about: far below the limit of a command line.
 const BATCH: usize = 200;
+/// Where containerd keeps its data, unless its administrator has it elsewhere; the engine does not know.
+const CONTAINERD: &str = "/var/lib/containerd";
 
 /// A container, as far as a list of all shows it.
 #[derive(Debug)]
@@ -57,6 +60,17 @@ struct Place {
     ipv4: String,
 }
 
+/// Docker's own folder, and containerd's where that keeps the images: it may be on another disk.
+fn folders(root: &str, by_containerd: bool) -> Vec<String> {
+    let containerd = by_containerd && Path::new(CONTAINERD).is_dir();
+    let containerd = containerd.then_some(CONTAINERD);
+    [root]
+        .into_iter()
+        .chain(containerd)
+        .map(str::to_owned)
+        .collect()
+}
+
 impl Engine {
     /// The containers among `names`, found by exact name or full id (the CLI itself also takes
     /// the beginning of another container's id for a name).
@@ -96,6 +110,35 @@ impl Engine {
     /// When the engine cannot be asked.
     pub fn image(&self, reference: &str) -> Result<Option<Image>, EngineError> {
         Ok(self.images(&[reference])?.into_iter().next())
+    }
+
+    /// One image, and of one that is kept for several platforms what it is for `platform`.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn image_for(
+        &self,
+        reference: &str,
+        platform: Option<&str>,
+    ) -> Result<Option<Image>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let found = self.image(reference)?;
+        let several = found.as_ref().filter(|image| image.is_known_by_digest());
+        let Some((image, platform)) = several.zip(platform) else {
+            return Ok(found);
+        };
+        let ask = cmd!(sh, "{cli} image inspect --platform={platform} {reference}");
+        let asked = match self.inspect::<Image>(ask.into()) {
+            // An older one cannot be asked so.
+            Err(EngineError::Failed { .. }) => Vec::new(),
+            asked => asked?,
+        };
+        let asked = asked.into_iter().next().map(|mut asked| {
+            // Its own is no name for anything else.
+            asked.id.clone_from(&image.id);
+            asked
+        });
+        Ok(asked.or(found))
     }
 
     /// Those of a kind that are among `names`.
@@ -215,19 +258,19 @@ impl Engine {
             .collect())
     }
 
-    /// The folder where the engine keeps its images, as the container of this name shows where there is one: docker
-    /// runs three programs before it tells of itself.
+    /// The folders where the engine keeps images and containers, as the container of this name shows where there is one:
+    /// docker runs three programs before it tells of itself.
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub fn data_root(&self, container: Option<&str>) -> Result<String, EngineError> {
+    pub fn folders(&self, container: Option<&str>) -> Result<Vec<String>, EngineError> {
         let Self { sh, cli, .. } = self;
         // Asked by the CLI, the one costs as much as the other.
         if let Some(name) = container.filter(|_| self.socket.is_some())
             && let Some(found) = self.container(name)?
             && let Some(root) = found.data_root()
         {
-            return Ok(root.to_owned());
+            return Ok(folders(root, found.is_of_containerds_image()));
         }
         let reply = self.call(cmd!(sh, "{cli} info --format '{{json .}}'").into())?;
         let reply = reply.success()?;
@@ -241,7 +284,8 @@ impl Engine {
         let root = [&info["DockerRootDir"], &info["store"]["graphRoot"]];
         let root = root.into_iter().find_map(Value::as_str);
         let root = root.ok_or_else(|| unreadable("it names no folder of images".to_owned()))?;
-        Ok(root.to_owned())
+        let by = info["DriverStatus"].to_string();
+        Ok(folders(root, by.contains("io.containerd.snapshotter")))
     }
 
     /// The address of the CLI's current context.

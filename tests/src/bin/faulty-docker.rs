@@ -7,7 +7,7 @@
 //! | `FAULT_AT` | the call at which something happens: its number, from 1, or how its words begin |
 //! | `FAULT_BEFORE` | a script that runs before that call; if it fails, there is no call |
 //! | `FAULT_AFTER` | a script that runs after that call |
-//! | `FAULT` | in their place: `kill-before`, `kill-after`, `fail`, `hang`, `late` (done, then hangs) or `cut` (half of its output) |
+//! | `FAULT` | in their place: `kill-before`, `kill-after`, `fail`, `crash`, `hang`, `late` (done, then hangs) or `cut` (half of its output) |
 //!
 //! Scripts find the process id of the step in `$CALLER`. Watching (`events`) is no call: it runs beside them.
 
@@ -20,7 +20,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 
 /// Longer than any deadline of a step in the tests.
 const HANG: Duration = Duration::from_secs(90);
@@ -64,6 +64,7 @@ fn faulty(fault: &str, mut real: Command) -> io::Result<ExitCode> {
             return Ok(code);
         }
         "fail" => writeln!(io::stderr(), "Error: the test has this call fail")?,
+        "crash" => kill_process(getpid(), Signal::KILL)?,
         "hang" => thread::sleep(HANG),
         "late" => {
             // Not its streams: a real one that hangs has not answered yet.

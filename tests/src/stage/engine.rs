@@ -11,18 +11,24 @@ use super::needs::{DEBOOTSTRAP, Need};
 use super::{podman, root, rootless};
 
 /// Each engine's name, and the Debian release whose packages hold it if it is not the installed one.
-const KNOWN: [(&str, Option<&str>); 10] = [
+const KNOWN: [(&str, Option<&str>); 12] = [
     ("docker", None),
     ("docker@20.10", Some("bookworm")),
     ("docker@26", Some("trixie")),
     ("docker@28", Some("forky")),
+    ("docker@28-containerd", Some("forky")),
     ("docker-rootless", None),
     ("docker@28-rootless", Some("forky")),
     ("podman@4", Some("bookworm")),
     ("podman@5", Some("trixie")),
+    ("podman@5.8", Some("forky")),
     ("podman@4-rootless", Some("bookworm")),
     ("podman@5-rootless", Some("trixie")),
 ];
+
+/// The end of the name of an engine that has containerd keep its images, as Docker 29 does, and the flag for it.
+const CONTAINERD: &str = "-containerd";
+const KEPT_BY_CONTAINERD: &str = "--feature=containerd-snapshotter=true";
 
 /// What an engine's root folder is made of besides the bare release.
 const DOCKER: &str = "docker.io,iptables,nftables,iproute2,ca-certificates";
@@ -57,10 +63,13 @@ impl Engine {
         if is_podman(name) && !flags.is_empty() {
             bail!("{name} has no daemon that flags could be for");
         }
+        let own = name
+            .ends_with(CONTAINERD)
+            .then(|| KEPT_BY_CONTAINERD.to_owned());
         Ok(Engine {
             name,
             release,
-            flags,
+            flags: own.into_iter().chain(flags).collect(),
             cgroup: None,
         })
     }
@@ -145,7 +154,7 @@ impl Engine {
         // Docker as another user takes more packages.
         let folder = match self.is_podman() {
             true => self.name.trim_end_matches(ROOTLESS),
-            false => self.name,
+            false => self.name.trim_end_matches(CONTAINERD),
         };
         Ok(self.release.map(|it| (it, engines.join(folder))))
     }

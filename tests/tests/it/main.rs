@@ -23,6 +23,7 @@ mod promote;
 mod proxy;
 mod prune;
 mod pull;
+mod repository;
 mod resume;
 mod runs;
 mod small_engine;

@@ -2,6 +2,7 @@
 
 mod draining;
 mod every_option;
+mod forgotten;
 mod full_disk;
 mod going_live;
 mod inputs;

@@ -2,6 +2,7 @@
 
 mod candidate;
 mod images;
+mod moved;
 mod sharing;
 mod trouble;
 

@@ -5,6 +5,7 @@ mod full_disk;
 mod halfway;
 mod lies;
 mod outages;
+mod platforms;
 mod refusals;
 
 use tests::docker::{Scope, docker};
@@ -12,6 +13,7 @@ use tests::image::{Built, Image};
 use tests::registry;
 use tests::steps::Run;
 
+use crate::repository::Repository;
 use crate::runs;
 use crate::support::ok;
 
@@ -46,19 +48,9 @@ fn name(scope: &Scope, tag: &str) -> String {
 
 /// The digest under which the registry itself has `host/repository:tag`.
 fn registry_says(name: &str) -> String {
-    let (host, rest) = name.split_once('/').unwrap();
-    let (repository, tag) = rest.split_once(':').unwrap();
-    let answer = ureq::get(format!("http://{host}/v2/{repository}/manifests/{tag}"))
-        .header("Accept", MANIFEST)
-        .call()
-        .unwrap();
-    let digest = answer.headers().get("docker-content-digest").unwrap();
-    digest.to_str().unwrap().to_owned()
+    let (repository, tag) = name.rsplit_once(':').unwrap();
+    Repository::of(repository).digest(tag)
 }
-
-/// As docker pushes it, and as podman does.
-const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json, \
-    application/vnd.oci.image.manifest.v1+json";
 
 #[test]
 fn a_pull_reports_exactly_what_came_and_the_next_one_that_nothing_changed() {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tests::docker::in_containerds_store;
 use tests::fault::{Fault, Proxy};
 use tests::registry;
 use tests::stage::STAGE;
@@ -18,13 +19,13 @@ use crate::support::asks_docker;
 
 /// Its mounts and its network are its own and end with it: an engine that shares a network with
 /// another one takes its bridge away. It ends with the thread that started it. The system's
-/// containerd, if there is one, would not see its mounts.
+/// containerd, if there is one, would not see its mounts. Images are kept as the stage's engine does.
 const IN_MEMORY: &str = r#"ip link set lo up && mount -t tmpfs -o size=48m tmpfs "$0/data" && \
     { [ ! -e /run/containerd ] || mount -t tmpfs tmpfs /run/containerd; } && \
     exec setpriv --pdeathsig KILL dockerd --config-file "$0/none.json" --data-root "$0/data" \
     --exec-root "$0/exec" --pidfile "$0/pid" --iptables=false -H "unix://$0/small.sock" \
     --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$1" \
-    --containerd-namespace small --containerd-plugins-namespace small-plugins"#;
+    --containerd-namespace small --containerd-plugins-namespace small-plugins $2"#;
 
 pub(crate) struct SmallEngine {
     dockerd: Child,
@@ -41,6 +42,7 @@ impl SmallEngine {
         let dockerd = Command::new("unshare")
             .args(["--mount", "--net", "sh", "-c", IN_MEMORY])
             .args([dir.path(), &cgroup()])
+            .args(in_containerds_store().then_some("--feature=containerd-snapshotter=true"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

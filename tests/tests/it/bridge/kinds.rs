@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tests::clients::{Peer, RemoteLoad};
-use tests::docker::{Scope, default_network, docker};
+use tests::docker::{Scope, default_network, docker, major_version};
 use tests::load::{Load, Outcome};
 use tests::stage::on_podman;
 
@@ -14,7 +14,7 @@ use crate::support::App;
 const RATE: u32 = 40;
 
 /// Without its own proxy the engine serves these at no time, deployment or not: nothing of it listens on
-/// IPv6, and it lets nobody cross from one of its networks to another. Podman lets them cross.
+/// IPv6, and it lets nobody cross from one of its networks to another. Podman and Docker 29 let them cross.
 const SERVED_BY_PROXY_ONLY: [&str; 5] = [
     "[::1]",
     "own IPv6 address",
@@ -25,8 +25,9 @@ const SERVED_BY_PROXY_ONLY: [&str; 5] = [
 
 /// Whether the engine itself serves clients of this kind.
 pub(super) fn is_served(kind: &str) -> bool {
-    let only_ipv6 = if on_podman() { 3 } else { 5 };
-    has_proxy() || !SERVED_BY_PROXY_ONLY[..only_ipv6].contains(&kind)
+    let lets_cross = on_podman() || major_version().unwrap() >= 29;
+    let by_proxy_only = if lets_cross { 3 } else { 5 };
+    has_proxy() || !SERVED_BY_PROXY_ONLY[..by_proxy_only].contains(&kind)
 }
 
 /// Where a client is.

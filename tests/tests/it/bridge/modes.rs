@@ -1,10 +1,12 @@
 //! When there is a bridge and when not, what the report says of it, and what is left of it.
 
+use std::process::Command;
+
 use tests::load::Load;
 use tests::stage::{on_podman, on_rootless};
 
 use super::{bridged, has_bridge, has_rules};
-use crate::support::{App, Fault, failed, ok, text};
+use crate::support::{App, Fault, failed, ok, path_with_faulty_nft, text};
 
 #[test]
 fn rules_say_whose_they_are_and_nothing_is_left_of_them_after_a_swap() {
@@ -66,6 +68,35 @@ fn the_gap_in_the_report_is_the_one_that_clients_saw() {
     );
 }
 
+/// Root without the capability, as in a container or with a restricted key.
+fn unprivileged(app: &App, flags: &[&str]) -> Command {
+    let promote = app.command("promote", flags);
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-net_admin", "--inh-caps=-net_admin", "--"]);
+    command.arg(promote.get_program()).args(promote.get_args());
+    tests::process::scrub(&mut command);
+    command
+}
+
+#[test]
+fn an_nft_that_a_signal_ends_is_said_to_have_ended_so() {
+    if !has_bridge() {
+        return;
+    }
+    let app = App::new("signal");
+    let (old, new) = (app.build("v1"), app.build("v2"));
+    app.deploy(&old, &[]);
+    app.candidate(&new, &[]);
+    let (_folder, path) = path_with_faulty_nft();
+    let mut promote = unprivileged(&app, &["--bridge", "require"]);
+    let faults = [("PATH", &path[..]), ("FAULT_AT", "nft"), ("FAULT", "crash")];
+    promote.envs(faults);
+    let run = tests::steps::run(promote, None).unwrap();
+    let report = failed(&run, 44, "no_bridge");
+    let message = text(&report["error"]["message"]);
+    assert!(message.contains("signal: 9 (SIGKILL)"), "{message}");
+}
+
 #[test]
 fn without_the_right_to_change_rules_auto_says_why_and_require_is_44_before_anything_is_touched() {
     let app = App::new("right");
@@ -73,15 +104,7 @@ fn without_the_right_to_change_rules_auto_says_why_and_require_is_44_before_anyt
     app.deploy(&old, &[]);
     let id = app.id("");
     app.candidate(&new, &[]);
-    // Root without the capability, as in a container or with a restricted key.
-    let unprivileged = |flags: &[&str]| {
-        let promote = app.command("promote", flags);
-        let mut command = std::process::Command::new("setpriv");
-        command.args(["--bounding-set=-net_admin", "--inh-caps=-net_admin", "--"]);
-        command.arg(promote.get_program()).args(promote.get_args());
-        tests::process::scrub(&mut command);
-        tests::steps::run(command, None).unwrap()
-    };
+    let unprivileged = |flags: &[&str]| tests::steps::run(unprivileged(&app, flags), None).unwrap();
     let refused = unprivileged(&["--bridge", "require"]);
     failed(&refused, 44, "no_bridge");
     app.assert_untouched(&id, &old);

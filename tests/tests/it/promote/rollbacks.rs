@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tests::docker::docker;
 use tests::image::Built;
@@ -13,11 +14,11 @@ use crate::bridge::has_bridge;
 use crate::support::{App, Fault, PROVEN, failed, free_port, ok, text};
 
 /// A live v1, and a proven candidate v2 that sees a folder of the host.
-struct Stage {
-    app: App,
-    v1: Built,
-    v2: Built,
-    live: String,
+pub(super) struct Stage {
+    pub(super) app: App,
+    pub(super) v1: Built,
+    pub(super) v2: Built,
+    pub(super) live: String,
     flags: TempDir,
 }
 
@@ -27,7 +28,10 @@ impl Stage {
     }
 
     fn with_old(prefix: &str, switch: &str, of_old: &[&str]) -> Stage {
-        let app = App::new(prefix);
+        Stage::of(App::new(prefix), switch, of_old)
+    }
+
+    pub(super) fn of(app: App, switch: &str, of_old: &[&str]) -> Stage {
         let flags = tempfile::tempdir().unwrap();
         let v1 = app.build("v1");
         let v2 = app.tagged(&app.image("v2").env(switch, "/flags/on"), "v2");
@@ -44,7 +48,7 @@ impl Stage {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.flags.path()
     }
 
@@ -53,7 +57,7 @@ impl Stage {
     }
 
     /// The old one serves as before, the candidate is still there, and nothing else.
-    fn assert_rolled_back(&self, report: &serde_json::Value) {
+    pub(super) fn assert_rolled_back(&self, report: &Value) {
         assert_eq!(report["rolled_back_to"], self.app.name());
         let message = text(&report["error"]["message"]);
         assert!(message.contains("rolled back"), "{message}");
@@ -242,16 +246,21 @@ fn the_own_port_stolen_during_the_swap_is_43_and_what_it_says_to_run_helps() {
     let report = failed(&run, 43, "rollback_failed");
     docker(["rm", "-f", &thief]).unwrap();
 
+    by_hand(&report);
+    app.assert_untouched(&stage.live, &stage.v1);
+    assert_eq!(app.present(), ["", "-new"]);
+    ok(&app.promote(&[]));
+    app.assert_live(&stage.v2);
+}
+
+/// Does what the report says is to be done by hand.
+pub(super) fn by_hand(report: &Value) {
     let hint = text(&report["error"]["hint"]);
     let by_hand = hint.split_once("by hand: ").expect(hint).1;
     let mut sh = std::process::Command::new("sh");
     sh.args(["-c", by_hand]);
     let done = tests::steps::run(sh, None).unwrap();
-    assert_eq!(done.code, 0, "{done:?}");
-    app.assert_untouched(&stage.live, &stage.v1);
-    assert_eq!(app.present(), ["", "-new"]);
-    ok(&app.promote(&[]));
-    app.assert_live(&stage.v2);
+    assert_eq!(done.code, 0, "{by_hand}: {done:?}");
 }
 
 #[test]

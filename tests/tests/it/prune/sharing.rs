@@ -1,6 +1,6 @@
 //! Two apps on one engine: images, layers and repositories in common, and nobody else's touched.
 
-use tests::docker::{Scope, docker, docker_with};
+use tests::docker::{Scope, docker, docker_with, in_containerds_store};
 use tests::image::Image;
 use tests::registry;
 
@@ -115,7 +115,15 @@ fn steps_of_a_local_build_stay_with_the_image_built_from_them() {
     assert!(kept(&report, "newest").contains(&new), "{report}");
     let stays = present(&scope);
     assert!(stays.contains(&new) && !stays.contains(&old), "{stays:?}");
-    assert_eq!(stays, ids(&report["kept"]));
+    let kept = ids(&report["kept"]);
+    if in_containerds_store() {
+        // With an image the engine takes away the steps that another one was built from, too, without harm to that.
+        assert!(stays.is_subset(&kept), "{stays:?} {report}");
+        docker(["create", "--name", scope.app(), &new]).unwrap();
+        docker(["rm", scope.app()]).unwrap();
+    } else {
+        assert_eq!(stays, kept);
+    }
     done(&prune(&scope, &["--keep", "0"]));
     assert!(present(&scope).is_empty());
     docker(["image", "inspect", &base.id]).unwrap();

@@ -1,13 +1,17 @@
 //! What is asked of an image besides that it comes: digest, label, platform, space.
 
-use tests::docker::{Scope, docker};
+use std::process::Command;
+
+use tests::docker::{Scope, docker, in_containerds_store};
 use tests::fault::{Fault, Proxy};
 use tests::image::Image;
 use tests::registry;
+use tests::steps::step;
 
-use super::{MANIFEST, name, pull, push, registry_says};
-use crate::runs::has_image;
-use crate::support::{failed, ok};
+use super::{name, pull, push};
+use crate::repository::Repository;
+use crate::runs::{finish, has_image};
+use crate::support::{failed, ok, text};
 
 const OTHER: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -35,38 +39,25 @@ fn a_tag_that_was_moved_after_the_build_is_13() {
     assert_eq!(report["digest"], second.digest.as_str());
 }
 
-/// Puts the manifest of `name` under `tag` again, with a blank at its end: other digest, same image.
-fn push_again(name: &str, tag: &str) -> String {
-    let (host, rest) = name.split_once('/').unwrap();
-    let (repository, old) = rest.split_once(':').unwrap();
-    let url = |tag| format!("http://{host}/v2/{repository}/manifests/{tag}");
-    let mut answer = ureq::get(url(old))
-        .header("Accept", MANIFEST)
-        .call()
-        .unwrap();
-    let manifest = answer.body_mut().read_to_string().unwrap();
-    let kind = answer.headers()["content-type"].to_str().unwrap();
-    ureq::put(url(tag))
-        .header("Content-Type", kind)
-        .send(format!("{manifest} "))
-        .unwrap();
-    registry_says(&format!("{host}/{repository}:{tag}"))
-}
-
 #[test]
 fn an_image_that_has_two_digests_is_told_by_the_one_that_was_asked_for() {
     let scope = Scope::new("twice");
     let pushed = push(&Image::of(scope.app()), &name(&scope, "v1"));
-    let again = push_again(&pushed.name, "v2");
+    let repository = pushed.name.strip_suffix(":v1").unwrap();
+    let again = Repository::of(repository).copy_with_blank("v1", "v2");
     assert_ne!(again, pushed.digest);
     ok(&pull(&[&pushed.name]));
 
     let v2 = name(&scope, "v2");
     for (image, expected) in [(&pushed.name, &pushed.digest), (&v2, &again)] {
         let report = ok(&pull(&[image, "--expect-digest", expected]));
-        assert_eq!(report["image_id"], pushed.id.as_str());
+        // Containerd's store has one image for each.
+        let id = match in_containerds_store() {
+            true => expected,
+            false => &pushed.id,
+        };
+        assert_eq!(report["image_id"], id.as_str());
         assert_eq!(report["digest"], expected.as_str());
-        let repository = pushed.name.strip_suffix(":v1").unwrap();
         let report = ok(&pull(&[&format!("{repository}@{expected}")]));
         assert_eq!(report["digest"], expected.as_str());
     }
@@ -131,4 +122,27 @@ fn less_space_than_asked_for_is_14_before_anything_is_pulled() {
     assert_eq!(proxy.connections(), 0);
     assert!(!has_image(&through));
     ok(&pull(&[&pushed.name, "--min-free", "1KiB"]));
+}
+
+#[test]
+fn the_disk_that_containerd_fills_is_looked_at_where_it_keeps_the_images() {
+    let scope = Scope::new("two-disks");
+    let pushed = push(&Image::of(scope.app()), &name(&scope, "v1"));
+    let step = step("pull-image").unwrap();
+    let small = "mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/containerd && \
+                 mount -t tmpfs -o size=1m tmpfs /var/lib/containerd && exec \"$@\"";
+    let mut pull = Command::new("unshare");
+    pull.args(["--mount", "sh", "-c", small, "sh"])
+        .arg(step.get_program());
+    pull.args([&pushed.name, "--min-free", "64MiB"]);
+    let run = finish(pull);
+    if !in_containerds_store() {
+        ok(&run);
+        return;
+    }
+    let report = failed(&run, 14, "disk_full");
+    let message = text(&report["error"]["message"]);
+    assert!(message.contains("/var/lib/containerd"), "{message}");
+    assert!(report["free_bytes"].as_u64() <= Some(1 << 20), "{report}");
+    assert!(!has_image(&pushed.name));
 }

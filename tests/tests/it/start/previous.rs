@@ -2,8 +2,11 @@
 
 use serde_json::json;
 use tests::docker::docker;
+use tests::image::Built;
+use tests::registry;
 
 use super::{nothing_left, recipe};
+use crate::repository::Repository;
 use crate::support::{App, failed, ok};
 
 #[test]
@@ -42,6 +45,38 @@ fn it_takes_image_ports_options_and_command_of_the_release_before() {
     assert_eq!(recipe(&candidate)["options"], json!(["-e", "WHO=first"]));
     assert_eq!(candidate["Config"]["Cmd"], json!(["one"]));
     app.prove_candidate();
+}
+
+#[test]
+fn the_digest_of_the_release_before_is_known_although_the_tag_has_moved_on_from_its_image() {
+    let app = App::new("moved");
+    let repository = format!("{}/{}", registry::shared().unwrap().host(), app.name());
+    let name = format!("{repository}:latest");
+    let deploy = |version: &str| {
+        let built = app
+            .image(version)
+            .build(&format!("{repository}:{version}"))
+            .unwrap();
+        built.push().unwrap();
+        let there = Repository::of(&repository);
+        there.copy(version, "latest");
+        docker(["image", "rm", "-f", &built.id]).unwrap();
+        // By nothing that would keep a name for it.
+        docker(["pull", &name]).unwrap();
+        app.deploy(
+            &Built {
+                id: built.id,
+                name: name.clone(),
+            },
+            &[],
+        );
+        there.digest(version)
+    };
+    let digest = deploy("v1");
+    deploy("v2");
+    let report = ok(&app.step("start-candidate", &["--previous"]));
+    assert_eq!(report["digest"], digest);
+    assert_eq!(recipe(&app.container("-new").unwrap())["digest"], digest);
 }
 
 #[test]
