@@ -4,8 +4,9 @@
 //! login whose connection is cut. Heir and forwarders would end with the promotion: nobody would finish it, and clients that
 //! a forwarder serves would get nothing. So the heir gets a transient scope. `systemd-run --scope` moves itself there and
 //! then becomes the heir, which therefore stays our child and keeps its streams; a transient service would not. A scope took
-//! 25 to 80 ms, so forwarders get none of their own: they join the heir's. Only root may ask for one. Without systemd, or
-//! where it refuses, all stay where they are, in sessions of their own.
+//! 25 to 80 ms, so forwarders get none of their own: they join the heir's. Another user than root asks the manager of his
+//! own units, which outlives his login by ten seconds, or for good where he lingers. Without systemd, or where it refuses, all
+//! stay where they are, in sessions of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use step::Name;
 
 /// Where systemd says that it runs this machine (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";
+/// The variable by which a user's manager of units is found (`pam_systemd(8)`).
+const USERS_MANAGER: &str = "XDG_RUNTIME_DIR";
 /// After a shutdown's SIGTERM an heir at work has as long as a container's usual end.
 const STOP: &str = "--property=TimeoutStopSec=10s";
 
@@ -24,8 +27,10 @@ pub(crate) struct Outside(Vec<PathBuf>);
 
 /// The start of a command that runs this very program in a scope of its own, where this user can have one.
 pub(crate) fn scope(live: &Name) -> Option<Command> {
-    let may = rustix::process::geteuid().is_root() && Path::new(BOOTED).exists();
-    let program = std::env::current_exe().ok().filter(|_| may)?;
+    let is_root = rustix::process::geteuid().is_root();
+    let has_manager = is_root || std::env::var_os(USERS_MANAGER).is_some();
+    let program = std::env::current_exe().ok();
+    let program = program.filter(|_| has_manager && Path::new(BOOTED).exists())?;
     let ours = std::process::id();
     // Replaced by a newer one meanwhile, it is still to be had.
     let program = match program.exists() {
@@ -34,6 +39,7 @@ pub(crate) fn scope(live: &Name) -> Option<Command> {
     };
     let mut command = Command::new("systemd-run");
     command
+        .args((!is_root).then_some("--user"))
         .args(["--scope", "--quiet", "--collect", STOP])
         .arg(format!("--unit=deploy-steps-{live}-{ours}"))
         .arg(format!("--description=heir of the promotion of {live}"))
