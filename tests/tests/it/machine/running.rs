@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tests::cargo;
@@ -25,9 +25,9 @@ const SCRIPT: &str = r#"set -e
 
 pub(super) struct Running {
     xtask: Child,
+    /// By itself, as a child that is waited for loses it.
+    stdin: Option<ChildStdin>,
     folder: PathBuf,
-    /// The namespace that its processes are in.
-    space: PathBuf,
 }
 
 impl Running {
@@ -43,11 +43,11 @@ impl Running {
         let mut lines = BufReader::new(xtask.stdout.take().unwrap()).lines();
         let folder = PathBuf::from(lines.next().unwrap().unwrap());
         assert_eq!(lines.next().unwrap().unwrap(), "up");
-        let space = space_of(&folder);
+        let stdin = xtask.stdin.take();
         Running {
             xtask,
+            stdin,
             folder,
-            space,
         }
     }
 
@@ -56,7 +56,7 @@ impl Running {
     }
 
     pub(super) fn let_command_end(&mut self) {
-        drop(self.xtask.stdin.take());
+        self.stdin = None;
     }
 
     pub(super) fn wait(&mut self) -> i32 {
@@ -84,42 +84,27 @@ impl Running {
         assert!(!self.folder.exists());
         assert!(!self.has_cgroups());
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        assert!(!mounts.contains(self.folder.to_str().unwrap()), "{mounts}");
+        assert!(!mounts.contains(self.name()), "{mounts}");
     }
 
-    /// The names of the processes on it.
+    /// The names of the processes in its cgroups, which are named after its folder.
     fn processes(&self) -> Vec<String> {
-        let on_it =
-            |at: &PathBuf| fs::read_link(at.join("ns/pid")).is_ok_and(|space| space == self.space);
-        let names = processes().filter(on_it);
-        names
-            .map(|at| fs::read_to_string(at.join("comm")).unwrap_or_default())
-            .map(|name| name.trim().to_owned())
+        let file = |at: &Path, name| fs::read_to_string(at.join(name)).unwrap_or_default();
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        all.map(|it| it.path())
+            .filter(|at| file(at, "cgroup").contains(self.name()))
+            .map(|at| file(&at, "comm").trim().to_owned())
             .collect()
     }
 
     fn has_cgroups(&self) -> bool {
-        let name = self.folder.file_name().unwrap();
-        let all = fs::read_dir("/sys/fs/cgroup").unwrap().flatten();
-        let mut all = all
-            .map(|it| it.path())
-            .chain([PathBuf::from("/sys/fs/cgroup")]);
-        all.any(|it| it.join(name).exists())
+        let root = PathBuf::from("/sys/fs/cgroup");
+        let below = fs::read_dir(&root).unwrap().flatten();
+        let mut all = below.map(|it| it.path()).chain([root]);
+        all.any(|it| it.join(self.name()).exists())
     }
-}
 
-fn processes() -> impl Iterator<Item = PathBuf> {
-    let all = fs::read_dir("/proc").unwrap().flatten();
-    all.map(|it| it.path())
-        .filter(|it| it.join("comm").exists())
-}
-
-/// The namespace of the engine that sees this stage's folder where it is bound for the machine.
-fn space_of(folder: &Path) -> PathBuf {
-    let bound = format!(" {} ", folder.display());
-    let file = |at: &PathBuf, name| fs::read_to_string(at.join(name)).unwrap_or_default();
-    let is_it =
-        |at: &PathBuf| file(at, "comm") == "dockerd\n" && file(at, "mountinfo").contains(&bound);
-    let found = processes().find(is_it).unwrap();
-    fs::read_link(found.join("ns/pid")).unwrap()
+    fn name(&self) -> &str {
+        self.folder.file_name().unwrap().to_str().unwrap()
+    }
 }
