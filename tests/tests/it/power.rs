@@ -52,14 +52,18 @@ fn engine_crashes() {
     });
 }
 
-/// An accident after which the engine runs again, at each call of a promotion.
-pub(crate) fn at_each_call(accident: impl Fn()) {
+fn at_each_call(accident: impl Fn()) {
+    at_every(1, accident);
+}
+
+/// An accident after which the engine runs again, at every `nth` call of a promotion.
+pub(crate) fn at_every(nth: usize, accident: impl Fn()) {
     let (app, other) = (App::new("power"), App::new("bystander"));
     let images = [app.build("v1"), app.build("v2")];
     app.deploy(&images[1], &[]);
     other.deploy(&other.build("other"), &[]);
     // Its first call only asks where things stand.
-    for k in 2..ENOUGH {
+    for k in (2..ENOUGH).step_by(nth) {
         let (new, old) = (&images[k % 2], &images[(k + 1) % 2]);
         let candidate = app.start(new, &["-e", "COLOR=blue"]);
         app.prove_candidate();
