@@ -1,6 +1,7 @@
 //! The stage of the end-to-end tests: a real engine, a registry, a demo application and a load meter.
 
 pub mod actionlint;
+pub mod apt;
 pub mod cargo;
 pub mod clients;
 pub mod docker;

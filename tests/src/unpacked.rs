@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::{cargo, process, stage};
+use crate::{apt, cargo, process, stage};
 use anyhow::{Context, ensure};
 
 const LIMIT: Duration = Duration::from_secs(300);
@@ -17,23 +17,17 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// # Errors
 /// When apt-get cannot fetch them, as where there is no network.
 pub fn provide(programs: &[&str]) -> anyhow::Result<()> {
-    let missing: Vec<&&str> = programs.iter().filter(|it| find(it).is_none()).collect();
+    let missing = programs.iter().copied().filter(|it| find(it).is_none());
+    let missing: Vec<&str> = missing.collect();
     if missing.is_empty() {
         return Ok(());
     }
     let packages = folder().join("packages");
     fs::create_dir_all(packages.join("partial"))?;
     let archives = format!("Dir::Cache::archives={}", packages.display());
-    let mut get = Command::new("apt-get");
-    get.args([
-        "install",
-        "-y",
-        "--no-install-recommends",
-        "--download-only",
-    ])
-    .args(["-o", &archives])
-    .args(missing);
-    done(&mut get)?;
+    let download = ["install", "--no-install-recommends", "--download-only"];
+    let quietly = ["-qq", "-o", &archives];
+    apt::get(&[&download, &quietly[..], &missing].concat())?;
     for entry in fs::read_dir(&packages)? {
         let package = entry?.path();
         if package.extension().is_some_and(|it| it == "deb") {

@@ -85,7 +85,8 @@ pub(crate) struct Rollback {
 /// and leaves a picture of what the clients saw, target/demo.html.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like).
+    /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like); waits while
+    /// somebody else works with packages, ten minutes at most.
     #[arg(long)]
     pub(crate) install: bool,
 }
@@ -320,7 +321,8 @@ pub(crate) struct Lint {}
 /// Run all tests against a real engine: yours if one answers, else a private one that leaves nothing behind.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like).
+    /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like); waits while
+    /// somebody else works with packages, ten minutes at most.
     #[arg(long)]
     pub(crate) install: bool,
     #[command(flatten)]
@@ -385,7 +387,8 @@ pub(crate) struct Doctor {
 /// Example: cargo xtask stage -- docker info
 #[derive(Debug, Args)]
 pub(crate) struct Stage {
-    /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like).
+    /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like); waits while
+    /// somebody else works with packages, ten minutes at most.
     #[arg(long)]
     pub(crate) install: bool,
     #[command(flatten)]

@@ -27,6 +27,20 @@ ask() {
     timeout 20 "$@" 2>&1
 }
 
+# Says a package that is to be installed, and who works with packages now, so that apt-get would not do it yet.
+get() {
+    printf 'install %s' "$1"
+    for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+        inode=$(stat -c %i $lock 2>/dev/null) || continue
+        # NUMBER: POSIX ADVISORY WRITE PID DEVICE:INODE, which everybody may read.
+        pid=$(awk -v inode="$inode" '$2 == "POSIX" && $4 == "WRITE" && $6 ~ ":" inode "$" { print $5; exit }' /proc/locks)
+        [ -z "$pid" ] || {
+            printf ' when %s (pid %s) has let go of %s' "$(cat "/proc/$pid/comm" || echo somebody)" "$pid" $lock
+            return
+        }
+    done 2>/dev/null
+}
+
 steps() {
     missing=''
     for step in pull-image start-candidate probe-health promote prune-app; do
@@ -41,7 +55,7 @@ steps() {
 
 engine() {
     if ! command -v "$docker" >/dev/null; then
-        say fail engine "$docker is not on the PATH of $(id -un): install docker.io, or name it with --docker"
+        say fail engine "$docker is not on the PATH of $(id -un): $(get docker.io), or name it with --docker"
     elif version=$(ask "$docker" version --format '{{.Server.Version}}'); then
         case $version in
         [1-9].* | 1?.* | 20.0*) say warn engine "$docker, engine $version is older than 20.10, with which nobody has tried it" ;;
@@ -82,7 +96,7 @@ bridge() {
         ask "$docker" info --format '{{.Host.Security.Rootless}}' | grep -qx true; then
         say warn bridge "the engine is rootless: its containers have no address here, so a swap has a short gap"
     elif ! PATH=$path command -v nft >/dev/null; then
-        say warn bridge "nft is missing, so a swap has a short gap: install nftables"
+        say warn bridge "nft is missing, so a swap has a short gap: $(get nftables)"
     elif PATH=$path ask nft list tables >/dev/null || PATH=$path ask sudo -n nft list tables >/dev/null; then
         say ok bridge "$(id -un) may change packet rules"
     else
@@ -109,7 +123,7 @@ clock() {
 
 locks() {
     if ! command -v flock >/dev/null; then
-        say warn locks "flock is missing, which deploy.sh needs: install util-linux"
+        say warn locks "flock is missing, which deploy.sh needs: $(get util-linux)"
     elif [ -w /run/lock ]; then
         say ok locks "/run/lock can be written"
     elif [ -w "${TMPDIR:-/tmp}" ]; then
@@ -129,7 +143,7 @@ registry() {
 
 port() {
     if ! command -v ss >/dev/null; then
-        say warn port "ss is missing, so nobody knows who has $port: install iproute2"
+        say warn port "ss is missing, so nobody knows who has $port: $(get iproute2)"
         return
     fi
     if owner=$(ask "$docker" ps --filter "publish=$port" --format '{{.Names}}') && [ -n "$owner" ]; then

@@ -2,15 +2,13 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use rustix::process::geteuid;
 
 use super::Ground;
+use crate::apt;
 
 /// A program, and the Debian package that holds it.
 pub type Need = (&'static str, &'static str);
@@ -55,7 +53,7 @@ pub(super) fn provide(install: bool, needs: &[Need]) -> anyhow::Result<()> {
         geteuid().is_root(),
         "missing here: {names}; only root can install {packages}: run this as root"
     );
-    apt_get(&["update"])?;
+    apt::get(&["update"])?;
     apt_install(&packages)?;
     // Newer releases keep the client in a package of its own.
     if self::missing(needs).iter().any(|it| it.0 == "docker") {
@@ -96,18 +94,5 @@ fn list(needs: &[Need], what: fn(&Need) -> &'static str) -> String {
 fn apt_install(packages: &str) -> anyhow::Result<()> {
     let mut args = vec!["install", "-y", "--no-install-recommends"];
     args.extend(packages.split(' '));
-    apt_get(&args)
-}
-
-// What it says goes to stderr: stdout belongs to the command that is going to run.
-fn apt_get(args: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new("apt-get")
-        .args(args)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdin(Stdio::null())
-        .stdout(io::stderr().as_fd().try_clone_to_owned()?)
-        .status()
-        .context("`apt-get` could not be started")?;
-    ensure!(status.success(), "`apt-get {}` failed", args.join(" "));
-    Ok(())
+    apt::get(&args)
 }

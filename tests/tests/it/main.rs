@@ -1,6 +1,7 @@
 //! The end-to-end tests, by topic; run them with `cargo xtask test`, which brings the engine.
 #![cfg(test)]
 
+mod apt;
 mod bridge;
 mod calls;
 mod clock;

@@ -12,6 +12,8 @@ use tests::registry::{self, PASSWORD, Registry};
 use tests::steps::{Run, run, step};
 
 use super::{DEPLOY, Vm, vm_folder};
+use crate::apt::machine::{AT_MOST, Machine};
+use crate::apt::{INSTALL, INSTALLING};
 use crate::support::{App, free_port};
 
 struct Patient {
@@ -113,6 +115,34 @@ fn an_account_without_rights_is_told_what_it_may_not_do() {
         let (_, line) = patient.found(&account, &[], check);
         assert!(line.starts_with("warn"), "{line}");
     }
+}
+
+#[test]
+fn what_is_missing_while_somebody_works_with_packages_is_said_to_be_installed_later() {
+    let patient = Patient::new("busy");
+    let machine = Machine::new();
+    machine.apt(AT_MOST).get(&["update"]).unwrap();
+    let dpkg = machine.path("var/lib/dpkg");
+    let theirs = "mount --bind $0 /var/lib/dpkg && exec \"$@\"";
+    let theirs = ["sh", "-c", theirs, dpkg.to_str().unwrap()];
+    let id = DEPLOY.to_string();
+    let account = ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"];
+    let missing = ["--docker", "nowhere-docker"];
+    let says = |account: &[&str]| {
+        patient
+            .found(&[&theirs, account].concat(), &missing, "engine")
+            .1
+    };
+    assert!(says(&[]).contains("install docker.io, or name it"));
+    let other = machine.busy(INSTALLING, &INSTALL);
+    let who = other.who().replace(" holds ", " has let go of ");
+    let later = format!("install docker.io when {who}/var/lib/dpkg/lock-frontend, or name it");
+    for account in [&[][..], &account] {
+        let line = says(account);
+        assert!(line.starts_with("fail") && line.contains(&later), "{line}");
+    }
+    other.go_on();
+    assert!(says(&account).contains("install docker.io, or name it"));
 }
 
 #[test]
