@@ -11,7 +11,7 @@ use serde_json::Value;
 use tests::load::Load;
 use tests::relay::Relay;
 use tests::stage::on_podman;
-use tests::steps::{Run, run};
+use tests::steps::{Run, run, step};
 
 use crate::resume::{KILLED, assert_released, deaf_and_its_candidate};
 use crate::support::{App, Fault, eventually, failed, ok, text};
@@ -23,11 +23,15 @@ fn mortal(app: &App, fault: Fault<'_>, flags: &[&str]) -> Command {
     command
 }
 
-/// The heirs of the app's promotions.
+/// The heirs of the app's promotions: their words, then their environments, either of which may name it.
 pub(crate) fn at_work(app: &App) -> Vec<String> {
     let all = fs::read_dir("/proc").unwrap().flatten();
-    let lines = all.filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok());
-    lines
+    let read = |entry: fs::DirEntry| {
+        let [words, variables] =
+            ["cmdline", "environ"].map(|name| fs::read_to_string(entry.path().join(name)));
+        Some(words.ok()? + &variables.ok()?)
+    };
+    all.filter_map(read)
         .filter(|line| line.contains("promote\0--heir") && line.contains(app.name()))
         .collect()
 }
@@ -57,6 +61,27 @@ fn killed_with_its_whole_process_group_a_promotion_is_finished_by_its_heir() {
     assert_released(&app, &v2, &v1, &candidate);
     let seen = load.stop();
     assert_eq!(seen.failed(), 0, "{:?}", seen.kinds());
+}
+
+#[test]
+fn an_heir_works_on_what_the_environment_named_as_its_promotion_did() {
+    let app = App::new("heir-env");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    let candidate = app.candidate(&v2, &["-e", "COLOR=blue"]);
+    let candidate = serde_json::from_str(&candidate).unwrap();
+    let given = mortal(&app, Fault::Before("stop", "kill -KILL $CALLER"), &[]);
+    let mut command = step("promote").unwrap();
+    let words = given.get_args().skip_while(|word| *word != "--docker");
+    command.args(words);
+    for (name, value) in given.get_envs() {
+        command.envs(value.map(|value| (name, value)));
+    }
+    command.env("APP_NAME", app.name());
+    command.env("CONTAINER_NAME", app.name());
+    assert_eq!(run(command, None).unwrap().code, KILLED);
+    wait_for_heirs(&app);
+    assert_released(&app, &v2, &v1, &candidate);
 }
 
 #[test]
