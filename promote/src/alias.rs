@@ -1,5 +1,7 @@
 //! Clients that call the app by its name: on networks of the user's own the candidate gets that name too.
 
+use std::net::IpAddr;
+
 use step::{Attachment, Container, Engine, EngineError, Recipe};
 
 use crate::lanes::hardware_of;
@@ -220,7 +222,10 @@ fn options(candidate: &Container, place: &Attachment, name: Option<&str>) -> Vec
         .map(String::as_str)
         .chain(name)
         .map(|alias| format!("--alias={alias}"));
-    let fixed = place.fixed_address().map(|ip| format!("--ip={ip}"));
+    let fixed = place.fixed_addresses().map(|ip| match ip {
+        IpAddr::V4(ip) => format!("--ip={ip}"),
+        IpAddr::V6(ip) => format!("--ip6={ip}"),
+    });
     aliases.chain(fixed).collect()
 }
 

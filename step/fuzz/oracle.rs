@@ -11,6 +11,8 @@ struct Flags {
     how: ProbeArgs,
     #[arg(long)]
     image: Option<ImageRef>,
+    #[arg(long, value_parser = step::platform)]
+    platform: Option<String>,
 }
 
 /// Whether `text` is taken; an error where it should not have been.
@@ -59,7 +61,10 @@ fn as_flags(baton: &Baton) -> Result<(), String> {
         .digest
         .iter()
         .map(|digest| format!("--image=x@{digest}"));
-    for flag in names.chain(images).chain(digest).chain(of_probe(&probe)) {
+    let platform = baton.platform.iter();
+    let platform = platform.map(|platform| format!("--platform={platform}"));
+    let all = names.chain(images).chain(digest).chain(platform);
+    for flag in all.chain(of_probe(&probe)) {
         let read = Flags::try_parse_from(["step", &flag]).map_err(|error| error.to_string())?;
         if flag.starts_with("--exec=") && read.how.probe().exec != probe.exec {
             return Err(flag);

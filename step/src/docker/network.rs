@@ -126,6 +126,8 @@ pub struct Attachment {
 struct Ipam {
     #[serde(rename = "IPv4Address")]
     ipv4: String,
+    #[serde(rename = "IPv6Address")]
+    ipv6: String,
 }
 
 impl Attachment {
@@ -134,9 +136,10 @@ impl Attachment {
         Some((self.ip_address.parse().ok()?, self.prefix))
     }
 
-    /// The IPv4 address that was asked for, where one was.
-    pub fn fixed_address(&self) -> Option<IpAddr> {
-        self.ipam.ipv4.parse().ok()
+    /// The addresses that were asked for, at most one of each family.
+    pub fn fixed_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let asked = [&self.ipam.ipv4, &self.ipam.ipv6];
+        asked.into_iter().filter_map(|ip| ip.parse().ok())
     }
 }
 
