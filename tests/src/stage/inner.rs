@@ -16,6 +16,9 @@ use crate::process::{code_of, run_within, scrub};
 /// Where promotions of the same app lock each other out.
 const LOCKS: &str = "/run/lock";
 
+/// Where an engine of Docker's would be found that is not the stage's.
+const DOCKERS: &str = "/run/docker.sock";
+
 /// All that would lead the CLI to another engine than the stage's own.
 pub(super) const ELSEWHERE: [&str; 7] = [
     "CONTAINER_CONNECTION",
@@ -60,6 +63,9 @@ pub fn inner(
         command.env_remove(name);
     }
     if on_podman() {
+        if Path::new(DOCKERS).exists() {
+            must("mount", &["--bind", "/dev/null", DOCKERS])?;
+        }
         let mut keeper = podman::start(dir)?;
         wait_for(&mut keeper, dir, || podman::is_ready(dir))?;
         command.env_remove("DOCKER_HOST");

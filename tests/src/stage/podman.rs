@@ -104,7 +104,8 @@ fn settings(home: &Path, dir: &Path, rootless: bool) -> anyhow::Result<()> {
         let dir = dir.display();
         storage += &format!("graphroot = \"{dir}/data\"\nrunroot = \"{dir}/exec\"\n");
     }
-    let containers = "[containers]\nlog_driver = \"k8s-file\"\n[engine]\ncgroup_manager = \"cgroupfs\"\n\
+    // A limit that podman sets by itself, and that a kernel without that controller refuses.
+    let containers = "[containers]\nlog_driver = \"k8s-file\"\npids_limit = 0\n[engine]\ncgroup_manager = \"cgroupfs\"\n\
          events_logger = \"file\"\n[network]\nnetwork_backend = \"netavark\"\n";
     // Where logins are kept there has to be a file.
     let logins = dir.join("config");

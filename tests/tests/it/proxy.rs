@@ -1,5 +1,6 @@
 //! Behind a reverse proxy: no port is published, and the candidate itself goes live under the alias that the proxy calls.
 
+mod by_hand;
 pub(crate) mod front;
 mod kills;
 mod page;

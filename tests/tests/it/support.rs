@@ -210,6 +210,16 @@ pub(crate) fn failed(run: &Run, code: i32, kind: &str) -> Value {
     report
 }
 
+/// Does what the report says is to be done by hand.
+pub(crate) fn by_hand(report: &Value) {
+    let hint = text(&report["error"]["hint"]);
+    let by_hand = hint.split_once("by hand: ").expect(hint).1;
+    let mut sh = Command::new("sh");
+    sh.args(["-c", by_hand]);
+    let done = run(sh, None).unwrap();
+    assert_eq!(done.code, 0, "{by_hand}: {done:?}");
+}
+
 /// A JSON string.
 pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()

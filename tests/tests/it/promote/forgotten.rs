@@ -7,8 +7,8 @@ use tests::docker::{default_network, docker};
 use tests::process::Run;
 use tests::steps::run;
 
-use super::rollbacks::{Stage, by_hand};
-use crate::support::{App, Fault, failed, ok, text};
+use super::rollbacks::Stage;
+use crate::support::{App, Fault, by_hand, failed, ok, text};
 
 /// An engine that forgets the networks of a container whose start fails, as docker 29 does, beside a thief who takes
 /// the port of the old one as soon as it is free.

@@ -11,7 +11,7 @@ use tests::load::Load;
 use tests::stage::on_rootless;
 
 use crate::bridge::has_bridge;
-use crate::support::{App, Fault, PROVEN, failed, free_port, ok, text};
+use crate::support::{App, Fault, PROVEN, by_hand, failed, free_port, ok, text};
 
 /// A live v1, and a proven candidate v2 that sees a folder of the host.
 pub(super) struct Stage {
@@ -251,16 +251,6 @@ fn the_own_port_stolen_during_the_swap_is_43_and_what_it_says_to_run_helps() {
     assert_eq!(app.present(), ["", "-new"]);
     ok(&app.promote(&[]));
     app.assert_live(&stage.v2);
-}
-
-/// Does what the report says is to be done by hand.
-pub(super) fn by_hand(report: &Value) {
-    let hint = text(&report["error"]["hint"]);
-    let by_hand = hint.split_once("by hand: ").expect(hint).1;
-    let mut sh = std::process::Command::new("sh");
-    sh.args(["-c", by_hand]);
-    let done = tests::steps::run(sh, None).unwrap();
-    assert_eq!(done.code, 0, "{by_hand}: {done:?}");
 }
 
 #[test]
