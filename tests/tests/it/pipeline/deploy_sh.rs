@@ -141,8 +141,9 @@ fn alike(report: &Value, app: &App) -> Value {
                 let value = if varies {
                     Value::Null
                 } else if key == "last_attempts" {
-                    // How many there are is a matter of time.
-                    alike(value.get(0).unwrap_or(&Value::Null), app)
+                    // How many there are is a matter of time, and whether the first came before the app listened.
+                    let last = value.as_array().and_then(|all| all.last());
+                    alike(last.unwrap_or(&Value::Null), app)
                 } else {
                     alike(value, app)
                 };
