@@ -173,13 +173,18 @@ pub(crate) struct Pipeline {
 #[derive(Debug, Args)]
 pub(crate) struct Lint {}
 
-/// Run all tests against a real engine: yours if one answers, else a private one that leaves nothing behind.
+/// Run the tests against a real engine: yours if one answers, else a private one that leaves nothing behind.
+///
+/// Every test runs, but those that repeat something at many moments repeat it at some of them only.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like); waits while
     /// somebody else works with packages, ten minutes at most.
     #[arg(long)]
     pub(crate) install: bool,
+    /// Repeat at all moments what a contributor repeats before a push.
+    #[arg(long)]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) other: Other,
     /// Passed on to `cargo test`, such as `-p step` or the name of a test.
