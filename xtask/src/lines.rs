@@ -1,10 +1,13 @@
-//! What the steps are given besides, one line for each argument, as deploy.sh reads them from an app's file.
+//! What the steps are given besides, one line for each argument, as deploy.sh reads them from an app's file: a line is
+//! taken as it is meant, or refused.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 
+/// What may stand around words; a file may come from Windows.
+const BLANKS: [char; 3] = [' ', '\t', '\r'];
 /// Whose arguments lines can be: a step's, every step's, or those of start-candidate when it goes back.
 const WORDS: [&str; 7] = [
     EACH,
@@ -39,7 +42,8 @@ impl Lines {
         let text = text.with_context(|| format!("{} cannot be read", file.display()))?;
         let mut lines = Lines::default();
         for (number, line) in (1..).zip(text.lines()) {
-            if !line.trim().is_empty() && !line.starts_with('#') {
+            let line = line.trim_matches(BLANKS);
+            if !line.is_empty() && !line.starts_with('#') {
                 let place = || format!("line {number} of {}", file.display());
                 lines.push(line).with_context(place)?;
             }
@@ -47,18 +51,37 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Adds a line, `STEP ARGUMENT`.
+    /// Adds a line, `STEP ARGUMENT`; a flag and its value may be two arguments, `-e LOG=info`.
     ///
     /// # Errors
-    /// When it begins with no word of ours, or has no argument.
+    /// When it begins with no word of ours, has no argument, or may be meant otherwise than it would be read.
     pub(crate) fn push(&mut self, line: &str) -> anyhow::Result<()> {
-        let (word, argument) = line.split_once(' ').unwrap_or((line, ""));
-        let Some(word) = WORDS.into_iter().find(|it| *it == word) else {
-            let words = WORDS.join(", ");
-            bail!("`{word}` is no step: begin the line with one of {words}");
+        let line = line.trim_matches(BLANKS);
+        let (word, argument) = line.split_once(BLANKS).unwrap_or((line, ""));
+        let Some(word) = WORDS.into_iter().find(|it| *it == word.replace('_', "-")) else {
+            bail!("{word} is no step: begin with each, rollback or the name of one");
         };
-        ensure!(!argument.is_empty(), "`{line}` has no argument");
-        self.0.push((word, argument.to_owned()));
+        let argument = argument.trim_start_matches(BLANKS);
+        ensure!(
+            !argument.is_empty(),
+            "{word} is given nothing: write its argument behind it"
+        );
+        ensure!(
+            !argument.contains(" #") && !argument.contains("\t#"),
+            "a comment needs a line of its own"
+        );
+        let blank = argument.find(['=', ' ', '\t']);
+        let is_flag = argument.starts_with('-') && argument.len() > 1;
+        let apart = blank.filter(|at| is_flag && *at > 1 && !argument[*at..].starts_with('='));
+        let (flag, value) = argument.split_at(apart.unwrap_or(0));
+        for given in [flag, value.trim_start_matches(BLANKS)] {
+            ensure!(
+                !is_quoted(given),
+                "leave the quotes out, as no shell reads this line"
+            );
+            self.0
+                .extend((!given.is_empty()).then(|| (word, given.to_owned())));
+        }
         Ok(())
     }
 
@@ -114,6 +137,20 @@ impl Lines {
     }
 }
 
+/// Whether a value is one that a shell would take the quotes from.
+fn is_quoted(argument: &str) -> bool {
+    let behind_first = argument.split_once('=').map(|it| it.1);
+    let behind_last = argument.rsplit_once('=').map(|it| it.1);
+    let values = [Some(argument), behind_first, behind_last];
+    values.into_iter().flatten().any(|value| {
+        ['"', '\''].into_iter().any(|quote| {
+            let inner = value.strip_prefix(quote);
+            let inner = inner.and_then(|it| it.strip_suffix(quote));
+            inner.is_some_and(|inner| !inner.contains(quote))
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,13 +193,36 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_no_step_or_without_an_argument_is_refused() {
+    fn a_line_is_taken_as_it_is_meant() {
+        let meant: [(&str, &[&str]); 8] = [
+            ("start-candidate\t--publish=80:8080", &["--publish=80:8080"]),
+            ("  start_candidate --replace \r", &["--replace"]),
+            ("start-candidate -e LOG=info", &["-e", "LOG=info"]),
+            ("start-candidate --env=A=b  c", &["--env=A=b  c"]),
+            ("start-candidate --memory  512m", &["--memory", "512m"]),
+            ("start-candidate --", &["--"]),
+            ("start-candidate echo \"it's\" me", &["echo \"it's\" me"]),
+            (
+                "start-candidate --x=\"status\":\"ok\"",
+                &["--x=\"status\":\"ok\""],
+            ),
+        ];
+        for (line, arguments) in meant {
+            assert_eq!(lines(&[line]).of("start-candidate"), arguments, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_may_be_meant_otherwise_is_refused() {
         for line in [
             "promot --drain=5s",
             "promote",
             "promote ",
-            "promote\t--x",
             "",
+            "promote --drain=5s # of it",
+            "start-candidate --env=\"A=b c\"",
+            "start-candidate --env=A='b c'",
+            "start-candidate -e \"A=b\"",
         ] {
             assert!(Lines::default().push(line).is_err(), "{line:?}");
         }

@@ -1,5 +1,6 @@
 //! A VM as its administrator has set it up: /etc, /run, /var/log and /usr/local/sbin of its own, in a mount namespace.
 
+mod configuration;
 mod doctor;
 
 use std::env;
