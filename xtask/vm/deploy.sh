@@ -171,10 +171,13 @@ whole() {
     printf ',"at":"%s","took_ms":%d}\n' "$at" $(($(milliseconds) - began))
 }
 
+# The newest thousand deployments, and at most as many again: readers that follow the file seldom see another one.
 remember() {
-    folder=/var/log/deploy-steps
-    (umask 027 && mkdir -p $folder && printf '%s\n' "$1" >>"$folder/$app.jsonl") 2>/dev/null ||
-        echo "deploy.sh: $folder/$app.jsonl cannot be written: no line of history" >&2
+    folder=/var/log/deploy-steps history=/var/log/deploy-steps/$app.jsonl
+    (
+        umask 027 && mkdir -p $folder && printf '%s\n' "$1" >>"$history" || exit 1
+        [ "$(wc -l <"$history")" -le 2000 ] || { tail -n 1000 "$history" >"$history.new" && mv "$history.new" "$history"; }
+    ) 2>/dev/null || echo "deploy.sh: $history cannot be written: no line of history" >&2
 }
 
 lines='' stopped='' code=0 report='' reports='' candidate='' failed='' fallback=''
