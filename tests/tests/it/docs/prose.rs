@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tests::cargo;
 
-use super::{README, VM};
+use super::{ACTION, README, VM};
 
 const LONGEST_SENTENCE: usize = 25;
 const LONGEST_README: usize = 200;
@@ -16,11 +16,12 @@ fn text(page: &str) -> String {
     fs::read_to_string(cargo::workspace().join(page)).unwrap()
 }
 
-/// The README, the pages in `docs`, and that of the VM's scripts.
+/// The README, the pages in `docs`, and those of the VM's scripts and of the action.
 fn pages() -> Vec<String> {
     let docs = fs::read_dir(cargo::workspace().join("docs")).unwrap();
     let docs = docs.map(|page| format!("docs/{}", page.unwrap().file_name().to_str().unwrap()));
-    docs.chain([README, VM].map(str::to_owned)).collect()
+    docs.chain([README, VM, ACTION].map(str::to_owned))
+        .collect()
 }
 
 /// The text of an item of a list.
@@ -117,8 +118,11 @@ fn every_page_says_what_it_is_for_first_and_is_linked_from_the_readme() {
         assert!(readme.contains(&format!("]({page})")), "{page}");
         let text = text(page);
         let first = text.lines().nth(2).unwrap_or_default();
-        let says = first.starts_with("This page ") || first.starts_with("This folder ");
-        assert!(says, "{page}: {first}");
+        let says = ["This page ", "This folder "];
+        assert!(
+            says.iter().any(|it| first.starts_with(it)),
+            "{page}: {first}"
+        );
     }
 }
 
