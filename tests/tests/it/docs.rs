@@ -1,7 +1,8 @@
-//! The boxes on all pages: each is run, compared with what really comes, or listed with the reason why it cannot be.
+//! The pages. Each box on them is run, compared with what really comes, or listed with the reason why it cannot be.
 
 mod consoles;
 mod machine;
+mod map;
 mod prose;
 mod scripts;
 

@@ -1,8 +1,6 @@
-//! The pages are for reading: short sentences, a short README, links that lead somewhere, a map of every folder.
+//! The pages are for reading: short sentences, a short README, and what a page is for comes first.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use tests::cargo;
 
@@ -10,14 +8,13 @@ use super::{ACTION, README, VM};
 
 const LONGEST_SENTENCE: usize = 25;
 const LONGEST_README: usize = 200;
-const MAP: &str = "docs/architecture.md";
 
-fn text(page: &str) -> String {
+pub(super) fn text(page: &str) -> String {
     fs::read_to_string(cargo::workspace().join(page)).unwrap()
 }
 
 /// The README, the pages in `docs`, and those of the VM's scripts and of the action.
-fn pages() -> Vec<String> {
+pub(super) fn pages() -> Vec<String> {
     let docs = fs::read_dir(cargo::workspace().join("docs")).unwrap();
     let docs = docs.map(|page| format!("docs/{}", page.unwrap().file_name().to_str().unwrap()));
     docs.chain([README, VM, ACTION].map(str::to_owned))
@@ -124,81 +121,4 @@ fn every_page_says_what_it_is_for_first_and_is_linked_from_the_readme() {
             "{page}: {first}"
         );
     }
-}
-
-/// A heading as links spell it.
-fn anchor(heading: &str) -> String {
-    let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
-    let heading: String = heading.to_lowercase().chars().filter(kept).collect();
-    heading.trim().replace(' ', "-")
-}
-
-#[test]
-fn every_link_on_every_page_leads_to_a_file_and_to_a_heading_in_it() {
-    let mut links = 0;
-    for page in pages() {
-        let path = cargo::workspace().join(&page);
-        let text = text(&page);
-        for link in text.split("](").skip(1) {
-            let link = link.split_once(')').unwrap().0;
-            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target = match file {
-                "" => path.clone(),
-                file => path.parent().unwrap().join(file),
-            };
-            assert!(target.is_file(), "{page}: {link}");
-            let there = fs::read_to_string(target).unwrap();
-            let mut headings = there.lines().filter(|line| line.starts_with('#'));
-            let found = heading.is_empty() || headings.any(|it| anchor(it) == heading);
-            assert!(found, "{page}: {link}");
-            links += 1;
-        }
-    }
-    assert!(links > 50, "{links}");
-}
-
-/// The folders of sources, from the workspace.
-fn folders(at: &Path, into: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(at).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            folders(&path, into);
-        }
-    }
-    let from_root = at.strip_prefix(cargo::workspace()).unwrap();
-    into.insert(from_root.to_str().unwrap().to_owned());
-}
-
-/// A row for each crate and each of its rooms; what is further inside is named in the room's row.
-fn is_in(map: &str, folder: &str) -> bool {
-    let mut parts = folder.splitn(4, '/');
-    let room: Vec<&str> = parts.by_ref().take(3).collect();
-    let row = format!("| `{}` |", room.join("/"));
-    let inner = parts.next().unwrap_or_default().split('/');
-    let names: Vec<String> = inner.map(|name| format!("`{name}/`")).collect();
-    let mut rows = map.lines().filter(|line| line.starts_with(&row));
-    rows.any(|line| folder.matches('/').count() < 3 || names.iter().all(|it| line.contains(it)))
-}
-
-#[test]
-fn the_map_has_every_folder_of_sources_and_no_other() {
-    let (map, mut all) = (text(MAP), BTreeSet::new());
-    for entry in fs::read_dir(cargo::workspace()).unwrap() {
-        let sources = entry.unwrap().path().join("src");
-        if sources.is_dir() {
-            folders(&sources, &mut all);
-        }
-    }
-    assert!(all.len() > 20, "{all:?}");
-    let missing: Vec<_> = all.iter().filter(|it| !is_in(&map, it)).collect();
-    let rows = map.lines().filter_map(|line| line.strip_prefix("| `"));
-    let rows = rows.filter_map(|line| line.split_once("` |"));
-    let gone = rows.filter(|(path, _)| {
-        path.contains('/') && !cargo::workspace().join(path).exists() && !path.ends_with("cli.rs")
-    });
-    let gone: Vec<&str> = gone.map(|(path, _)| path).collect();
-    assert!(
-        missing.is_empty() && gone.is_empty(),
-        "the map lacks {missing:?}, and has {gone:?}, which are not there"
-    );
 }
