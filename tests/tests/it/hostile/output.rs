@@ -65,10 +65,13 @@ fn last_saw(report: &Value) -> &str {
 fn answering(prefix: &str) -> (App, u64) {
     let app = App::new(prefix);
     app.start(&app.build("v1"), &[]);
-    let (run, ordinary) = probed(&app, &[]);
-    ok(&run);
-    assert!(ordinary > 0);
-    (app, ordinary)
+    // On a busy machine it may have ended before it was looked at.
+    let seen = (0..20).find_map(|_| {
+        let (run, most) = probed(&app, &[]);
+        ok(&run);
+        (most > 0).then_some(most)
+    });
+    (app, seen.expect("its memory was never seen"))
 }
 
 #[test]

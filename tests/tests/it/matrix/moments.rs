@@ -45,7 +45,7 @@ pub(super) fn run(step: Step, seeds: [u64; 3]) {
     let seeds = effort::of(seeds);
     let first = first_seed();
     let mut lane = Lane::new(step, None, true);
-    let (end, _) = lane.undisturbed();
+    let (mut end, _) = lane.undisturbed();
     let usual = lane.struck(|case| {
         let began = Instant::now();
         assert_eq!(ended(start(case).unwrap()).unwrap().code, 0);
@@ -65,6 +65,7 @@ pub(super) fn run(step: Step, seeds: [u64; 3]) {
         };
         failures.push(format!("  {} {shown} (seed {seed}): {wrong}", step.name()));
         lane.renew();
+        end = lane.undisturbed().0;
     }
     failures.extend(processes::wait_for_all(lane.app.name()).err());
     let passed = seeds as usize - failures.len();

@@ -46,11 +46,11 @@ pub(super) fn run_at_socket(step: Step, faults: &[Fault]) {
 
 fn run_in(mut lane: Lane, faults: &[Fault]) {
     let (step, heir) = (lane.step, lane.heir);
-    let (end, calls) = lane.undisturbed();
+    let (mut end, calls) = lane.undisturbed();
     let mut failures = Vec::new();
     let mut table = String::new();
     for &fault in faults {
-        let row = row(&mut lane, fault, &end, &calls);
+        let row = row(&mut lane, fault, &mut end, &calls);
         if row.cases == 0 {
             failures.push(format!(
                 "{} was never struck by {}",
@@ -107,7 +107,7 @@ fn numbers(lane: &Lane, fault: Fault, calls: &[String]) -> Vec<usize> {
 }
 
 /// Every call under one fault, until a run has no such call.
-fn row(lane: &mut Lane, fault: Fault, end: &State, calls: &[String]) -> Row {
+fn row(lane: &mut Lane, fault: Fault, end: &mut State, calls: &[String]) -> Row {
     let mut row = Row::default();
     for k in numbers(lane, fault, calls) {
         let load = Load::start(lane.app.addr(), "/", REQUESTS_PER_S);
@@ -129,6 +129,7 @@ fn row(lane: &mut Lane, fault: Fault, end: &State, calls: &[String]) -> Row {
             let _ = writeln!(io::stderr(), "matrix: {failure}");
             row.failures.push(failure);
             lane.renew();
+            *end = lane.undisturbed().0;
         }
     }
     row
