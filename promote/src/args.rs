@@ -7,6 +7,8 @@ use step::{
     Baton, Common, Identity, Looking, Name, Patience, ProbeArgs, Recipe, StepArgs, duration,
 };
 
+use crate::restart::RestartPolicy;
+
 const EXAMPLES: &[(&str, &str)] = &[
     (
         "Put the candidate of web in the live container's place",
@@ -70,8 +72,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) stop_timeout: Duration,
     /// The restart policy of the new container once it is proven
-    #[arg(long, value_name = "POLICY", default_value = "always", value_parser = ["no", "always", "unless-stopped", "on-failure"])]
-    pub(crate) restart: String,
+    #[arg(long, value_name = "POLICY", value_enum, default_value = "always")]
+    pub(crate) restart: RestartPolicy,
     /// With --swarm, how long each new task is watched; one that fails meanwhile has all of them rolled back, and the
     /// update is done only when the last one's time is over
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
@@ -102,9 +104,9 @@ pub(crate) enum BridgeMode {
 
 /// The name by which an app is called on a network.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Calling<'a> {
+pub(crate) struct Alias<'a> {
     pub(crate) network: &'a str,
-    pub(crate) alias: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl StepArgs for Args {
@@ -144,10 +146,10 @@ impl Args {
     }
 
     /// How clients call the app, where no port of the host leads to it.
-    pub(crate) fn calling(&self) -> Option<Calling<'_>> {
-        Some(Calling {
+    pub(crate) fn moved_alias(&self) -> Option<Alias<'_>> {
+        Some(Alias {
             network: self.network.as_ref()?.as_str(),
-            alias: self.alias.as_ref()?.as_str(),
+            name: self.alias.as_ref()?.as_str(),
         })
     }
 

@@ -1,5 +1,18 @@
 //! The bridge: while the live container is replaced, new connections on its ports go to the candidate.
 
+mod exit_watch;
+pub(crate) mod forwarder;
+pub(crate) mod handover;
+mod idle;
+mod listing;
+#[cfg(test)]
+mod properties;
+pub(crate) mod redirect;
+mod relay;
+mod route;
+mod ruleset;
+pub(crate) mod stale;
+
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,17 +21,15 @@ use std::time::{Duration, Instant};
 
 use step::{Container, Engine, Looking, Name, Nft, Publish, warn};
 
-use crate::carrier::LAST_ANSWERS;
-use crate::drain::drain;
-use crate::forwarder::Forwarder;
-use crate::keeper::{Mortal, Watch};
-use crate::lanes::{address, lane, own_address, place};
-use crate::led;
-use crate::listing::counted;
-use crate::outside::Outside;
-use crate::proof::answers;
-use crate::ruleset::{self, Lane, Move};
-use crate::sockets::connections_here;
+use crate::cgroup::Cgroup;
+use crate::traffic::connections::connections_here;
+use crate::traffic::drain::drain;
+use crate::traffic::monitor::answers;
+use exit_watch::{ExitWatch, Process};
+use forwarder::Forwarder;
+use listing::counted;
+use redirect::{AddressRedirect, PortRedirect};
+use relay::LAST_ANSWERS;
 
 /// How long the candidate may take to answer through it: from its first moment on it has the whole traffic.
 const PROVEN_WITHIN: Duration = Duration::from_secs(2);
@@ -29,17 +40,17 @@ pub(crate) struct Bridge {
     nft: Nft,
     container: Name,
     script: String,
-    lanes: Vec<Lane>,
+    redirects: Vec<PortRedirect>,
     stands: bool,
     /// Set while new connections go where they went without it.
     is_closed: AtomicBool,
     /// Set when the candidate ended under the bridge, which leads nobody on since.
     lost: Arc<AtomicBool>,
     /// While rules lead to the candidate.
-    watch: Option<Watch>,
+    watch: Option<ExitWatch>,
     forwarders: Vec<Forwarder>,
-    /// Who calls the app by its name was led by these.
-    moves: Vec<Move>,
+    /// Clients that call the app by its name were redirected by these.
+    names: Vec<AddressRedirect>,
 }
 
 impl Bridge {
@@ -47,7 +58,7 @@ impl Bridge {
     ///
     /// # Errors
     /// Why there can be none, as a sentence.
-    pub(crate) fn means(
+    pub(crate) fn plan(
         engine: &Engine,
         candidate: &Container,
         publish: &[Publish],
@@ -60,7 +71,7 @@ impl Bridge {
         }
         // First, as no right to change rules would help there.
         for publish in publish {
-            address(candidate, *publish)?;
+            redirect::address(candidate, *publish)?;
         }
         Nft::find(engine)
     }
@@ -70,22 +81,31 @@ impl Bridge {
     ///
     /// # Errors
     /// Why there can be none, as a sentence; then nothing is left of it.
-    pub(crate) fn build(
+    pub(crate) fn open(
         nft: Nft,
         container: &Name,
         candidate: &Container,
         publish: &[Publish],
         looking: &Looking,
         limit: Duration,
-        outside: &Outside,
+        cgroup: &Cgroup,
     ) -> Result<Self, String> {
         let mut forwarders = Vec::new();
-        let lanes = publish
-            .iter()
-            .map(|publish| lane(candidate, container, *publish, &mut forwarders, outside));
-        let lanes = lanes.collect::<Result<Vec<_>, String>>()?;
-        let place = place(candidate, &lanes)?;
-        let script = ruleset::open(container, &lanes, &place);
+        let mut redirects = Vec::new();
+        for publish in publish {
+            let to = redirect::address(candidate, *publish)?;
+            let forwarder = Forwarder::start(to, candidate.state.pid, container, cgroup)
+                .map_err(|error| format!("no forwarder could be started: {error}"))?;
+            redirects.push(PortRedirect {
+                publish: *publish,
+                candidate: to,
+                forwarder: forwarder.port,
+            });
+            forwarders.push(forwarder);
+        }
+        let address = redirects.first().map(|it| it.candidate);
+        let interface = route::interface(candidate, address)?;
+        let script = ruleset::open(container, &redirects, &interface);
         nft.apply(&script)?;
         let lost = Arc::new(AtomicBool::new(false));
         let watch = watch(&nft, container, candidate, &lost)?;
@@ -93,15 +113,15 @@ impl Bridge {
             nft,
             container: container.clone(),
             script,
-            lanes,
+            redirects,
             stands: true,
             is_closed: AtomicBool::new(false),
             lost,
             watch: Some(watch),
             forwarders,
-            moves: Vec::new(),
+            names: Vec::new(),
         };
-        match bridge.prove(looking) {
+        match bridge.verify(looking) {
             Ok(()) => Ok(bridge),
             Err(why) => {
                 // Nobody drains the candidate later: there was no bridge then.
@@ -113,10 +133,13 @@ impl Bridge {
     }
 
     /// A connection through each port must be counted by the rules and answered by the candidate.
-    fn prove(&self, looking: &Looking) -> Result<(), String> {
-        for lane in &self.lanes {
-            let port = lane.publish.host;
-            let at = [Some(step::host_side(&lane.publish)), own_address(lane)];
+    fn verify(&self, looking: &Looking) -> Result<(), String> {
+        for one in &self.redirects {
+            let port = one.publish.host;
+            let at = [
+                Some(step::host_side(&one.publish)),
+                route::own_address(&one.publish, one.candidate),
+            ];
             for at in at.into_iter().flatten() {
                 TcpStream::connect_timeout(&at, Duration::from_secs(2)).map_err(|error| {
                     format!("no connection through port {port} at {at}: {error}")
@@ -125,9 +148,9 @@ impl Bridge {
             if looking
                 .probe
                 .port
-                .is_none_or(|asked| asked == lane.publish.container)
+                .is_none_or(|asked| asked == one.publish.container)
             {
-                answers(&lane.publish, looking, PROVEN_WITHIN).map_err(|proof| {
+                answers(&one.publish, looking, PROVEN_WITHIN).map_err(|proof| {
                     format!("port {port} answers through the bridge: {}", proof.saw())
                 })?;
             }
@@ -137,13 +160,13 @@ impl Bridge {
             .read(&self.container)
             .ok_or("the table cannot be read back")?;
         let unused = self
-            .lanes
+            .redirects
             .iter()
-            .find(|lane| counted(&rules, lane.publish.host) < expected(lane));
-        unused.map_or(Ok(()), |lane| {
+            .find(|one| counted(&rules, one.publish.host) < expected(one));
+        unused.map_or(Ok(()), |one| {
             Err(format!(
                 "connections to port {} did not take the bridge",
-                lane.publish.host
+                one.publish.host
             ))
         })
     }
@@ -184,15 +207,15 @@ impl Bridge {
         }
     }
 
-    /// Leads those who have looked the app's name up, or still do, from the container that leaves to the one that
-    /// stays. Where the candidate leaves, it is to be unwatched before it ends: its name is known for a moment longer.
-    pub(crate) fn lead_away(&mut self, moves: Vec<Move>) {
-        if moves.is_empty() {
+    /// Redirects clients that resolved the app's name from the container that leaves to the one that stays.
+    /// If the candidate leaves, call [`Self::unwatch`] before it ends: its name is known for a moment longer.
+    pub(crate) fn redirect_name(&mut self, redirects: Vec<AddressRedirect>) {
+        if redirects.is_empty() {
             return;
         }
-        let script = ruleset::hand_over(&Nft::table(&self.container), &moves);
+        let script = ruleset::redirect_addresses(&Nft::table(&self.container), &redirects);
         match self.nft.apply(&script) {
-            Ok(()) => self.moves.extend(moves),
+            Ok(()) => self.names.extend(redirects),
             Err(why) => warn(&format!(
                 "promote: who calls the app by its name may be refused: {why}"
             )),
@@ -206,10 +229,10 @@ impl Bridge {
     }
 
     /// Without the table the kernel would not go on translating what the forwarders carry.
-    fn await_carried(&self) {
+    fn await_forwarded(&self) {
         let (ports, end) = (self.forwarder_ports(), Instant::now() + LAST_ANSWERS);
-        let is_carrying = || connections_here(&ports).is_ok_and(|found| found.in_flight > 0);
-        while Instant::now() < end && is_carrying() {
+        let is_forwarding = || connections_here(&ports).is_ok_and(|found| found.in_flight > 0);
+        while Instant::now() < end && is_forwarding() {
             thread::sleep(PAUSE);
         }
     }
@@ -231,8 +254,8 @@ impl Drop for Bridge {
         if !self.stands {
             return;
         }
-        led::end(&self.moves);
-        self.await_carried();
+        idle::end(&self.names);
+        self.await_forwarded();
         if let Err(why) = self.nft.remove(&self.container) {
             warn(&format!("promote: the bridge could not be removed: {why}"));
         }
@@ -245,11 +268,11 @@ fn watch(
     container: &Name,
     candidate: &Container,
     lost: &Arc<AtomicBool>,
-) -> Result<Watch, String> {
-    let process = Mortal::find(candidate.state.pid)
+) -> Result<ExitWatch, String> {
+    let process = Process::find(candidate.state.pid)
         .map_err(|error| format!("the candidate's process cannot be seen: {error}"))?;
     let (nft, container, lost) = (nft.clone(), container.clone(), Arc::clone(lost));
-    Ok(Watch::start(process, move || {
+    Ok(ExitWatch::start(process, move || {
         lost.store(true, Ordering::Relaxed);
         // The forwarders hand out the last answers, and remove the rest if nobody else does.
         let _ = nft.apply(&ruleset::close(&container));
@@ -257,6 +280,10 @@ fn watch(
 }
 
 /// How many of the rules for a port must have counted something once it is proven.
-fn expected(lane: &Lane) -> usize {
-    if lane.publish.address.is_none() { 2 } else { 1 }
+fn expected(redirect: &PortRedirect) -> usize {
+    if redirect.publish.address.is_none() {
+        2
+    } else {
+        1
+    }
 }

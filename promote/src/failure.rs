@@ -7,7 +7,7 @@ use serde::Serialize;
 use step::{Attempt, Code, Crash, EngineError, Standing, Verdict};
 use thiserror::Error;
 
-use crate::watcher::Swap;
+use crate::report::Seen;
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -71,7 +71,7 @@ pub(crate) struct Evidence {
     pub(crate) rolled_back_to: Option<String>,
     /// What clients saw of the attempt, on the host port.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) swap: Option<Swap>,
+    pub(crate) swap: Option<Seen>,
     /// How the new container ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crash: Option<Crash>,

@@ -13,9 +13,10 @@ use serde_json::Value;
 use step::{Baton, Lock, Name};
 
 use crate::args::Args;
+use crate::cgroup::{self, Cgroup};
 use crate::failure::Failure;
-use crate::outside::{self, Outside};
-use crate::promote::{self, Killed};
+use crate::promotion::Killed;
+use crate::report::Report;
 
 /// The hidden first argument; what follows are the arguments of the promotion.
 const FLAG: &str = "--heir";
@@ -30,12 +31,15 @@ const LONGEST_LINE: usize = 900;
 /// How long one may take to say that it waits; systemd answers within milliseconds, or not at all.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
+/// How an heir promotes: it is handed this, as it cannot know the promotion that leaves it.
+pub(crate) type Promote = fn(&Args, &Lock, Killed) -> Result<Report, Failure>;
+
 /// An heir that waits. Dropped, it has nothing to do and ends; only a kill leaves it at work.
 pub(crate) struct Heir {
     line: UnixStream,
     child: Child,
     /// Where it waits, and other helpers of the promotion may be as well.
-    pub(crate) outside: Outside,
+    pub(crate) cgroup: Cgroup,
 }
 
 impl Heir {
@@ -48,10 +52,10 @@ impl Heir {
         if generation() >= LAST_GENERATION {
             return Err(io::Error::other("too many heirs had to act already"));
         }
-        if let Some(scope) = outside::scope(live)
+        if let Some(scope) = cgroup::scope(live)
             && let Ok(mut heir) = Self::start(scope, baton)
         {
-            heir.outside = Outside::of(&heir.child);
+            heir.cgroup = Cgroup::of(&heir.child);
             return Ok(heir);
         }
         let mut here = Command::new("/proc/self/exe");
@@ -76,7 +80,7 @@ impl Heir {
             Ok(()) => Ok(Self {
                 line,
                 child,
-                outside: Outside::default(),
+                cgroup: Cgroup::default(),
             }),
             Err(error) => {
                 let _ = child.kill().and_then(|()| child.wait());
@@ -119,18 +123,18 @@ fn own_arguments() -> Vec<OsString> {
 }
 
 /// Waits and acts, where this process was started to do that.
-pub(crate) fn requested() -> Option<ExitCode> {
+pub(crate) fn requested(promote: Promote) -> Option<ExitCode> {
     let mut args = std::env::args_os();
     let program = args.next()?;
     args.next().filter(|first| first == FLAG)?;
     let args: Vec<OsString> = std::iter::once(program).chain(args).collect();
-    Some(match wait(args) {
+    Some(match wait(args, promote) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     })
 }
 
-fn wait(args: Vec<OsString>) -> io::Result<()> {
+fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {
     rustix::process::setsid()?;
     step::catch_signals()?;
     let mut line = BufReader::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
@@ -145,11 +149,11 @@ fn wait(args: Vec<OsString>) -> io::Result<()> {
     if last.ends_with(&[DONE]) {
         return Ok(());
     }
-    act(&args)
+    act(&args, promote)
 }
 
 /// Finishes or rolls back what the killed promotion has left, and leaves word of it.
-fn act(args: &Args) -> io::Result<()> {
+fn act(args: &Args, promote: Promote) -> io::Result<()> {
     let started = Instant::now();
     let Some(live) = args.identity.live() else {
         return Ok(());
@@ -158,7 +162,7 @@ fn act(args: &Args) -> io::Result<()> {
     let patience = args.common.engine.engine_timeout + args.stop_timeout;
     let lock = Lock::inherit(live, patience)?;
     let result = match &lock {
-        Some(lock) => promote::run_holding(args, lock, Killed::default()),
+        Some(lock) => promote(args, lock, Killed::default()),
         None => Err(Failure::Locked(live.to_string())),
     };
     let (line, _) = step::outcome("promote", result, started);
@@ -184,7 +188,7 @@ fn log(line: &str) {
 }
 
 /// What the heir of an earlier promotion of the app has reported since the last one.
-pub(crate) fn word(lock: &Lock) -> Option<Value> {
-    let word: Value = serde_json::from_str(&lock.noted()).ok()?;
-    (word.get("step")? == "promote").then_some(word)
+pub(crate) fn last_report(lock: &Lock) -> Option<Value> {
+    let report: Value = serde_json::from_str(&lock.noted()).ok()?;
+    (report.get("step")? == "promote").then_some(report)
 }

@@ -1,5 +1,7 @@
 //! What must be true before anything is touched.
 
+pub(crate) mod ports;
+
 use std::time::Duration;
 
 use step::{
@@ -8,8 +10,8 @@ use step::{
 };
 
 use crate::failure::Failure;
-use crate::promote::Promotion;
-use crate::{alias, drift, ports};
+use crate::network;
+use crate::promotion::Promotion;
 
 /// The candidate was healthy a moment ago; it is given this long to show it again.
 const ONCE_MORE: Duration = Duration::from_secs(5);
@@ -99,7 +101,7 @@ pub(crate) fn share_name(
     live: &Container,
 ) -> Result<Container, Failure> {
     let engine = &promotion.engine;
-    if !alias::share_name(engine, &candidate, live)? {
+    if !network::share_name(engine, &candidate, live)? {
         return Ok(candidate);
     }
     let name = candidate.name().to_owned();
@@ -126,20 +128,5 @@ pub(crate) fn condition(promotion: &Promotion<'_>, live: &Container) -> Conditio
         Condition::Healthy
     } else {
         Condition::Sick
-    }
-}
-
-/// What goes live is what was verified: an env file read twice, or a variable taken from the
-/// caller's environment, may have changed in between.
-pub(crate) fn same(
-    promotion: &Promotion<'_>,
-    candidate: &Container,
-    next: &str,
-) -> Result<(), Failure> {
-    let next = promotion.engine.container(next)?;
-    let next = next.ok_or_else(|| Failure::NotVerified("its existence".to_owned()))?;
-    match drift::between(candidate, &next) {
-        Some(drift) => Err(Failure::NotVerified(drift)),
-        None => Ok(()),
     }
 }

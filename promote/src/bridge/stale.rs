@@ -1,0 +1,35 @@
+//! The bridge that a promotion which was killed has left.
+
+use step::{Engine, Name, Nft, warn};
+
+use super::listing::forwarders;
+use super::ruleset;
+
+/// Has what a promotion that was killed may have left lead no new connection anywhere, and tells
+/// where its forwarders listen, if there was anything.
+///
+/// # Errors
+/// When there may be something, and it leads on to a candidate that nobody must remove then.
+pub(crate) fn close(engine: &Engine, container: &Name) -> Result<Option<Vec<u16>>, String> {
+    let Ok(nft) = Nft::find(engine) else {
+        return Ok(None);
+    };
+    let found = nft.read(container).map(|rules| forwarders(&rules));
+    let script = ruleset::close(container);
+    if found.is_some() && nft.apply(&script).is_ok() {
+        return Ok(found);
+    }
+    nft.remove(container).map(|()| found)
+}
+
+/// Removes what a promotion that was killed may have left.
+pub(crate) fn remove(engine: &Engine, container: &Name) {
+    // Not looked for first: an answer that does not come is no sign that there is none.
+    if let Ok(nft) = Nft::find(engine)
+        && let Err(why) = nft.remove(container)
+    {
+        warn(&format!(
+            "promote: a stray bridge could not be removed: {why}"
+        ));
+    }
+}
