@@ -2,7 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Attempt, Code, Crash, EngineError, Verdict};
+use step::engine::container::Crash;
+use step::engine::error::EngineError;
+use step::exit_code::{Code, Verdict};
+use step::health::Attempt;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -73,7 +76,7 @@ pub(crate) struct Evidence {
     seen: Option<Seen>,
 }
 
-impl step::Failure for Failure {
+impl step::contract::failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {

@@ -8,5 +8,5 @@ mod swarm;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(probe::run)
+    step::contract::main::main(probe::run)
 }

@@ -2,10 +2,15 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{
-    Attempt, Baton, By, Container, Engine, Proof, Recipe, Target, Unhealthy, await_health,
-    progress, waiting,
-};
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::health::poll::await_health;
+use step::health::target::{By, Target};
+use step::health::{Attempt, Probed, Unhealthy};
+use step::recipe::{Recipe, secrets_of};
+use step::terminal::progress;
+use step::terminal::spinner::waiting;
 
 use crate::args::Args;
 use crate::failure::{Failure, Seen};
@@ -15,7 +20,7 @@ use crate::swarm;
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Report {
     #[serde(flatten)]
-    pub(crate) baton: Baton,
+    pub(crate) handoff: Handoff,
     /// The address that was asked.
     pub(crate) target: String,
     /// How many looks it took.
@@ -26,26 +31,26 @@ pub(crate) struct Report {
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(url) = &args.url {
-        let target = Target::url(url, &args.how.looking(args.probe()));
+        let target = Target::url(url, &args.how.probe_config(args.probe()));
         let wait = waiting(format!("probe-health: waiting for {}", target.shown));
         let proof = await_health(None, &target, &args.patience())
             .map_err(|why| failure(&target.shown, why, None))?;
         drop(wait);
-        return Ok(report(args.baton.clone(), &target, proof));
+        return Ok(report(args.handoff.clone(), &target, proof));
     }
     if args.common.swarm {
         return swarm::run(args);
     }
     let engine = Engine::find(&args.common.engine)?;
-    if let Some(host) = engine.elsewhere() {
-        return Err(Failure::Elsewhere(step::printable(&host, 200)));
+    if let Some(host) = engine.remote_host() {
+        return Err(Failure::Elsewhere(step::text::printable(&host, 200)));
     }
     let name = container_name(args)?;
     let container = engine
         .container(&name)?
         .ok_or_else(|| Failure::NoContainer(name.clone()))?;
     let expected = args
-        .baton
+        .handoff
         .candidate_id
         .as_ref()
         .filter(|_| !args.live && args.candidate.is_none());
@@ -66,8 +71,8 @@ fn probe(
         .as_ref()
         .map(|recipe| recipe.probe.clone())
         .unwrap_or_default());
-    let looking = args.how.looking(probe.clone());
-    let target = Target::container(container, &looking, By::HostPort);
+    let config = args.how.probe_config(probe.clone());
+    let target = Target::container(container, &config, By::HostPort);
     let target = target.map_err(|why| Failure::NoAddress(name.to_owned(), why))?;
     let wait = waiting(format!(
         "probe-health: waiting for {name} at {}",
@@ -82,7 +87,7 @@ fn probe(
     ));
     let (app, live) = (args.identity.app.clone(), args.identity.live().cloned());
     let is_candidate = !args.live;
-    let baton = Baton {
+    let handoff = Handoff {
         app,
         container: live,
         candidate: name.parse().ok().filter(|_| is_candidate),
@@ -94,9 +99,9 @@ fn probe(
         image_id: container.image.parse().ok(),
         digest: recipe.and_then(|recipe| recipe.digest),
         probe: Some(probe),
-        ..Baton::default()
+        ..Handoff::default()
     };
-    Ok(report(baton, &target, proof))
+    Ok(report(handoff, &target, proof))
 }
 
 pub(crate) fn container_name(args: &Args) -> Result<String, Failure> {
@@ -111,9 +116,9 @@ pub(crate) fn container_name(args: &Args) -> Result<String, Failure> {
     })
 }
 
-fn report(baton: Baton, target: &Target, proof: Proof) -> Report {
+fn report(handoff: Handoff, target: &Target, proof: Probed) -> Report {
     Report {
-        baton,
+        handoff,
         target: target.shown.clone(),
         attempts: proof.attempts,
         last_attempts: proof.last,
@@ -124,7 +129,7 @@ fn report(baton: Baton, target: &Target, proof: Proof) -> Report {
 fn failure(name: &str, why: Unhealthy, watched: Option<(&Engine, &Container)>) -> Failure {
     let log = || {
         watched.map_or_else(Vec::new, |(engine, c)| {
-            engine.log_tail(&c.id, 20, &c.secrets())
+            engine.log_tail(&c.id, 20, &secrets_of(c))
         })
     };
     let seen = |last_attempts, log| {

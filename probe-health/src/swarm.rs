@@ -6,10 +6,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{
-    Attempt, Baton, Crash, Engine, Image, ImageRef, Probe, Recipe, Service, Task, interrupted,
-    printable, progress, seen, waiting,
-};
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::container::Crash;
+use step::engine::image::Image;
+use step::engine::swarm::service::Service;
+use step::engine::swarm::task::Task;
+use step::health::Attempt;
+use step::model::image_ref::ImageRef;
+use step::model::probe::Probe;
+use step::recipe::Recipe;
+use step::signals::interrupted;
+use step::terminal::progress;
+use step::terminal::spinner::{status, waiting};
+use step::text::printable;
 
 use crate::args::Args;
 use crate::failure::{Failure, Seen};
@@ -19,7 +29,7 @@ use asking::Word;
 /// Between two looks at the tasks: two calls of the engine.
 const PAUSE: Duration = Duration::from_millis(300);
 
-struct Looking<'a> {
+struct ProbeConfig<'a> {
     args: &'a Args,
     engine: &'a Engine,
     service: &'a Service,
@@ -36,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let service = engine.service(&name)?;
     let service = service.ok_or_else(|| Failure::NoContainer(name.clone()))?;
     let is_candidate = !args.live && args.candidate.is_none();
-    let mut expected = args.baton.candidate_id.iter().filter(|_| is_candidate);
+    let mut expected = args.handoff.candidate_id.iter().filter(|_| is_candidate);
     if expected.any(|id| *id != service.id) {
         return Err(Failure::OtherContainer(name));
     }
@@ -48,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         return Err(Failure::NoAddress(name, why.to_owned()));
     }
     let published = recipe.publish.first().map(|publish| publish.container);
-    let mut looking = Looking {
+    let mut config = ProbeConfig {
         args,
         engine: &engine,
         service: &service,
@@ -58,16 +68,16 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         word: Word::default(),
     };
     let wait = waiting(format!("probe-health: waiting for the tasks of {name}"));
-    let target = looking.until_healthy()?;
+    let target = config.until_healthy()?;
     drop(wait);
-    let word = looking.word;
+    let word = config.word;
     let named = |it: ImageRef| (!it.as_str().is_empty()).then_some(it);
     progress(&format!("probe-health: {name} is healthy"));
     Ok(Report {
         target,
         attempts: word.attempts,
         last_attempts: word.last_attempts,
-        baton: Baton {
+        handoff: Handoff {
             app: args.identity.app.clone(),
             container: args.identity.live().cloned(),
             candidate: name.parse().ok().filter(|_| !args.live),
@@ -75,13 +85,13 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image: named(recipe.image).or_else(|| service.image().parse().ok()),
             image_id: named(recipe.image_id),
             digest: recipe.digest,
-            probe: Some(looking.probe),
-            ..Baton::default()
+            probe: Some(config.probe),
+            ..Handoff::default()
         },
     })
 }
 
-impl Looking<'_> {
+impl ProbeConfig<'_> {
     fn until_healthy(&mut self) -> Result<String, Failure> {
         let running = self.until_running()?;
         if self.probe.docker_health {
@@ -114,7 +124,7 @@ impl Looking<'_> {
             if Instant::now() > self.until {
                 return Err(self.not_in_time(why));
             }
-            seen(&why);
+            status(&why);
             self.pause()?;
         }
     }

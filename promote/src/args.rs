@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use clap::Parser;
-use step::{
-    Baton, Common, Identity, Looking, Name, Patience, ProbeArgs, Recipe, StepArgs, duration,
-};
+use step::contract::args::{Common, StepArgs};
+use step::contract::handoff::Handoff;
+use step::contract::identity::Identity;
+use step::health::args::ProbeArgs;
+use step::health::{ProbeConfig, RetryPolicy};
+use step::model::name::Name;
+use step::recipe::Recipe;
+use step::time::duration;
 
 use crate::restart::RestartPolicy;
 
@@ -36,7 +41,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 /// Run again after a crash, it carries on from what it finds.
 /// Prints one JSON line: app, container, container_id, image, image_id, digest, replaced, swap.
 #[derive(Parser, Debug)]
-#[command(name = "promote", version, after_help = step::codes_help(40), after_long_help = step::help_end(40, EXAMPLES))]
+#[command(name = "promote", version, after_help = step::exit_code::codes_help(40), after_long_help = step::exit_code::help_end(40, EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) identity: Identity,
@@ -88,7 +93,7 @@ pub(crate) struct Args {
     pub(crate) common: Common,
     /// What the previous step handed on: the very container it probed, and how.
     #[arg(skip)]
-    pub(crate) baton: Baton,
+    pub(crate) handoff: Handoff,
 }
 
 /// Whether a bridge is built.
@@ -114,9 +119,9 @@ impl StepArgs for Args {
         &self.common
     }
 
-    fn fill(&mut self, baton: &Baton) {
-        self.identity.fill(baton);
-        self.baton = baton.clone();
+    fn fill(&mut self, handoff: &Handoff) {
+        self.identity.fill(handoff);
+        self.handoff = handoff.clone();
     }
 
     fn is_named(&self) -> bool {
@@ -137,12 +142,13 @@ impl StepArgs for Args {
 
 impl Args {
     /// How to look: flags first, then what the previous step did, then the container's recipe.
-    pub(crate) fn looking(&self, recipe: Option<&Recipe>) -> Looking {
-        let handed = self.baton.probe.clone().unwrap_or_default();
+    pub(crate) fn probe_config(&self, recipe: Option<&Recipe>) -> ProbeConfig {
+        let handed = self.handoff.probe.clone().unwrap_or_default();
         let carried = recipe
             .map(|recipe| recipe.probe.clone())
             .unwrap_or_default();
-        self.how.looking(self.how.probe().or(&handed).or(&carried))
+        self.how
+            .probe_config(self.how.probe().or(&handed).or(&carried))
     }
 
     /// How clients call the app, where no port of the host leads to it.
@@ -153,7 +159,7 @@ impl Args {
         })
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        Patience::of(self.within)
+    pub(crate) fn patience(&self) -> RetryPolicy {
+        RetryPolicy::of(self.within)
     }
 }

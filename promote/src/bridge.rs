@@ -19,7 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{Container, Engine, Looking, Name, Nft, Publish, warn};
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::health::ProbeConfig;
+use step::host::nft::Nft;
+use step::model::name::Name;
+use step::model::port::Publish;
+use step::terminal::warn;
 
 use crate::cgroup::Cgroup;
 use crate::traffic::connections::connections_here;
@@ -66,14 +72,14 @@ impl Bridge {
         if publish.is_empty() {
             return Err("no port is published".to_owned());
         }
-        if let Some(host) = engine.elsewhere() {
+        if let Some(host) = engine.remote_host() {
             return Err(format!("the engine is on another machine ({host})"));
         }
         // First, as no right to change rules would help there.
         for publish in publish {
             redirect::address(candidate, *publish)?;
         }
-        Nft::find(engine)
+        Nft::find(engine.limits())
     }
 
     /// Builds it and proves it by connections through the host ports. Where it is not proven, whom it has led until
@@ -86,7 +92,7 @@ impl Bridge {
         container: &Name,
         candidate: &Container,
         publish: &[Publish],
-        looking: &Looking,
+        config: &ProbeConfig,
         limit: Duration,
         cgroup: &Cgroup,
     ) -> Result<Self, String> {
@@ -121,7 +127,7 @@ impl Bridge {
             forwarders,
             names: Vec::new(),
         };
-        match bridge.verify(looking) {
+        match bridge.verify(config) {
             Ok(()) => Ok(bridge),
             Err(why) => {
                 // Nobody drains the candidate later: there was no bridge then.
@@ -133,11 +139,11 @@ impl Bridge {
     }
 
     /// A connection through each port must be counted by the rules and answered by the candidate.
-    fn verify(&self, looking: &Looking) -> Result<(), String> {
+    fn verify(&self, config: &ProbeConfig) -> Result<(), String> {
         for one in &self.redirects {
             let port = one.publish.host;
             let at = [
-                Some(step::host_side(&one.publish)),
+                Some(step::engine::address::host_side(&one.publish)),
                 route::own_address(&one.publish, one.candidate),
             ];
             for at in at.into_iter().flatten() {
@@ -145,12 +151,12 @@ impl Bridge {
                     format!("no connection through port {port} at {at}: {error}")
                 })?;
             }
-            if looking
+            if config
                 .probe
                 .port
                 .is_none_or(|asked| asked == one.publish.container)
             {
-                answers(&one.publish, looking, PROVEN_WITHIN).map_err(|proof| {
+                answers(&one.publish, config, PROVEN_WITHIN).map_err(|proof| {
                     format!("port {port} answers through the bridge: {}", proof.saw())
                 })?;
             }

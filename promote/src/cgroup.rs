@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-use step::Name;
+use step::model::name::Name;
 
 /// Where systemd says that it runs this machine (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Attempt, Code, Crash, EngineError, Standing, Verdict};
+use step::engine::container::Crash;
+use step::engine::error::EngineError;
+use step::engine::swarm::task::TaskStatus;
+use step::exit_code::{Code, Verdict};
+use step::health::Attempt;
 use thiserror::Error;
 
 use crate::report::Seen;
@@ -83,7 +87,7 @@ pub(crate) struct Evidence {
     pub(crate) log: Vec<String>,
     /// With --swarm, the service's tasks, the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) tasks: Vec<Standing>,
+    pub(crate) tasks: Vec<TaskStatus>,
 }
 
 fn undone(evidence: &Evidence) -> String {
@@ -93,7 +97,7 @@ fn undone(evidence: &Evidence) -> String {
     }
 }
 
-impl step::Failure for Failure {
+impl step::contract::failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {

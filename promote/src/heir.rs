@@ -10,7 +10,9 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use step::{Baton, Lock, Name};
+use step::contract::handoff::Handoff;
+use step::host::lock::Lock;
+use step::model::name::Name;
 
 use crate::args::Args;
 use crate::cgroup::{self, Cgroup};
@@ -48,22 +50,22 @@ impl Heir {
     ///
     /// # Errors
     /// When none can be started, or too many had to act already.
-    pub(crate) fn leave(live: &Name, baton: &Baton) -> io::Result<Self> {
+    pub(crate) fn leave(live: &Name, handoff: &Handoff) -> io::Result<Self> {
         if generation() >= LAST_GENERATION {
             return Err(io::Error::other("too many heirs had to act already"));
         }
         if let Some(scope) = cgroup::scope(live)
-            && let Ok(mut heir) = Self::start(scope, baton)
+            && let Ok(mut heir) = Self::start(scope, handoff)
         {
             heir.cgroup = Cgroup::of(&heir.child);
             return Ok(heir);
         }
         let mut here = Command::new("/proc/self/exe");
         here.arg0("promote");
-        Self::start(here, baton)
+        Self::start(here, handoff)
     }
 
-    fn start(mut command: Command, baton: &Baton) -> io::Result<Self> {
+    fn start(mut command: Command, handoff: &Handoff) -> io::Result<Self> {
         let (mut line, theirs) = UnixStream::pair()?;
         line.set_read_timeout(Some(READY_WITHIN))?;
         let mut child = command
@@ -76,7 +78,7 @@ impl Heir {
             .spawn()?;
         // The command has a copy of its end, without which this could wait for ever.
         drop(command);
-        match hand_over(&mut line, baton) {
+        match hand_over(&mut line, handoff) {
             Ok(()) => Ok(Self {
                 line,
                 child,
@@ -91,8 +93,8 @@ impl Heir {
 }
 
 /// Tells a new heir what it is to finish, and waits until it is ready to.
-fn hand_over(line: &mut UnixStream, baton: &Baton) -> io::Result<()> {
-    serde_json::to_writer(&mut *line, baton)?;
+fn hand_over(line: &mut UnixStream, handoff: &Handoff) -> io::Result<()> {
+    serde_json::to_writer(&mut *line, handoff)?;
     line.write_all(b"\n")?;
     line.read_exact(&mut [0])
 }
@@ -136,12 +138,13 @@ pub(crate) fn requested(promote: Promote) -> Option<ExitCode> {
 
 fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {
     rustix::process::setsid()?;
-    step::catch_signals()?;
+    step::signals::catch_signals()?;
     let mut line = BufReader::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
-    let mut baton = String::new();
-    line.read_line(&mut baton)?;
-    let baton: Baton = serde_json::from_str(&baton)?;
-    let args: Args = step::arguments(&args, &baton).map_err(io::Error::other)?;
+    let mut handoff = String::new();
+    line.read_line(&mut handoff)?;
+    let handoff: Handoff = serde_json::from_str(&handoff)?;
+    let args: Args =
+        step::contract::identity::arguments(&args, &handoff).map_err(io::Error::other)?;
     line.get_mut().write_all(&[READY])?;
     let mut last = Vec::new();
     // A reset is an end as well.
@@ -165,7 +168,7 @@ fn act(args: &Args, promote: Promote) -> io::Result<()> {
         Some(lock) => promote(args, lock, Killed::default()),
         None => Err(Failure::Locked(live.to_string())),
     };
-    let (line, _) = step::outcome("promote", result, started);
+    let (line, _) = step::contract::main::outcome("promote", result, started);
     log(&format!(
         "promote of {live} was killed; its heir reports: {line}"
     ));

@@ -22,5 +22,5 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     bridge::forwarder::requested()
         .or_else(|| heir::requested(promote::run_holding))
-        .unwrap_or_else(|| step::main(promote::run))
+        .unwrap_or_else(|| step::contract::main::main(promote::run))
 }

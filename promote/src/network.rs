@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
-use step::{Attachment, Container, Engine, EngineError, Recipe};
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::engine::error::EngineError;
+use step::engine::network::Attachment;
+use step::recipe::Recipe;
 
 /// Gives the candidate the live container's name, where it shares a network with it on which the
 /// engine resolves names. Returns whether anything was done; then the candidate's addresses have changed.
@@ -121,7 +125,7 @@ fn lost<'a>(
 /// [`share_name`] has left it without. Only the final container has all its names there again.
 pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Container, EngineError> {
     // Podman says the same of every network of its own; then it is what the run options say.
-    let asked = Recipe::of(&candidate).filter(|_| candidate.is_podmans());
+    let asked = Recipe::of(&candidate).filter(|_| candidate.is_podman());
     let asked = asked.and_then(|recipe| network_of(&recipe.options));
     let network = asked.unwrap_or_else(|| candidate.host_config.network_mode.clone());
     // What podman without root has in a network's place.

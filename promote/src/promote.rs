@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use step::{Baton, Engine, Lock, Name, warn};
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::host::lock::Lock;
+use step::model::name::Name;
+use step::terminal::warn;
 
 use crate::args::Args;
 use crate::cgroup::Cgroup;
@@ -59,14 +63,14 @@ pub(crate) fn run_holding(args: &Args, lock: &Lock, killed: Killed) -> Result<Re
 
 /// From here on a kill leaves nothing half done.
 fn leave_heir(args: &Args, live: &Name, candidate_id: String) -> Option<Heir> {
-    let baton = Baton {
+    let handoff = Handoff {
         candidate_id: Some(candidate_id),
-        ..args.baton.clone()
+        ..args.handoff.clone()
     };
     let unheard = |error| {
         warn(&format!(
             "promote: nobody takes over if this is killed: {error}"
         ));
     };
-    Heir::leave(live, &baton).map_err(unheard).ok()
+    Heir::leave(live, &handoff).map_err(unheard).ok()
 }

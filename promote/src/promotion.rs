@@ -1,7 +1,8 @@
 //! What every part of a promotion is handed.
 
 use serde_json::Value;
-use step::{Engine, Name, Names};
+use step::engine::Engine;
+use step::model::name::{Name, Names};
 
 use crate::args::Args;
 use crate::cgroup::Cgroup;

@@ -3,13 +3,14 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use step::{Baton, Standing};
+use step::contract::handoff::Handoff;
+use step::engine::swarm::task::TaskStatus;
 
 /// What is live now.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Report {
     #[serde(flatten)]
-    pub(crate) baton: Baton,
+    pub(crate) handoff: Handoff,
     /// The live container's full id; with --swarm the service's.
     pub(crate) container_id: String,
     /// The number of the deployment, where one was given.
@@ -33,7 +34,7 @@ pub(crate) struct Report {
     pub(crate) left_over: Vec<String>,
     /// With --swarm, the tasks that run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) tasks: Vec<Standing>,
+    pub(crate) tasks: Vec<TaskStatus>,
 }
 
 /// A release that is not live any more.

@@ -1,6 +1,9 @@
 //! Asked again: what an earlier promotion has done already, or has left to be cleared away.
 
-use step::{Container, Previous, Recipe, printable, progress};
+use step::engine::container::Container;
+use step::recipe::{Previous, Recipe};
+use step::terminal::progress;
+use step::text::printable;
 
 use crate::bridge::stale;
 use crate::failure::Failure;
@@ -78,7 +81,7 @@ fn was_promoted(promotion: &Promotion<'_>, live: &Container) -> bool {
     let by_heir = |report: &serde_json::Value| {
         report["ok"] == true && report["container_id"] == live.id.as_str()
     };
-    let handed_on = promotion.args.baton.candidate_id.as_deref();
+    let handed_on = promotion.args.handoff.candidate_id.as_deref();
     let begun = killed.candidate_id.as_deref();
     let mut ids = handed_on.into_iter().chain(begun);
     killed.heir.as_ref().is_some_and(by_heir) || ids.any(|id| is_made_from(live, id))
@@ -118,7 +121,7 @@ fn clear_candidate(
 
 /// What was finished may be another deployment's than the one this was asked for.
 pub(crate) fn as_asked(promotion: &Promotion<'_>, made_from: Option<&str>) -> Result<(), Failure> {
-    let asked = promotion.args.baton.candidate_id.as_deref();
+    let asked = promotion.args.handoff.candidate_id.as_deref();
     if asked.is_none() || made_from.is_none() || asked == made_from {
         return Ok(());
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use step::{Engine, EngineError};
+use step::engine::Engine;
+use step::engine::error::EngineError;
 
 /// When the engine starts a container again by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,10 @@
 //! Which of an app's four containers exist, and the phase of a promotion that this means.
 
-use step::{CANDIDATE_LABEL, Container, Engine, EngineError, Names, Recipe};
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::engine::error::EngineError;
+use step::model::name::Names;
+use step::recipe::{CANDIDATE_LABEL, Recipe};
 
 /// The containers of one app.
 #[derive(Debug)]

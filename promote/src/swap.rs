@@ -14,7 +14,11 @@ mod verify;
 
 use std::time::Duration;
 
-use step::{Condition, Container, Looking, Recipe, Target, millis};
+use step::engine::container::Container;
+use step::health::ProbeConfig;
+use step::health::target::Target;
+use step::recipe::{Condition, Recipe};
+use step::time::millis;
 
 use crate::bridge::Bridge;
 use crate::network;
@@ -135,14 +139,14 @@ impl<'a> Swap<'a> {
         next: Option<String>,
         link: Link,
     ) -> Self {
-        let looking = promotion.args.looking(Some(&recipe));
+        let config = promotion.args.probe_config(Some(&recipe));
         let up = old.as_ref().is_some_and(|old| old.container.state.up());
-        let watched = watched_port(&recipe, looking.probe.port).filter(|_| up);
-        let looking = Looking {
+        let watched = watched_port(&recipe, config.probe.port).filter(|_| up);
+        let config = ProbeConfig {
             timeout: MONITOR_TIMEOUT,
-            ..looking
+            ..config
         };
-        let target = watched.map(|publish| Target::host_port(publish, &looking));
+        let target = watched.map(|publish| Target::host_port(publish, &config));
         Self {
             monitor: Monitor::start(target),
             promotion,
@@ -176,7 +180,7 @@ impl<'a> Swap<'a> {
     pub(crate) fn is_on_podman(&self) -> bool {
         let old = self.old.iter().map(|old| &old.container);
         let mut known = self.candidate.iter().chain(old);
-        known.any(Container::is_podmans)
+        known.any(Container::is_podman)
     }
 
     /// Waits for requests in flight on the published ports, also for those still in the engine's proxy.

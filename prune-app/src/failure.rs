@@ -2,7 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Code, EngineError, Verdict};
+use step::engine::error::EngineError;
+use step::exit_code::{Code, Verdict};
 use thiserror::Error;
 
 use crate::prune::Report;
@@ -26,7 +27,7 @@ pub(crate) struct Evidence {
     report: Option<Report>,
 }
 
-impl step::Failure for Failure {
+impl step::contract::failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {

@@ -12,5 +12,5 @@ mod swarm;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(prune::run)
+    step::contract::main::main(prune::run)
 }

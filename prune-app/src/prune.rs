@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{
-    Container, Engine, Image, ImageRef, Lock, Name, Names, Recipe, familiar, progress, repository,
-    warn,
-};
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::engine::image::{Image, familiar};
+use step::host::lock::Lock;
+use step::model::image_ref::{ImageRef, repository};
+use step::model::name::{Name, Names};
+use step::recipe::Recipe;
+use step::terminal::{progress, warn};
 
 use crate::args::Args;
 use crate::bridge;
@@ -190,7 +194,7 @@ fn remove_image(
             }
             None => report.not_removed.push(Left {
                 what: entry.id,
-                why: step::printable(&refusal, 300),
+                why: step::text::printable(&refusal, 300),
             }),
         }
         return Ok(());

@@ -8,10 +8,17 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use step::{
-    Engine, Lock, Name, Names, Node, Previous, Recipe, Service, Task, digest, printable, progress,
-    seen, waiting, warn,
-};
+use step::engine::Engine;
+use step::engine::swarm::Node;
+use step::engine::swarm::service::Service;
+use step::engine::swarm::task::Task;
+use step::host::lock::Lock;
+use step::model::image_ref::digest;
+use step::model::name::{Name, Names};
+use step::recipe::{Previous, Recipe};
+use step::terminal::spinner::{status, waiting};
+use step::terminal::{progress, warn};
+use step::text::printable;
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -188,7 +195,7 @@ fn until_ended(engine: &Engine, job: &Service, nodes: &[Node]) -> Result<Vec<OnN
     loop {
         let tasks = engine.tasks(job)?;
         let ended = tasks.iter().filter(|task| task.has_ended()).count();
-        seen(&format!("{ended} of {up} nodes are done"));
+        status(&format!("{ended} of {up} nodes are done"));
         if ended >= up || Instant::now() > end {
             let by_node = tasks.iter().map(|task| (task.node.as_str(), task));
             let by_node: BTreeMap<&str, &Task> = by_node.collect();

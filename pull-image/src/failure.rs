@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Code, EngineError, ImageRef, Name, Verdict};
+use step::engine::error::EngineError;
+use step::exit_code::{Code, Verdict};
+use step::model::image_ref::ImageRef;
+use step::model::name::Name;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -64,7 +67,7 @@ impl Failure {
     }
 }
 
-impl step::Failure for Failure {
+impl step::contract::failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {

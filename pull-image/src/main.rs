@@ -9,5 +9,5 @@ mod pull;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(pull::run)
+    step::contract::main::main(pull::run)
 }

@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Code, EngineError, ImageRef, Verdict};
+use step::engine::error::EngineError;
+use step::exit_code::{Code, Verdict};
+use step::model::image_ref::ImageRef;
 use thiserror::Error;
 
 /// The kernel's words for a full disk, which the engine hands on.
@@ -65,7 +67,7 @@ pub(crate) struct Evidence {
     log: Vec<String>,
 }
 
-impl step::Failure for Failure {
+impl step::contract::failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {

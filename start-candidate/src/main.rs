@@ -13,5 +13,5 @@ mod swarm;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(start::run)
+    step::contract::main::main(start::run)
 }

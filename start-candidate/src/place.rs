@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use step::{Container, Engine, Lock, Name, Names, Recipe, progress};
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::host::lock::Lock;
+use step::model::name::{Name, Names};
+use step::recipe::Recipe;
+use step::terminal::progress;
 
 use crate::args::Args;
 use crate::failure::Failure;

@@ -2,7 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use step::{Container, Engine, Image, ImageRef, Names, Previous, Publish, Recipe, repository};
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::engine::image::Image;
+use step::model::image_ref::{ImageRef, repository};
+use step::model::name::Names;
+use step::model::port::Publish;
+use step::recipe::{Previous, Recipe};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -63,7 +69,7 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
 /// the same of it as of one that was asked for: it is nothing to publish again when the candidate itself is live.
 fn published(live: &Container) -> Vec<Publish> {
     let mut ports = live.host_config.published();
-    if let Some(recipe) = Recipe::of(live).filter(|_| live.is_podmans()) {
+    if let Some(recipe) = Recipe::of(live).filter(|_| live.is_podman()) {
         let loopback = Some(Ipv4Addr::LOCALHOST.into());
         ports.retain(|port| port.address != loopback || recipe.publish.contains(port));
     }

@@ -2,10 +2,18 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{
-    Baton, Engine, EngineError, Lock, Name, Names, PREVIOUS_LABEL, Publish, RECIPE_LABEL, Recipe,
-    Reply, both, interrupted, printable, progress, redact, secrets_of_options,
-};
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::cli::Reply;
+use step::engine::error::EngineError;
+use step::host::lock::Lock;
+use step::join::both;
+use step::model::name::{Name, Names};
+use step::model::port::Publish;
+use step::recipe::{PREVIOUS_LABEL, RECIPE_LABEL, Recipe, secrets_of};
+use step::signals::interrupted;
+use step::terminal::progress;
+use step::text::{printable, redact, secrets_of_options};
 
 use crate::args::Args;
 use crate::failure::{Failure, NO_SPACE};
@@ -18,7 +26,7 @@ use crate::swarm;
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Report {
     #[serde(flatten)]
-    pub(crate) baton: Baton,
+    pub(crate) handoff: Handoff,
     /// The ports that promote will publish.
     pub(crate) publish: Vec<Publish>,
     /// The number of the deployment, where one was given.
@@ -60,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     Ok(Report {
         publish: recipe.publish,
         deploy_id: recipe.deploy_id,
-        baton: Baton {
+        handoff: Handoff {
             app: Some(app.clone()),
             container: Some(live.clone()),
             candidate: names.candidate.parse().ok(),
@@ -68,7 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image: Some(recipe.image),
             image_id: Some(recipe.image_id),
             digest: recipe.digest,
-            ..Baton::default()
+            ..Handoff::default()
         },
     })
 }
@@ -166,7 +174,7 @@ fn look_and_start(
         return Err(reply.failure().into());
     }
     if reply.code != Some(0) {
-        return Err(not_started(engine, names, id, &created.secrets(), &reply));
+        return Err(not_started(engine, names, id, &secrets_of(created), &reply));
     }
     if interrupted() {
         return Err(Failure::Interrupted(names.candidate.clone()));

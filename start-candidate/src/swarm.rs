@@ -1,9 +1,16 @@
 //! On a swarm: the candidate is a service of one task, made like the live service's tasks.
 
-use step::{
-    APP_LABEL, Baton, Engine, Lock, Name, Names, Previous, RECIPE_LABEL, Recipe, Service,
-    leads_ports, names_option, printable, progress, redact, repository, secrets_of_options,
-};
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::swarm::has_ipvs;
+use step::engine::swarm::options::sets_flag;
+use step::engine::swarm::service::Service;
+use step::host::lock::Lock;
+use step::model::image_ref::repository;
+use step::model::name::{Name, Names};
+use step::recipe::{APP_LABEL, Previous, RECIPE_LABEL, Recipe};
+use step::terminal::progress;
+use step::text::{printable, redact, secrets_of_options};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -47,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     Ok(Report {
         publish: recipe.publish,
         deploy_id: recipe.deploy_id,
-        baton: Baton {
+        handoff: Handoff {
             app: Some(app.clone()),
             container: Some(live.clone()),
             candidate: names.candidate.parse().ok(),
@@ -55,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image: Some(recipe.image),
             image_id: Some(recipe.image_id),
             digest: recipe.digest,
-            ..Baton::default()
+            ..Handoff::default()
         },
     })
 }
@@ -67,12 +74,12 @@ fn plan(
     live: Option<&Service>,
 ) -> Result<Recipe, Failure> {
     let (options, command) = args.options_and_command();
-    if let Some(flag) = REFUSED.iter().find(|flag| names_option(&options, flag)) {
+    if let Some(flag) = REFUSED.iter().find(|flag| sets_flag(&options, flag)) {
         return Err(Failure::OptionRefused(format!(
             "the options set --{flag}, which the candidate has of its own or promote decides"
         )));
     }
-    if !args.publish.is_empty() && !leads_ports() {
+    if !args.publish.is_empty() && !has_ipvs() {
         return Err(Failure::OptionRefused(
             "--publish, because this kernel has no IPVS to lead the port to the tasks; put a proxy on their network instead".to_owned(),
         ));

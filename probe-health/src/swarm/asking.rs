@@ -6,9 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use step::{Attempt, EngineError, Reply, Task, printable};
+use step::engine::cli::Reply;
+use step::engine::error::EngineError;
+use step::engine::swarm::task::Task;
+use step::health::Attempt;
+use step::text::printable;
 
-use super::{Looking, PAUSE};
+use super::{PAUSE, ProbeConfig};
 use crate::failure::Failure;
 
 /// What the program said in its container.
@@ -20,8 +24,8 @@ pub(super) struct Word {
     pub(super) last_attempts: Vec<Attempt>,
 }
 
-impl Looking<'_> {
-    /// As [`Looking::ask`], once more where the network went with the last container on it here, which may be the
+impl ProbeConfig<'_> {
+    /// As [`ProbeConfig::ask`], once more where the network went with the last container on it here, which may be the
     /// one that asked the task before.
     pub(super) fn ask_on(&self, network: &str, target: SocketAddr) -> Result<Reply, Failure> {
         loop {

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGTERM;
-use step::{Name, Nft};
+use step::host::nft::{LONGEST, Nft};
+use step::host::process::Limits;
+use step::model::name::Name;
 
 use super::exit_watch::Process;
 use super::listing::forwarders;
@@ -145,7 +147,7 @@ pub(crate) fn remove_own_rules(container: &Name, port: u16) {
 
 /// Those of a later promotion are another forwarder's.
 fn with_own_rules(container: &Name, port: u16) -> Option<Nft> {
-    let nft = Nft::without_engine().ok()?;
+    let nft = Nft::find(Limits::within(LONGEST)).ok()?;
     let rules = nft.read(container)?;
     forwarders(&rules).contains(&port).then_some(nft)
 }

@@ -4,7 +4,12 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{Container, Engine, Name, Nft, waiting, warn};
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::host::nft::Nft;
+use step::model::name::Name;
+use step::terminal::spinner::waiting;
+use step::terminal::warn;
 
 use super::exit_watch::{ExitWatch, Process};
 use super::idle;
@@ -40,10 +45,10 @@ impl Handover {
         leaving: &Container,
         staying: &Container,
     ) -> Result<Self, String> {
-        if let Some(host) = engine.elsewhere() {
+        if let Some(host) = engine.remote_host() {
             return Err(format!("the engine is on another machine ({host})"));
         }
-        let nft = Nft::find(engine)?;
+        let nft = Nft::find(engine.limits())?;
         let redirect = redirect::on_network(network, leaving, staying).ok_or_else(|| {
             format!("there is no way between them on {network} that this machine sees")
         })?;
@@ -69,7 +74,7 @@ impl Handover {
         leaving: &Container,
         staying: &Container,
     ) -> Option<Self> {
-        let nft = Nft::find(engine).ok()?;
+        let nft = Nft::find(engine.limits()).ok()?;
         let rules = nft.read(container)?;
         let watch = watch(&nft, container, staying).ok()?;
         Some(Self {

@@ -7,7 +7,8 @@ use std::ops::RangeInclusive;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{seen, waiting, warn};
+use step::terminal::spinner::{status, waiting};
+use step::terminal::warn;
 
 use super::redirect::AddressRedirect;
 use crate::traffic::connections::end_idle;
@@ -39,7 +40,7 @@ fn end_all(one: &AddressRedirect, ports: &RangeInclusive<u16>) {
     loop {
         match end_idle(one.into, is_redirected.clone()) {
             Ok(0) => return,
-            Ok(busy) if Instant::now() < end => seen(&format!("{busy} of them are in use")),
+            Ok(busy) if Instant::now() < end => status(&format!("{busy} of them are in use")),
             Ok(busy) => {
                 let to = one.to;
                 warn(&format!(

@@ -4,7 +4,8 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use step::{Container, Publish};
+use step::engine::container::Container;
+use step::model::port::Publish;
 
 use super::route::hardware_of;
 use crate::network::{is_known, resolves};
@@ -60,7 +61,7 @@ pub(crate) fn by_name(
     let places = leaving.network_settings.networks.iter();
     places
         .filter(|(network, place)| {
-            is_known(place, name) || leaving.is_podmans() && resolves(network)
+            is_known(place, name) || leaving.is_podman() && resolves(network)
         })
         .filter_map(|(network, _)| on_network(network, leaving, staying))
         .collect()
@@ -72,7 +73,7 @@ pub(crate) fn on_network(
     leaving: &Container,
     staying: &Container,
 ) -> Option<AddressRedirect> {
-    if leaving.is_a_users() || staying.is_a_users() {
+    if leaving.is_rootless() || staying.is_rootless() {
         return None;
     }
     let there = staying.network_settings.networks.get(network)?;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-use step::{Container, Publish};
+use step::engine::container::Container;
+use step::model::port::Publish;
 
 /// The candidate's interface on this machine.
 #[derive(Clone, Debug)]

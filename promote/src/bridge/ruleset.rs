@@ -5,7 +5,8 @@
 
 use std::net::IpAddr;
 
-use step::{Name, Nft};
+use step::host::nft::Nft;
+use step::model::name::Name;
 
 use super::redirect::{AddressRedirect, PortRedirect};
 use super::route::Interface;

@@ -1,6 +1,9 @@
 //! The bridge that a promotion which was killed has left.
 
-use step::{Engine, Name, Nft, warn};
+use step::engine::Engine;
+use step::host::nft::Nft;
+use step::model::name::Name;
+use step::terminal::warn;
 
 use super::listing::forwarders;
 use super::ruleset;
@@ -11,7 +14,7 @@ use super::ruleset;
 /// # Errors
 /// When there may be something, and it leads on to a candidate that nobody must remove then.
 pub(crate) fn close(engine: &Engine, container: &Name) -> Result<Option<Vec<u16>>, String> {
-    let Ok(nft) = Nft::find(engine) else {
+    let Ok(nft) = Nft::find(engine.limits()) else {
         return Ok(None);
     };
     let found = nft.read(container).map(|rules| forwarders(&rules));
@@ -25,7 +28,7 @@ pub(crate) fn close(engine: &Engine, container: &Name) -> Result<Option<Vec<u16>
 /// Removes what a promotion that was killed may have left.
 pub(crate) fn remove(engine: &Engine, container: &Name) {
     // Not looked for first: an answer that does not come is no sign that there is none.
-    if let Ok(nft) = Nft::find(engine)
+    if let Ok(nft) = Nft::find(engine.limits())
         && let Err(why) = nft.remove(container)
     {
         warn(&format!(

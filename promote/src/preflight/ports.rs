@@ -3,7 +3,10 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use step::{Container, Engine, EngineError, Publish};
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::engine::error::EngineError;
+use step::model::port::Publish;
 
 /// The first of `wanted` that something else than `holder` listens on or publishes.
 ///

@@ -1,6 +1,9 @@
 //! Behind a proxy: the candidate itself goes live, by the alias that clients call on a network.
 
-use step::{Condition, Container, Previous, Recipe, interrupted, no_way_back, progress};
+use step::engine::container::Container;
+use step::recipe::{Condition, Previous, Recipe};
+use step::signals::{defer_interrupts, interrupted};
+use step::terminal::progress;
 
 use crate::args::Alias;
 use crate::bridge::stale;
@@ -63,7 +66,7 @@ fn put_live(
     if interrupted() {
         return Err(Failure::Interrupted(promotion.names.live.clone()));
     }
-    no_way_back();
+    defer_interrupts();
     let swap = swap(promotion, recipe, old, Some(candidate.id));
     outcome::report(promotion, swap_alias::run(swap, alias)?, false)
 }
@@ -74,7 +77,7 @@ fn resume(promotion: &Promotion<'_>, state: State, alias: Alias<'_>) -> Result<R
         "promote: carrying on an unfinished promotion of {}",
         promotion.names.live
     ));
-    no_way_back();
+    defer_interrupts();
     let State { candidate, old, .. } = state;
     let recipe = candidate.as_ref().and_then(Recipe::of).unwrap_or_default();
     let old = old.map(|old| {
@@ -106,7 +109,7 @@ fn finish(promotion: &Promotion<'_>, state: State, alias: Alias<'_>) -> Result<R
         "promote: finishing a promotion of {}",
         promotion.names.live
     ));
-    no_way_back();
+    defer_interrupts();
     let State { live, old, .. } = state;
     let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
     let id = live.map(|live| live.id);

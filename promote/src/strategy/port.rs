@@ -1,6 +1,9 @@
 //! A published port: the final container is made from the candidate, and takes the old one's port.
 
-use step::{Condition, Container, Previous, Recipe, no_way_back, progress};
+use step::engine::container::Container;
+use step::recipe::{Condition, Previous, Recipe};
+use step::signals::defer_interrupts;
+use step::terminal::progress;
 
 use crate::bridge::stale;
 use crate::failure::Failure;
@@ -51,7 +54,7 @@ fn replace(
         Old::new(live, was)
     });
     let (ready, next) = prepare::run(promotion, candidate, &recipe, old.as_ref())?;
-    no_way_back();
+    defer_interrupts();
     let Ready { candidate, bridge } = ready;
     let link = Link::from(bridge);
     let swap = Swap::new(promotion, recipe, old, Some(candidate), Some(next), link);
@@ -64,7 +67,7 @@ fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
         "promote: carrying on an unfinished promotion of {}",
         promotion.names.live
     ));
-    no_way_back();
+    defer_interrupts();
     let State {
         candidate,
         old,
@@ -106,7 +109,7 @@ fn finish(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
         "promote: finishing a promotion of {}",
         promotion.names.live
     ));
-    no_way_back();
+    defer_interrupts();
     let State {
         live,
         candidate,

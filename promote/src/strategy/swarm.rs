@@ -6,10 +6,13 @@ mod update;
 
 use std::time::Duration;
 
-use step::{
-    Baton, CANDIDATE_LABEL, Engine, Lock, PREVIOUS_LABEL, Previous, Recipe, Service, Update,
-    no_way_back, progress,
-};
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::swarm::service::{Service, Update};
+use step::host::lock::Lock;
+use step::recipe::{CANDIDATE_LABEL, PREVIOUS_LABEL, Previous, Recipe};
+use step::signals::defer_interrupts;
+use step::terminal::progress;
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -52,7 +55,7 @@ fn run_holding(promotion: &ServicePromotion<'_>) -> Result<Report, Failure> {
         return see_through(promotion, live, &candidate, &recipe, true);
     }
     check(promotion, live.as_ref(), &candidate, &recipe)?;
-    no_way_back();
+    defer_interrupts();
     let updated = match &live {
         Some(live) => update::apply(promotion, live, &candidate, &recipe)?,
         None => update::create(promotion, &candidate, &recipe)?,
@@ -71,7 +74,7 @@ fn nothing_to_promote(
 ) -> Result<Report, Failure> {
     let live = live.filter(|live| live.label(CANDIDATE_LABEL).is_some());
     let found = live.and_then(|live| Some((Recipe::of_service(&live)?, live)));
-    let handed = promotion.args.baton.candidate_id.as_deref();
+    let handed = promotion.args.handoff.candidate_id.as_deref();
     match found {
         Some((recipe, live)) if handed.is_none_or(|id| live.label(CANDIDATE_LABEL) == Some(id)) => {
             let update = Rollout::new(promotion, &live, &recipe).until_done()?;
@@ -88,15 +91,16 @@ fn check(
     candidate: &Service,
     recipe: &Recipe,
 ) -> Result<(), Failure> {
-    let mut meant = promotion.args.baton.candidate_id.iter();
+    let mut meant = promotion.args.handoff.candidate_id.iter();
     if meant.any(|id| *id != candidate.id) {
         return Err(no_candidate(promotion, "is another one than was probed"));
     }
     let tasks = promotion.engine.tasks(candidate)?;
-    if tasks.len() != 1 || !tasks.iter().all(step::Task::runs) {
-        let why = tasks
-            .first()
-            .map_or_else(|| "no task".to_owned(), step::Task::why);
+    if tasks.len() != 1 || !tasks.iter().all(step::engine::swarm::task::Task::runs) {
+        let why = tasks.first().map_or_else(
+            || "no task".to_owned(),
+            step::engine::swarm::task::Task::why,
+        );
         return Err(no_candidate(promotion, &format!("does not run: {why}")));
     }
     let Some(live) = live else {
@@ -161,14 +165,18 @@ fn report(
         swap: None,
         heir: None,
         left_over: Vec::new(),
-        tasks: done.tasks.iter().map(step::Task::standing).collect(),
-        baton: Baton {
+        tasks: done
+            .tasks
+            .iter()
+            .map(step::engine::swarm::task::Task::standing)
+            .collect(),
+        handoff: Handoff {
             app: Some(promotion.app.clone()),
             container: Some(promotion.live.clone()),
             image: Some(recipe.image),
             image_id: Some(recipe.image_id),
             digest: recipe.digest,
-            ..Baton::default()
+            ..Handoff::default()
         },
     }
 }

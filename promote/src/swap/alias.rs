@@ -2,7 +2,10 @@
 
 use std::thread;
 
-use step::{Container, EngineError, progress, waiting, warn};
+use step::engine::container::Container;
+use step::engine::error::EngineError;
+use step::terminal::spinner::waiting;
+use step::terminal::{progress, warn};
 
 use super::error::SwapError;
 use super::outcome::Outcome;
@@ -117,11 +120,11 @@ fn let_it_be_known(promotion: &Promotion<'_>, why: &str) {
 
 /// All ports on which the container may be called.
 fn ports_of(swap: &Swap<'_>, container: &Container) -> Vec<u16> {
-    let looking = swap.promotion.args.looking(Some(&swap.recipe));
+    let config = swap.promotion.args.probe_config(Some(&swap.recipe));
     let bound = container.network_settings.bound();
     let bound = bound.iter().map(|publish| publish.container);
     let exposed = container.config.exposed();
-    bound.chain(exposed).chain(looking.probe.port).collect()
+    bound.chain(exposed).chain(config.probe.port).collect()
 }
 
 /// Undoes the move and tells how that went.

@@ -1,6 +1,10 @@
 //! After the swap: the candidate finishes what was redirected to it, then it and the old container go.
 
-use step::{Container, EngineError, Mount, Previous, both, progress, warn};
+use step::engine::container::{Container, Mount};
+use step::engine::error::EngineError;
+use step::join::both;
+use step::recipe::Previous;
+use step::terminal::{progress, warn};
 
 use super::error::SwapError;
 use super::outcome::Outcome;
@@ -133,7 +137,7 @@ fn remove(swap: &Swap<'_>, containers: &[&Container]) -> Result<(), EngineError>
     }
     let rest: Vec<&str> = rest.iter().map(|c| c.id.as_str()).collect();
     // Where one of several is gone, podman 4 leaves the others, and calls that a success.
-    let one_by_one = containers.iter().any(|c| c.is_podmans());
+    let one_by_one = containers.iter().any(|c| c.is_podman());
     let some = if one_by_one { 1 } else { rest.len().max(1) };
     rest.chunks(some).try_for_each(|ids| engine.remove(ids))
 }

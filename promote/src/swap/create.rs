@@ -1,6 +1,8 @@
 //! The final container: created in advance from the candidate's recipe, so that only its start is left.
 
-use step::{CANDIDATE_LABEL, Container, PREVIOUS_LABEL, Previous, Recipe, printable, redact};
+use step::engine::container::Container;
+use step::recipe::{CANDIDATE_LABEL, PREVIOUS_LABEL, Previous, Recipe};
+use step::text::{printable, redact};
 
 use super::{Old, drift};
 use crate::failure::{Evidence, Failure};
@@ -19,7 +21,7 @@ pub(super) fn verified(
 ) -> Result<String, Failure> {
     let labels = labels(recipe, candidate, old);
     let mut next = create(promotion, recipe, &labels)?;
-    if candidate.is_podmans() {
+    if candidate.is_podman() {
         next = able_to_restart(promotion, recipe, next, labels)?;
     }
     let same = drift::check(promotion, candidate, &next);
@@ -76,7 +78,7 @@ fn create(
         return Err(reply.failure().into());
     }
     if reply.code != Some(0) {
-        let secrets = step::secrets_of_options(&recipe.options);
+        let secrets = step::text::secrets_of_options(&recipe.options);
         let said = printable(&redact(&reply.stderr, &secrets), 300);
         let message = format!("the new container could not be created: {said}");
         return Err(Failure::NotStarted {

@@ -8,7 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use step::{Container, Mount, printable};
+use step::engine::container::{Container, Mount};
+use step::text::printable;
 
 use crate::failure::Failure;
 use crate::promotion::Promotion;

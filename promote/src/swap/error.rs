@@ -1,6 +1,6 @@
 //! What stopped a swap, before it is known whether it could be undone.
 
-use step::EngineError;
+use step::engine::error::EngineError;
 
 use crate::failure::{Evidence, Failure};
 

@@ -1,6 +1,7 @@
 //! A finished swap as a report.
 
-use step::{Baton, Previous, Recipe};
+use step::contract::handoff::Handoff;
+use step::recipe::{Previous, Recipe};
 
 use crate::failure::{Evidence, Failure};
 use crate::promotion::Promotion;
@@ -59,13 +60,13 @@ pub(crate) fn report(
         heir: promotion.killed.heir.clone(),
         left_over,
         tasks: Vec::new(),
-        baton: Baton {
+        handoff: Handoff {
             app: Some(promotion.app.clone()),
             container: Some(promotion.live.clone()),
             image: Some(recipe.image),
             image_id: Some(recipe.image_id),
             digest: recipe.digest,
-            ..Baton::default()
+            ..Handoff::default()
         },
     })
 }

@@ -4,7 +4,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{Condition, Container, waiting};
+use step::engine::container::Container;
+use step::recipe::Condition;
+use step::terminal::spinner::waiting;
 
 use super::error::SwapError;
 use super::{Old, Swap, verify};
@@ -22,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Before the old container is drained: its callers go to the candidate, which has the name as well.
 pub(super) fn redirect_callers(swap: &mut Swap<'_>, old: &Container) {
-    if !old.is_podmans() {
+    if !old.is_podman() {
         if swap.candidate_has_name() {
             thread::sleep(LOOKED_UP);
         }
@@ -85,5 +87,5 @@ pub(super) fn keep_old_down(swap: &mut Swap<'_>) -> Result<(), SwapError> {
 fn comes_back(old: &Old) -> bool {
     let (sick, old) = (old.was != Condition::Healthy, &old.container);
     let ended = old.restart_count > 0 || !old.state.running;
-    sick && old.is_podmans() && ended && old.host_config.restart_policy.restarts()
+    sick && old.is_podman() && ended && old.host_config.restart_policy.restarts()
 }

@@ -1,6 +1,11 @@
 //! The published port moves: the old container is drained and stopped, then the final one starts and gets its name.
 
-use step::{Condition, Container, Reply, both, printable, redact, waiting};
+use step::engine::cli::Reply;
+use step::engine::container::Container;
+use step::join::both;
+use step::recipe::{Condition, secrets_of};
+use step::terminal::spinner::waiting;
+use step::text::{printable, redact};
 
 use super::error::SwapError;
 use super::outcome::Outcome;
@@ -106,7 +111,7 @@ fn not_started(swap: &Swap<'_>, next: &str, reply: &Reply) -> SwapError {
         return SwapError::port_taken(port);
     }
     let found = engine.container(next).ok().flatten();
-    let secrets = found.as_ref().map(Container::secrets).unwrap_or_default();
+    let secrets = found.as_ref().map(secrets_of).unwrap_or_default();
     let said = found.map(|found| found.state.error);
     let said = said.filter(|error| !error.is_empty());
     let said = said.as_deref().unwrap_or(&reply.stderr);

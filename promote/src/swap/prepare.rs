@@ -1,6 +1,11 @@
 //! Before the swap: the candidate is made ready to serve, and the final container is created.
 
-use step::{Container, Nft, Recipe, both, interrupted, progress, warn};
+use step::engine::container::Container;
+use step::host::nft::Nft;
+use step::join::both;
+use step::recipe::Recipe;
+use step::signals::interrupted;
+use step::terminal::{progress, warn};
 
 use super::{Old, create};
 use crate::args::BridgeMode;
@@ -154,14 +159,14 @@ fn open(
     candidate: &Container,
     recipe: &Recipe,
 ) -> Result<Bridge, String> {
-    let looking = promotion.args.looking(Some(recipe));
+    let config = promotion.args.probe_config(Some(recipe));
     let limit = promotion.args.drain;
     Bridge::open(
         nft,
         promotion.live,
         candidate,
         &recipe.publish,
-        &looking,
+        &config,
         limit,
         &promotion.cgroup,
     )

@@ -3,7 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{Condition, Container, EngineError, Nft, printable, progress, warn};
+use step::engine::container::Container;
+use step::engine::error::EngineError;
+use step::host::nft::Nft;
+use step::recipe::Condition;
+use step::terminal::{progress, warn};
+use step::text::printable;
 
 use super::error::SwapError;
 use super::{Link, Swap, cleanup, verify};

@@ -3,10 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{
-    Attempt, By, Container, Crash, Patience, Proof, Recipe, Target, Unhealthy, await_health,
-    waiting,
-};
+use step::engine::container::{Container, Crash};
+use step::health::poll::await_health;
+use step::health::target::{By, Target};
+use step::health::{Attempt, Probed, RetryPolicy, Unhealthy};
+use step::recipe::{Recipe, secrets_of};
+use step::terminal::spinner::waiting;
 
 use super::Swap;
 use super::error::SwapError;
@@ -37,8 +39,8 @@ pub(super) fn on_its_address(swap: &Swap<'_>) -> Result<(), SwapError> {
 /// The new container, and its own address.
 fn own_target(swap: &Swap<'_>) -> Result<(Container, Target), SwapError> {
     let next = swap.next_now()?;
-    let looking = swap.promotion.args.looking(Some(&swap.recipe));
-    let target = Target::container(&next, &looking, By::OwnAddress);
+    let config = swap.promotion.args.probe_config(Some(&swap.recipe));
+    let target = Target::container(&next, &config, By::OwnAddress);
     let target = target.map_err(|why| unhealthy(swap, &next, &why, None, Vec::new()))?;
     Ok((next, target))
 }
@@ -46,7 +48,7 @@ fn own_target(swap: &Swap<'_>) -> Result<(Container, Target), SwapError> {
 fn judge(
     swap: &Swap<'_>,
     next: &Container,
-    probed: Result<Proof, Unhealthy>,
+    probed: Result<Probed, Unhealthy>,
 ) -> Result<(), SwapError> {
     match probed {
         Ok(_) => Ok(()),
@@ -73,7 +75,7 @@ pub(super) fn settle(swap: &Swap<'_>) -> Result<(), SwapError> {
     let end = Instant::now() + args.settle;
     while Instant::now() < end {
         thread::sleep(PROBE_EVERY);
-        let probed = await_health(Some(engine), &target, &Patience::of(SICK_FOR));
+        let probed = await_health(Some(engine), &target, &RetryPolicy::of(SICK_FOR));
         judge(swap, &next, probed)?;
     }
     Ok(())
@@ -90,7 +92,7 @@ fn unhealthy(
     let evidence = Evidence {
         crash,
         last_attempts,
-        log: engine.log_tail(&next.id, 20, &next.secrets()),
+        log: engine.log_tail(&next.id, 20, &secrets_of(next)),
         ..Evidence::default()
     };
     SwapError::unhealthy(
@@ -109,11 +111,11 @@ pub(super) fn through_the_port(swap: &Swap<'_>) -> Result<(), SwapError> {
     if let Some(bridge) = swap.link.bridge() {
         bridge.close().map_err(SwapError::not_started)?;
     }
-    let looking = swap.promotion.args.looking(Some(&swap.recipe));
-    let Some(publish) = watched_port(&swap.recipe, looking.probe.port) else {
+    let config = swap.promotion.args.probe_config(Some(&swap.recipe));
+    let Some(publish) = watched_port(&swap.recipe, config.probe.port) else {
         return Ok(());
     };
-    let Err(proof) = answers(publish, &looking, PORT_WITHIN) else {
+    let Err(proof) = answers(publish, &config, PORT_WITHIN) else {
         return Ok(());
     };
     let port = publish.host;
@@ -141,8 +143,8 @@ pub(super) fn old(swap: &Swap<'_>, id: &str) -> Result<(), String> {
     let old = old.map_err(|error| error.to_string())?;
     let old = old.ok_or_else(|| format!("{} does not exist any more", names.live))?;
     let recipe = Recipe::of(&old);
-    let looking = args.looking(recipe.as_ref().or(Some(&swap.recipe)));
-    let target = Target::container(&old, &looking, By::OwnAddress)?;
+    let config = args.probe_config(recipe.as_ref().or(Some(&swap.recipe)));
+    let target = Target::container(&old, &config, By::OwnAddress)?;
     let _wait = waiting(format!("promote: waiting for {} again", names.live));
     let healthy = await_health(Some(engine), &target, &args.patience());
     healthy

@@ -4,7 +4,10 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{Container, Publish, Wait, progress, seen, waiting};
+use step::engine::container::Container;
+use step::model::port::Publish;
+use step::terminal::progress;
+use step::terminal::spinner::{Spinner, status, waiting};
 
 use super::connections::{Connections, connections, connections_here};
 
@@ -77,7 +80,7 @@ pub(crate) fn drain_ports(
         in_flight: 0,
     };
     let mut quiet = 0;
-    let mut wait: Option<Wait> = None;
+    let mut wait: Option<Spinner> = None;
     while container.state.up() && !ports.is_empty() {
         let found = match look(container, ports, carriers) {
             Ok(found) => found,
@@ -99,7 +102,7 @@ pub(crate) fn drain_ports(
         if began.elapsed() > UNNOTICED {
             let what = || format!("promote: requests of {} are in flight", container.name());
             wait.get_or_insert_with(|| waiting(what()));
-            seen(&format!("{in_flight} of {open} connections"));
+            status(&format!("{in_flight} of {open} connections"));
         }
         if began.elapsed() >= limit {
             progress(&format!(

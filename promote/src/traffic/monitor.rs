@@ -4,9 +4,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use step::{
-    Looking, Patience, Proof, Publish, Recipe, Target, Unhealthy, await_health, look_once, millis,
-};
+use step::health::poll::{await_health, probe_once};
+use step::health::target::Target;
+use step::health::{ProbeConfig, Probed, RetryPolicy, Unhealthy};
+use step::model::port::Publish;
+use step::recipe::Recipe;
+use step::time::millis;
 
 use crate::report::Seen;
 
@@ -42,7 +45,7 @@ fn watch(target: &Target, ended: &Receiver<()>) -> Seen {
     let mut last_good = Instant::now();
     loop {
         seen.probes += 1;
-        let good = look_once(target).is_ok();
+        let good = probe_once(target).is_ok();
         if !good {
             seen.failed += 1;
         }
@@ -60,9 +63,13 @@ fn watch(target: &Target, ended: &Receiver<()>) -> Seen {
 ///
 /// # Errors
 /// What was seen instead, when the time is over.
-pub(crate) fn answers(publish: &Publish, looking: &Looking, within: Duration) -> Result<(), Proof> {
-    let target = Target::host_port(publish, looking);
-    match await_health(None, &target, &Patience::of(within)) {
+pub(crate) fn answers(
+    publish: &Publish,
+    config: &ProbeConfig,
+    within: Duration,
+) -> Result<(), Probed> {
+    let target = Target::host_port(publish, config);
+    match await_health(None, &target, &RetryPolicy::of(within)) {
         Err(Unhealthy::NotInTime(proof)) => Err(proof),
         _ => Ok(()),
     }

@@ -3,7 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::{CANDIDATE_LABEL, Recipe, Service, Task, Update, progress, seen, waiting};
+use step::engine::swarm::service::{Service, Update};
+use step::engine::swarm::task::Task;
+use step::recipe::{CANDIDATE_LABEL, Recipe};
+use step::terminal::progress;
+use step::terminal::spinner::{status, waiting};
 
 use super::service::{ServicePromotion, same_image};
 use crate::failure::{Evidence, Failure};
@@ -108,7 +112,7 @@ impl<'a> Rollout<'a> {
         let is_new = |task: &&Task| same_image(task.image(), &self.image);
         let up: Vec<&Task> = tasks.iter().filter(|task| task.runs()).collect();
         let news = up.iter().filter(|task| is_new(task)).count();
-        seen(&format!("{news} new and {} old tasks run", up.len() - news));
+        status(&format!("{news} new and {} old tasks run", up.len() - news));
         if new { news } else { up.len() - news }
     }
 

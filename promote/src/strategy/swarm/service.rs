@@ -1,6 +1,9 @@
 //! The promotion of one service, as its parts are handed it.
 
-use step::{Engine, Name, Names, Service, repository};
+use step::engine::Engine;
+use step::engine::swarm::service::Service;
+use step::model::image_ref::repository;
+use step::model::name::{Name, Names};
 
 use crate::args::Args;
 use crate::failure::Failure;

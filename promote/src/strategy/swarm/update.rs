@@ -1,9 +1,13 @@
 //! The commands to Swarm: to update the live service to what was verified, or to create it.
 
-use step::{
-    APP_LABEL, CANDIDATE_LABEL, Condition, ImageRef, PREVIOUS_LABEL, Previous, RECIPE_LABEL,
-    Recipe, Reply, Service, printable, progress, redact,
+use step::engine::cli::Reply;
+use step::engine::swarm::service::Service;
+use step::model::image_ref::ImageRef;
+use step::recipe::{
+    APP_LABEL, CANDIDATE_LABEL, Condition, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe,
 };
+use step::terminal::progress;
+use step::text::{printable, redact};
 
 use super::service::ServicePromotion;
 use crate::failure::{Evidence, Failure};
