@@ -101,4 +101,17 @@ impl Args {
             .probe()
             .or(&self.handoff.probe.clone().unwrap_or_default())
     }
+
+    /// The container that is probed.
+    pub(crate) fn container_name(&self) -> Result<String, String> {
+        if let Some(name) = &self.candidate {
+            return Ok(name.to_string());
+        }
+        let (_, _, names) = self.identity.known()?;
+        Ok(if self.live {
+            names.live
+        } else {
+            names.candidate
+        })
+    }
 }

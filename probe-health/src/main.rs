@@ -3,6 +3,7 @@
 mod args;
 mod failure;
 mod probe;
+mod report;
 mod swarm;
 
 use std::process::ExitCode;

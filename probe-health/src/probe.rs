@@ -1,33 +1,20 @@
 //! Waiting for health, of a container or of a URL.
 
-use schemars::JsonSchema;
-use serde::Serialize;
+use step::contract::failure::CommonFailure;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::health::poll::await_health;
 use step::health::target::{By, Target};
-use step::health::{Attempt, Probed, Unhealthy};
+use step::health::{Probed, Unhealthy};
 use step::recipe::{Recipe, secrets_of};
 use step::terminal::progress;
 use step::terminal::spinner::waiting;
 
 use crate::args::Args;
 use crate::failure::{Failure, Seen};
+use crate::report::Report;
 use crate::swarm;
-
-/// A healthy app.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Report {
-    #[serde(flatten)]
-    pub(crate) handoff: Handoff,
-    /// The address that was asked.
-    pub(crate) target: String,
-    /// How many looks it took.
-    pub(crate) attempts: u32,
-    /// The last of them, at most five.
-    pub(crate) last_attempts: Vec<Attempt>,
-}
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(url) = &args.url {
@@ -45,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(host) = engine.remote_host() {
         return Err(Failure::Elsewhere(step::text::printable(&host, 200)));
     }
-    let name = container_name(args)?;
+    let name = args.container_name().map_err(CommonFailure::Usage)?;
     let container = engine
         .container(&name)?
         .ok_or_else(|| Failure::NoContainer(name.clone()))?;
@@ -104,18 +91,6 @@ fn probe(
     Ok(report(handoff, &target, proof))
 }
 
-pub(crate) fn container_name(args: &Args) -> Result<String, Failure> {
-    if let Some(name) = &args.candidate {
-        return Ok(name.to_string());
-    }
-    let (_, _, names) = args.identity.known().map_err(Failure::Usage)?;
-    Ok(if args.live {
-        names.live
-    } else {
-        names.candidate
-    })
-}
-
 fn report(handoff: Handoff, target: &Target, proof: Probed) -> Report {
     Report {
         handoff,
@@ -151,6 +126,6 @@ fn failure(name: &str, why: Unhealthy, watched: Option<(&Engine, &Container)>) -
         }
         Unhealthy::Gone => Failure::NoContainer(name.to_owned()),
         Unhealthy::Interrupted => Failure::Interrupted(name.to_owned()),
-        Unhealthy::Engine(error) => Failure::Engine(error),
+        Unhealthy::Engine(error) => error.into(),
     }
 }

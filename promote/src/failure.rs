@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use step::contract::failure::{self, CommonFailure};
 use step::engine::container::Crash;
 use step::engine::error::EngineError;
 use step::engine::swarm::task::TaskStatus;
@@ -16,11 +17,7 @@ use crate::report::Seen;
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error("{0}")]
-    Usage(String),
-    #[error("the lock file could not be opened: {0}")]
-    NoLock(std::io::Error),
+    Common(#[from] CommonFailure),
     #[error("promoting {0} was interrupted before anything was stopped")]
     Interrupted(String),
     #[error("{0}")]
@@ -97,17 +94,18 @@ fn undone(evidence: &Evidence) -> String {
     }
 }
 
-impl step::contract::failure::Failure for Failure {
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        CommonFailure::from(error).into()
+    }
+}
+
+impl failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Engine(error) => error.verdict(),
-            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
-            Self::NoLock(_) => Verdict::new(
-                Code::Unexpected,
-                "check the rights on /run/lock, or on the temporary folder",
-            ),
+            Self::Common(failure) => failure.verdict(),
             Self::Interrupted(_) => Verdict::new(
                 Code::Interrupted,
                 "the live container serves as before, the candidate still runs; run promote again",
@@ -169,9 +167,7 @@ impl step::contract::failure::Failure for Failure {
             | Self::Unhealthy { evidence, .. }
             | Self::NotStarted { evidence, .. }
             | Self::RollbackFailed { evidence, .. } => *evidence,
-            Self::Engine(_)
-            | Self::Usage(_)
-            | Self::NoLock(_)
+            Self::Common(_)
             | Self::Interrupted(_)
             | Self::NoCandidate(_)
             | Self::NotProvable(_)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use step::contract::failure::CommonFailure;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::host::lock::Lock;
@@ -21,27 +22,27 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if args.common.swarm {
         return strategy::swarm::run(args);
     }
-    let (_, live, _) = args.identity.known().map_err(Failure::Usage)?;
-    let lock = Lock::take(live, Duration::from_secs(1)).map_err(Failure::NoLock)?;
+    let (_, live, _) = args.identity.known().map_err(CommonFailure::Usage)?;
+    let lock = Lock::take(live, Duration::from_secs(1)).map_err(CommonFailure::NoLock)?;
     let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
     let killed = Killed {
         heir: heir::last_report(&lock),
         candidate_id: lock.unfinished(),
     };
-    lock.note_at_work().map_err(Failure::NoLock)?;
+    lock.note_at_work().map_err(CommonFailure::NoLock)?;
     let result = run_holding(args, &lock, killed);
-    lock.note("").map_err(Failure::NoLock)?;
+    lock.note("").map_err(CommonFailure::NoLock)?;
     result
 }
 
 /// Promotes, with the lock in hand.
 pub(crate) fn run_holding(args: &Args, lock: &Lock, killed: Killed) -> Result<Report, Failure> {
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?.holding(lock);
     let state = State::read(&engine, &names)?;
     let candidate_id = state.candidate_id();
     if let Some(id) = &candidate_id {
-        lock.note_work_on(id).map_err(Failure::NoLock)?;
+        lock.note_work_on(id).map_err(CommonFailure::NoLock)?;
     }
     let heir = candidate_id.and_then(|id| leave_heir(args, live, id));
     let promotion = Promotion {

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
-use serde::Serialize;
 use step::engine::Engine;
 use step::engine::image::Image;
 use step::join::both;
@@ -12,16 +10,7 @@ use step::recipe::Previous;
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::prune::Entry;
-
-/// An image that stays.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Kept {
-    #[serde(flatten)]
-    pub(crate) image: Entry,
-    /// `in_use`, `previous` or `newest`.
-    pub(crate) why: &'static str,
-}
+use crate::report::{Entry, Kept};
 
 /// The app's images, parted.
 pub(crate) struct Inventory {

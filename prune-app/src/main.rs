@@ -7,6 +7,7 @@ mod inventory;
 #[cfg(test)]
 mod properties;
 mod prune;
+mod report;
 mod swarm;
 
 use std::process::ExitCode;

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
+use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::swarm::Node;
 use step::engine::swarm::service::Service;
@@ -22,7 +21,7 @@ use step::text::printable;
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::prune::{Left, Report};
+use crate::report::{Left, OnNode, Report};
 
 /// How long the nodes may take together.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -38,23 +37,8 @@ const OF_THE_NODE: [(&str, &str); 4] = [
     ("/run", ""),
 ];
 
-/// What was done on a node.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct OnNode {
-    /// The node's id.
-    node: String,
-    /// Its name.
-    hostname: String,
-    /// The report of prune-app there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Value>,
-    /// Why there is none, or not a good one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
     let mut report = Report {
@@ -96,7 +80,7 @@ fn remove_candidate(
     names: &Names,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let lock = Lock::take(live, Duration::from_millis(200)).map_err(Failure::NoLock)?;
+    let lock = Lock::take(live, Duration::from_millis(200)).map_err(CommonFailure::NoLock)?;
     let Some(candidate) = engine.service(&names.candidate)? else {
         return Ok(());
     };
@@ -147,7 +131,7 @@ fn on_all_nodes(
 }
 
 fn words(args: &Args, app: &Name, live: &Service, name: &str) -> Result<Vec<String>, Failure> {
-    let program = std::env::current_exe().map_err(Failure::NoLock)?;
+    let program = std::env::current_exe().map_err(CommonFailure::NoLock)?;
     let mut words = vec![
         format!("--name={name}"),
         "--mode=global-job".to_owned(),

@@ -3,8 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use schemars::JsonSchema;
-use serde::Serialize;
+use step::contract::failure::CommonFailure;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::engine::cli::Reply;
@@ -19,25 +18,10 @@ use step::terminal::{progress, terminal_stderr, warn};
 
 use crate::args::Args;
 use crate::failure::Failure;
-
-/// What was pulled.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Report {
-    #[serde(flatten)]
-    handoff: Handoff,
-    /// Size on the engine's disk, layers shared with other images included; in containerd's store that of the packed layers.
-    size_bytes: u64,
-    /// Whether the name means another image than before, or one that was not here.
-    changed: bool,
-    /// How many tries it took.
-    attempts: u32,
-    /// With --swarm, the name by which every node runs exactly this image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pinned: Option<String>,
-}
+use crate::report::Report;
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
-    let reference = args.image().map_err(Failure::Usage)?;
+    let reference = args.image().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     if args.common.swarm {
         engine.manager()?;

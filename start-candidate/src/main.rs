@@ -3,10 +3,11 @@
 mod args;
 mod failure;
 mod inspection;
-mod place;
 mod plan;
 #[cfg(test)]
 mod properties;
+mod report;
+mod slot;
 mod start;
 mod swarm;
 

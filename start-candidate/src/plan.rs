@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::engine::image::Image;
@@ -51,7 +52,7 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
     let recipe = Recipe {
         digest: known.or_else(|| image.digest_in(repository(asked.as_str()))),
         image: asked,
-        image_id: image.id.parse().map_err(Failure::Usage)?,
+        image_id: image.id.parse().map_err(CommonFailure::Usage)?,
         publish,
         // Gone back by hand, a release stands where the one it takes back stood: late jobs stay late.
         deploy_id: args.deploy_id.or_else(|| taken_back(args, live.as_ref())),
@@ -89,11 +90,12 @@ fn wanted(
 ) -> Result<(ImageRef, Option<ImageRef>), Failure> {
     if !args.previous {
         let asked = args.image.clone();
-        let asked = asked.ok_or_else(|| Failure::Usage("--image IMAGE is needed".to_owned()))?;
+        let asked =
+            asked.ok_or_else(|| CommonFailure::Usage("--image IMAGE is needed".to_owned()))?;
         return Ok((asked, args.image_id.clone()));
     }
     let previous = previous.ok_or_else(|| Failure::NoPrevious(names.live.clone()))?;
-    let id: ImageRef = previous.image_id.parse().map_err(Failure::Usage)?;
+    let id: ImageRef = previous.image_id.parse().map_err(CommonFailure::Usage)?;
     let recipe = previous.recipe.as_ref().map(|recipe| recipe.image.clone());
     let named = recipe.or_else(|| previous.image.parse().ok());
     Ok((named.unwrap_or_else(|| id.clone()), Some(id)))

@@ -1,6 +1,6 @@
 //! On a swarm: the candidate is a service of one task, made like the live service's tasks.
 
-use step::contract::handoff::Handoff;
+use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::swarm::has_ipvs;
 use step::engine::swarm::options::sets_flag;
@@ -14,7 +14,7 @@ use step::text::{printable, redact, secrets_of_options};
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::start::Report;
+use crate::report::Report;
 
 /// What is promote's business, or would make the candidate something else than one task beside the live ones.
 const REFUSED: [&str; 16] = [
@@ -37,10 +37,11 @@ const REFUSED: [&str; 16] = [
 ];
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
-    let lock = Lock::take(live, std::time::Duration::from_millis(200)).map_err(Failure::NoLock)?;
+    let lock =
+        Lock::take(live, std::time::Duration::from_millis(200)).map_err(CommonFailure::NoLock)?;
     let _no_promotion = lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))?;
     let running = engine.service(&names.live)?;
     let recipe = plan(&engine, args, &names, running.as_ref())?;
@@ -51,20 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     ));
     let id = create(&engine, app, &names, &recipe, running.as_ref())?;
     progress(&format!("start-candidate: {} is created", names.candidate));
-    Ok(Report {
-        publish: recipe.publish,
-        deploy_id: recipe.deploy_id,
-        handoff: Handoff {
-            app: Some(app.clone()),
-            container: Some(live.clone()),
-            candidate: names.candidate.parse().ok(),
-            candidate_id: Some(id),
-            image: Some(recipe.image),
-            image_id: Some(recipe.image_id),
-            digest: recipe.digest,
-            ..Handoff::default()
-        },
-    })
+    Ok(Report::of(app, live, &names, id, recipe))
 }
 
 fn plan(
@@ -109,7 +97,7 @@ fn plan(
 /// The image that was asked for, by the digest under which every node can pull it.
 fn asked(engine: &Engine, args: &Args, given: Recipe) -> Result<Recipe, Failure> {
     let asked = args.image.clone();
-    let asked = asked.ok_or_else(|| Failure::Usage("--image IMAGE is needed".to_owned()))?;
+    let asked = asked.ok_or_else(|| CommonFailure::Usage("--image IMAGE is needed".to_owned()))?;
     let wanted = args.image_id.as_ref().unwrap_or(&asked).as_str();
     let image = engine
         .image(wanted)?
@@ -121,7 +109,7 @@ fn asked(engine: &Engine, args: &Args, given: Recipe) -> Result<Recipe, Failure>
     }
     Ok(Recipe {
         image: asked,
-        image_id: image.id.parse().map_err(Failure::Usage)?,
+        image_id: image.id.parse().map_err(CommonFailure::Usage)?,
         digest,
         ..given
     })

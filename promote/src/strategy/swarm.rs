@@ -6,6 +6,7 @@ mod update;
 
 use std::time::Duration;
 
+use step::contract::failure::CommonFailure;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::engine::swarm::service::{Service, Update};
@@ -21,8 +22,8 @@ use rollout::{Done, Rollout};
 use service::ServicePromotion;
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
-    let lock = Lock::take(live, Duration::from_secs(1)).map_err(Failure::NoLock)?;
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
+    let lock = Lock::take(live, Duration::from_secs(1)).map_err(CommonFailure::NoLock)?;
     let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
     let engine = Engine::find(&args.common.engine)?.holding(&lock);
     engine.manager()?;
@@ -170,13 +171,6 @@ fn report(
             .iter()
             .map(step::engine::swarm::task::Task::standing)
             .collect(),
-        handoff: Handoff {
-            app: Some(promotion.app.clone()),
-            container: Some(promotion.live.clone()),
-            image: Some(recipe.image),
-            image_id: Some(recipe.image_id),
-            digest: recipe.digest,
-            ..Handoff::default()
-        },
+        handoff: Handoff::of(promotion.app, promotion.live, &recipe),
     }
 }

@@ -60,13 +60,6 @@ pub(crate) fn report(
         heir: promotion.killed.heir.clone(),
         left_over,
         tasks: Vec::new(),
-        handoff: Handoff {
-            app: Some(promotion.app.clone()),
-            container: Some(promotion.live.clone()),
-            image: Some(recipe.image),
-            image_id: Some(recipe.image_id),
-            digest: recipe.digest,
-            ..Handoff::default()
-        },
+        handoff: Handoff::of(promotion.app, promotion.live, &recipe),
     })
 }

@@ -15,6 +15,7 @@ use crate::exit_code::{Code, Verdict};
 use crate::model::image_ref::{ImageRef, is_digest, platform};
 use crate::model::name::Name;
 use crate::model::probe::Probe;
+use crate::recipe::Recipe;
 use crate::text::printable;
 
 /// Larger than any report a step writes.
@@ -142,6 +143,18 @@ impl FromStr for Received {
 }
 
 impl Handoff {
+    /// What is known of a release of `recipe`.
+    pub fn of(app: &Name, live: &Name, recipe: &Recipe) -> Self {
+        Self {
+            app: Some(app.clone()),
+            container: Some(live.clone()),
+            image: Some(recipe.image.clone()),
+            image_id: Some(recipe.image_id.clone()),
+            digest: recipe.digest.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Whether it says which app, or which container, it is about.
     pub(crate) fn is_named(&self) -> bool {
         let names = [&self.app, &self.container, &self.candidate];

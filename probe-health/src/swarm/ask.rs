@@ -5,27 +5,16 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use step::engine::cli::Reply;
 use step::engine::error::EngineError;
 use step::engine::swarm::task::Task;
-use step::health::Attempt;
 use step::text::printable;
 
-use super::{PAUSE, ProbeConfig};
+use super::task_probe::{PAUSE, TaskProbe, Word};
 use crate::failure::Failure;
 
-/// What the program said in its container.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Word {
-    pub(super) ok: bool,
-    pub(super) attempts: u32,
-    pub(super) last_attempts: Vec<Attempt>,
-}
-
-impl ProbeConfig<'_> {
-    /// As [`ProbeConfig::ask`], once more where the network went with the last container on it here, which may be the
+impl TaskProbe<'_> {
+    /// As [`TaskProbe::ask`], once more where the network went with the last container on it here, which may be the
     /// one that asked the task before.
     pub(super) fn ask_on(&self, network: &str, target: SocketAddr) -> Result<Reply, Failure> {
         loop {

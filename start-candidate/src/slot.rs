@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::host::lock::Lock;
@@ -13,13 +14,13 @@ use crate::args::Args;
 use crate::failure::Failure;
 
 /// A place that may be taken.
-pub(crate) struct Place {
+pub(crate) struct Slot {
     left_over: Vec<Container>,
     /// While something is to be removed from it: no promotion may begin with that.
     _no_promotion: Option<Lock>,
 }
 
-impl Place {
+impl Slot {
     /// Looks who is there, if anything depends on it.
     pub(crate) fn look(
         engine: &Engine,
@@ -81,6 +82,6 @@ fn no_promotion_runs(live: &Name) -> Result<Lock, Failure> {
     match Lock::take(live, Duration::from_millis(200)) {
         Ok(Some(lock)) => Ok(lock),
         Ok(None) => Err(Failure::PromotionRuns(live.to_string())),
-        Err(error) => Err(Failure::NoLock(error)),
+        Err(error) => Err(CommonFailure::NoLock(error).into()),
     }
 }
