@@ -5,6 +5,7 @@ pub mod apt;
 pub mod cargo;
 pub mod clients;
 pub mod docker;
+pub mod effort;
 pub mod fault;
 pub mod hostile;
 pub mod image;

@@ -129,8 +129,7 @@ impl<'a> Story<'a> {
                 within: Some("5s".to_owned()),
                 ..self.pipeline()
             },
-            min_free: Some("100MiB".to_owned()),
-            ..Deploy::default()
+            rest: Vec::new(),
         })
     }
 
@@ -147,6 +146,7 @@ impl<'a> Story<'a> {
             keep: Some("0".to_owned()),
             quiet: true,
             sealed: true,
+            set: vec!["pull-image --min-free=100MiB".to_owned()],
             ..Pipeline::default()
         }
     }

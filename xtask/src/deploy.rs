@@ -1,11 +1,13 @@
-//! `cargo xtask deploy` and `cargo xtask rollback`: which steps run, with which flags.
+//! `cargo xtask deploy` and `cargo xtask rollback`: which steps run, with which arguments.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::ensure;
 use xshell::Shell;
 
-use crate::flags::{self, Pipeline, flag};
+use crate::flags::{self, Pipeline};
+use crate::lines::{EACH, Lines, ROLLBACK};
 use crate::pipeline::{Report, Runner, Step};
 
 impl flags::Deploy {
@@ -15,23 +17,22 @@ impl flags::Deploy {
 
     /// Runs the whole pipeline without printing.
     pub(crate) fn report(&self, sh: &Shell) -> anyhow::Result<Report> {
+        let lines = self.pipeline.lines()?;
+        let mut start = lines.of("start-candidate");
+        if !self.rest.is_empty() {
+            ensure!(
+                !start.iter().any(|it| it == "--"),
+                "run options stand in the lines of start-candidate and behind --: give them in one place"
+            );
+            start.push("--".to_owned());
+            start.extend_from_slice(&self.rest);
+        }
         let pull = Step {
             name: "pull-image",
-            args: [
-                self.pipeline.identity(),
-                flag("--expect-digest", self.expect_digest.as_deref()),
-                flag("--platform", self.platform.as_deref()),
-                flag("--attempts", self.pull_attempts.as_deref()),
-                flag("--timeout", self.pull_timeout.as_deref()),
-                flag("--min-free", self.min_free.as_deref()),
-                switch("--allow-unlabelled", self.allow_unlabelled),
-                vec![self.image.clone()],
-            ]
-            .concat(),
+            args: [lines.of("pull-image"), vec![self.image.clone()]].concat(),
         };
-        let mut steps = vec![pull];
-        steps.extend(self.pipeline.steps_after_pull(&[], &self.rest));
-        self.pipeline.runner(sh)?.run("deploy", steps)
+        let steps = [vec![pull], after_pull(start, &lines)].concat();
+        self.pipeline.runner(sh, lines)?.run("deploy", steps)
     }
 }
 
@@ -42,13 +43,28 @@ impl flags::Rollback {
 
     /// Runs the whole pipeline without printing.
     pub(crate) fn report(&self, sh: &Shell) -> anyhow::Result<Report> {
-        let steps = self.pipeline.steps_after_pull(&["--previous"], &[]);
-        self.pipeline.runner(sh)?.run("rollback", steps)
+        let lines = self.pipeline.lines()?;
+        let start = [vec!["--previous".to_owned()], lines.of(ROLLBACK)].concat();
+        let steps = after_pull(start, &lines);
+        self.pipeline.runner(sh, lines)?.run("rollback", steps)
     }
 }
 
+/// start-candidate with these arguments, probe-health, promote and prune-app.
+fn after_pull(start: Vec<String>, lines: &Lines) -> Vec<Step> {
+    let rest = ["probe-health", "promote", "prune-app"].map(|name| Step {
+        name,
+        args: lines.of(name),
+    });
+    let start = Step {
+        name: "start-candidate",
+        args: start,
+    };
+    [start].into_iter().chain(rest).collect()
+}
+
 impl Pipeline {
-    fn runner<'a>(&'a self, sh: &'a Shell) -> anyhow::Result<Runner<'a>> {
+    fn runner<'a>(&'a self, sh: &'a Shell, lines: Lines) -> anyhow::Result<Runner<'a>> {
         let programs = match &self.steps {
             Some(folder) => folder.clone(),
             None => tests::cargo::steps()?.to_owned(),
@@ -57,98 +73,39 @@ impl Pipeline {
             sh,
             programs,
             flags: self,
+            lines,
         })
     }
 
-    /// start-candidate, probe-health, promote and prune-app.
-    fn steps_after_pull(&self, source: &[&str], rest: &[String]) -> Vec<Step> {
-        let publish = self
-            .publish
-            .iter()
-            .flat_map(|ports| flag("--publish", Some(ports)));
-        let start = [
-            self.identity(),
-            source.iter().map(|&word| word.to_owned()).collect(),
-            publish.collect(),
-            flag("--health-path", self.path.as_deref()),
-            flag("--health-port", self.port.as_deref()),
-            flag("--health-host", self.host.as_deref()),
-            flag("--deploy-id", self.deploy_id.as_deref()),
-            switch("--replace", self.replace),
-            switch("--allow-shared-volumes", self.allow_shared_volumes),
-            if rest.is_empty() {
-                Vec::new()
-            } else {
-                [&["--".to_owned()], rest].concat()
-            },
-        ];
-        let probe = [
-            self.looking(),
-            flag("--within", self.within.as_deref()),
-            flag("--interval", self.interval.as_deref()),
-            flag("--attempts", self.attempts.as_deref()),
-            flag("--successes", self.successes.as_deref()),
-        ];
-        let promote = [
-            self.looking(),
-            flag("--within", self.within.as_deref()),
-            flag("--bridge", self.bridge.as_deref()),
-            flag("--network", self.network.as_deref()),
-            flag("--alias", self.alias.as_deref()),
-            flag("--linger", self.linger.as_deref()),
-            flag("--max-gap", self.max_gap.as_deref()),
-            flag("--settle", self.settle.as_deref()),
-            flag("--drain", self.drain.as_deref()),
-            flag("--stop-timeout", self.stop_timeout.as_deref()),
-            flag("--restart", self.restart.as_deref()),
-            flag("--monitor", self.monitor.as_deref()),
-            flag("--parallelism", self.parallelism.as_deref()),
-            flag("--replicas", self.replicas.as_deref()),
-        ];
-        vec![
-            Step {
-                name: "start-candidate",
-                args: start.concat(),
-            },
-            Step {
-                name: "probe-health",
-                args: probe.concat(),
-            },
-            Step {
-                name: "promote",
-                args: promote.concat(),
-            },
-            Step {
-                name: "prune-app",
-                args: self.prune(),
-            },
-        ]
+    /// All that the steps are given: the flags and --set win over the file.
+    fn lines(&self) -> anyhow::Result<Lines> {
+        let mut lines = self.flags();
+        for line in &self.set {
+            lines.push(line)?;
+        }
+        let file = self.conf.as_deref().map(Lines::read).transpose()?;
+        Ok(file.unwrap_or_default().below(lines))
     }
 
-    /// The flags that say what healthy means, as probe-health and promote both take them.
-    fn looking(&self) -> Vec<String> {
-        let headers = self
-            .header
-            .iter()
-            .flat_map(|header| flag("--header", Some(header)));
-        [
-            self.identity(),
-            headers.collect(),
-            flag("--expect-status", self.expect_status.as_deref()),
-            flag("--expect-body", self.expect_body.as_deref()),
-            flag("--exec", self.exec.as_deref()),
-            flag("--timeout", self.timeout.as_deref()),
-            switch("--https", self.https),
-            switch("--insecure", self.insecure),
-            switch("--tcp", self.tcp),
-            switch("--docker-health", self.docker_health),
-        ]
-        .concat()
+    fn flags(&self) -> Lines {
+        let mut lines = Lines::default();
+        for start in ["start-candidate", ROLLBACK] {
+            for ports in &self.publish {
+                lines.flag(start, "--publish", Some(ports));
+            }
+            lines.flag(start, "--deploy-id", self.deploy_id.as_deref());
+            lines.flag(start, "--health-path", self.path.as_deref());
+            lines.switch(start, "--replace", self.replace);
+        }
+        for step in ["probe-health", "promote"] {
+            lines.flag(step, "--within", self.within.as_deref());
+        }
+        lines.flag("promote", "--bridge", self.bridge.as_deref());
+        lines.flag("promote", "--drain", self.drain.as_deref());
+        lines.flag("prune-app", "--keep", self.keep.as_deref());
+        lines.switch(EACH, "--quiet", self.quiet);
+        lines
     }
-}
-
-fn switch(name: &str, on: bool) -> Vec<String> {
-    on.then(|| name.to_owned()).into_iter().collect()
 }
 
 fn print(report: &Report) -> anyhow::Result<ExitCode> {

@@ -36,8 +36,8 @@ pub(crate) enum Task {
 ///
 /// Runs the five steps as programs, each with the report of the one before. When one fails the candidate
 /// is removed and the live container goes on serving. Prints one JSON line with every step's report, and
-/// ends with the exit code of the step that failed.
-/// Example: cargo xtask deploy --app web --publish 80:8080 ghcr.io/acme/web:v2 -- --env-file /etc/web.env
+/// ends with the exit code of the step that failed. Every flag of every step can be given by --set or --conf.
+/// Example: cargo xtask deploy --app web --publish 80:8080 --set 'promote --settle=5s' ghcr.io/acme/web:v2 -- --env-file /etc/web.env
 #[derive(Debug, Args, Default)]
 #[command(
     override_usage = "cargo xtask deploy --app APP [OPTIONS] IMAGE [-- RUN OPTIONS [-- COMMAND…]]"
@@ -47,24 +47,6 @@ pub(crate) struct Deploy {
     pub(crate) image: String,
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
-    /// Fail unless the registry's digest is this one, sha256:….
-    #[arg(long, value_name = "DIGEST", help_heading = PULL)]
-    pub(crate) expect_digest: Option<String>,
-    /// The platform to pull, such as linux/arm64.
-    #[arg(long, help_heading = PULL)]
-    pub(crate) platform: Option<String>,
-    /// How often to try when the registry cannot be reached [default: 3].
-    #[arg(long, value_name = "N", help_heading = PULL)]
-    pub(crate) pull_attempts: Option<String>,
-    /// Longest time for the pull [default: 10m].
-    #[arg(long, value_name = "TIME", help_heading = PULL)]
-    pub(crate) pull_timeout: Option<String>,
-    /// Disk space that must be free before the pull [default: 1GiB].
-    #[arg(long, value_name = "SIZE", help_heading = PULL)]
-    pub(crate) min_free: Option<String>,
-    /// Accept an image without the label app=APP.
-    #[arg(long, help_heading = PULL)]
-    pub(crate) allow_unlabelled: bool,
     /// Options as for `docker run`, then optionally `--` and the command.
     #[arg(last = true, value_name = "RUN OPTIONS")]
     pub(crate) rest: Vec<String>,
@@ -137,11 +119,6 @@ pub(crate) struct Report {
     pub(crate) page: PathBuf,
 }
 
-const PULL: &str = "Pull";
-const START: &str = "Start";
-const HEALTH: &str = "Health";
-const PROMOTE: &str = "Promote and prune";
-
 /// What deploy and rollback share; each flag is the step's own flag of that name and is checked there.
 #[derive(Debug, Args, Default)]
 pub(crate) struct Pipeline {
@@ -151,180 +128,63 @@ pub(crate) struct Pipeline {
     /// The live container's name [default: the app].
     #[arg(long, value_name = "NAME")]
     pub(crate) container: Option<String>,
+    /// A file of lines `STEP ARGUMENT`, as deploy.sh reads it: /etc/deploy-steps/APP.conf.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) conf: Option<PathBuf>,
+    /// One more such line, `promote --settle=5s` or `each --swarm`; may be repeated, and wins over the file's.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) set: Vec<String>,
+    /// A port to publish, `[IP:]HOST:CONTAINER`; may be repeated [default: what the live container publishes].
+    #[arg(long, short = 'p', value_name = "PORTS")]
+    pub(crate) publish: Vec<String>,
+    /// Remove a stale candidate of the app first.
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// The number of this deployment, such as the CI run's: refused (26, 49) when a newer one is live.
+    #[arg(long, value_name = "N")]
+    pub(crate) deploy_id: Option<String>,
+    /// Path of the health request [default: /health].
+    #[arg(long)]
+    pub(crate) path: Option<String>,
+    /// How long a container may take to be healthy [default: candidate 30s, final container 60s].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) within: Option<String>,
+    /// Redirect new connections to the candidate meanwhile: auto, require or off [default: auto].
+    #[arg(long, value_name = "MODE")]
+    pub(crate) bridge: Option<String>,
+    /// How long to wait for requests in flight [default: 10s].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) drain: Option<String>,
+    /// How many old images to keep besides the previous release's [default: 1].
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<String>,
     /// The folder of the step programs [default: built from this workspace].
     #[arg(long, value_name = "DIR")]
     pub(crate) steps: Option<PathBuf>,
-    /// The engine's command line tool [default: docker, else podman].
-    #[arg(long, value_name = "PATH")]
-    pub(crate) docker: Option<String>,
-    /// Longest time for one call of the engine [default: 2m].
-    #[arg(long, value_name = "TIME")]
-    pub(crate) engine_timeout: Option<String>,
     /// No progress on stderr.
     #[arg(long)]
     pub(crate) quiet: bool,
-    /// The app is a service of Docker Swarm; take the steps from the package (--steps), as some run in containers.
-    #[arg(long)]
-    pub(crate) swarm: bool,
-    /// A port to publish, `[IP:]HOST:CONTAINER`; may be repeated [default: what the live container publishes].
-    #[arg(long, short = 'p', value_name = "PORTS", help_heading = START)]
-    pub(crate) publish: Vec<String>,
-    /// Remove a candidate left over from before.
-    #[arg(long, help_heading = START)]
-    pub(crate) replace: bool,
-    /// Let the candidate write to a volume that the live container also mounts.
-    #[arg(long, help_heading = START)]
-    pub(crate) allow_shared_volumes: bool,
-    /// The number of this deployment, such as the CI run's: refused (26, 49) when a newer one is live.
-    #[arg(long, value_name = "N", help_heading = START)]
-    pub(crate) deploy_id: Option<String>,
-    /// Path of the health request [default: /health].
-    #[arg(long, help_heading = HEALTH)]
-    pub(crate) path: Option<String>,
-    /// The container's port that is asked [default: the first published one].
-    #[arg(long, help_heading = HEALTH)]
-    pub(crate) port: Option<String>,
-    /// Host header of the health request.
-    #[arg(long, help_heading = HEALTH)]
-    pub(crate) host: Option<String>,
-    /// Another header, `Name: value`; may be repeated.
-    #[arg(long, value_name = "HEADER", help_heading = HEALTH)]
-    pub(crate) header: Vec<String>,
-    /// Statuses that count as healthy [default: 200-299].
-    #[arg(long, value_name = "RANGE", help_heading = HEALTH)]
-    pub(crate) expect_status: Option<String>,
-    /// Text that the body must contain.
-    #[arg(long, value_name = "TEXT", help_heading = HEALTH)]
-    pub(crate) expect_body: Option<String>,
-    /// Ask over TLS.
-    #[arg(long, help_heading = HEALTH)]
-    pub(crate) https: bool,
-    /// Accept any certificate.
-    #[arg(long, help_heading = HEALTH)]
-    pub(crate) insecure: bool,
-    /// An accepted connection is enough.
-    #[arg(long, help_heading = HEALTH)]
-    pub(crate) tcp: bool,
-    /// Run this command in the container instead.
-    #[arg(long, value_name = "CMD", help_heading = HEALTH)]
-    pub(crate) exec: Option<String>,
-    /// Let the image's own HEALTHCHECK decide.
-    #[arg(long, help_heading = HEALTH)]
-    pub(crate) docker_health: bool,
-    /// Longest time for one look [default: 5s].
-    #[arg(long, value_name = "TIME", help_heading = HEALTH)]
-    pub(crate) timeout: Option<String>,
-    /// How long a container may take to be healthy [default: candidate 30s, final container 60s].
-    #[arg(long, value_name = "TIME", help_heading = HEALTH)]
-    pub(crate) within: Option<String>,
-    /// Longest pause between two looks [default: 1s].
-    #[arg(long, value_name = "TIME", help_heading = HEALTH)]
-    pub(crate) interval: Option<String>,
-    /// Look at the candidate exactly this often instead.
-    #[arg(long, value_name = "N", help_heading = HEALTH)]
-    pub(crate) attempts: Option<String>,
-    /// How many looks in a row must be good [default: 1].
-    #[arg(long, value_name = "N", help_heading = HEALTH)]
-    pub(crate) successes: Option<String>,
-    /// Lead new connections to the candidate meanwhile: auto, require or off [default: auto].
-    #[arg(long, value_name = "MODE", help_heading = PROMOTE)]
-    pub(crate) bridge: Option<String>,
-    /// The network on which a proxy calls the app by --alias: no port is published, the candidate itself goes live.
-    #[arg(long, value_name = "NAME", help_heading = PROMOTE)]
-    pub(crate) network: Option<String>,
-    /// The name by which it is called there.
-    #[arg(long, value_name = "NAME", help_heading = PROMOTE)]
-    pub(crate) alias: Option<String>,
-    /// The longest that the proxy keeps an address before it looks the name up again [default: 2s].
-    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
-    pub(crate) linger: Option<String>,
-    /// Fail if the port did not answer for longer than this; the release is live all the same.
-    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
-    pub(crate) max_gap: Option<String>,
-    /// How long the new container must stay healthy before the old one is given up [default: 0s].
-    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
-    pub(crate) settle: Option<String>,
-    /// How long to wait for requests in flight [default: 10s].
-    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
-    pub(crate) drain: Option<String>,
-    /// How long a container may take to end after SIGTERM [default: 10s].
-    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
-    pub(crate) stop_timeout: Option<String>,
-    /// The new container's restart policy [default: always].
-    #[arg(long, value_name = "POLICY", help_heading = PROMOTE)]
-    pub(crate) restart: Option<String>,
-    /// With --swarm, how long each new task is watched [default: 5s].
-    #[arg(long, value_name = "TIME", help_heading = PROMOTE)]
-    pub(crate) monitor: Option<String>,
-    /// With --swarm, how many tasks are replaced at a time [default: 1].
-    #[arg(long, value_name = "N", help_heading = PROMOTE)]
-    pub(crate) parallelism: Option<String>,
-    /// With --swarm, how many tasks there are to be [default: as many as there are; 1 at first].
-    #[arg(long, value_name = "N", help_heading = PROMOTE)]
-    pub(crate) replicas: Option<String>,
-    /// How many old images to keep besides the previous release's [default: 1].
-    #[arg(long, value_name = "N", help_heading = PROMOTE)]
-    pub(crate) keep: Option<String>,
-    /// Also remove unlabelled images of this repository.
-    #[arg(long, help_heading = PROMOTE)]
-    pub(crate) repo: Option<String>,
     /// For the demo: the steps' stderr is not shown, and this environment does not steer them.
     #[arg(skip)]
     pub(crate) sealed: bool,
-}
-
-impl Pipeline {
-    /// The flags that say which app, as every step takes them.
-    pub(crate) fn identity(&self) -> Vec<String> {
-        let app = Some(self.app.as_str());
-        [
-            flag("--app", app),
-            flag("--container", self.container.as_deref()),
-        ]
-        .concat()
-    }
-
-    /// The flags that say which images stay.
-    pub(crate) fn prune(&self) -> Vec<String> {
-        [
-            flag("--keep", self.keep.as_deref()),
-            flag("--repo", self.repo.as_deref()),
-        ]
-        .concat()
-    }
-
-    /// The flags that every step takes.
-    pub(crate) fn common(&self) -> Vec<String> {
-        let quiet = self.quiet.then(|| "--quiet".to_owned());
-        let swarm = self.swarm.then(|| "--swarm".to_owned());
-        let engine = [
-            flag("--docker", self.docker.as_deref()),
-            flag("--engine-timeout", self.engine_timeout.as_deref()),
-        ];
-        let switches = quiet.into_iter().chain(swarm);
-        switches.chain(engine.concat()).collect()
-    }
-}
-
-/// A flag with its value, glued so that no value can be taken for a flag; nothing without one.
-pub(crate) fn flag(name: &str, value: Option<&str>) -> Vec<String> {
-    value
-        .map(|value| format!("{name}={value}"))
-        .into_iter()
-        .collect()
 }
 
 /// Check formatting, clippy and the documentation; any warning is a failure.
 #[derive(Debug, Args)]
 pub(crate) struct Lint {}
 
-/// Run all tests against a real engine: yours if one answers, else a private one that leaves nothing behind.
+/// Run the tests against a real engine: yours if one answers, else a private one that leaves nothing behind.
+///
+/// Every test runs, but those that repeat something at many moments repeat it at some of them only.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like); waits while
     /// somebody else works with packages, ten minutes at most.
     #[arg(long)]
     pub(crate) install: bool,
+    /// Repeat at all moments what a contributor repeats before a push.
+    #[arg(long)]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) other: Other,
     /// Passed on to `cargo test`, such as `-p step` or the name of a test.

@@ -7,6 +7,7 @@ mod dist;
 mod doctor;
 mod flags;
 mod interrupt;
+mod lines;
 mod lint;
 mod numbers;
 mod page;

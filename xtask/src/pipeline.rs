@@ -13,6 +13,7 @@ use xshell::{Shell, cmd};
 
 use crate::flags::Pipeline;
 use crate::interrupt;
+use crate::lines::Lines;
 use crate::swap::Span;
 
 /// Exit code of a prune that could not remove everything, which never undoes a deployment.
@@ -45,6 +46,7 @@ pub(crate) struct Report {
 }
 
 /// One step of a pipeline: its program and its flags.
+#[derive(Clone)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) args: Vec<String>,
@@ -56,6 +58,7 @@ pub(crate) struct Runner<'a> {
     /// The folder with the step programs.
     pub(crate) programs: PathBuf,
     pub(crate) flags: &'a Pipeline,
+    pub(crate) lines: Lines,
 }
 
 impl Runner<'_> {
@@ -105,29 +108,35 @@ impl Runner<'_> {
         let args = ["--candidate", "--candidate-id", id].map(str::to_owned);
         let clear = Step {
             name: "prune-app",
-            args: [self.flags.identity(), self.flags.prune(), args.to_vec()].concat(),
+            args: [args.to_vec(), self.lines.of("prune-app")].concat(),
         };
         Ok(Some(self.step(&clear, None)?.1))
     }
 
+    /// Both are named whatever the environment or a report says: the container by a flag or a line, or as the app.
+    fn identity(&self, args: &[String]) -> Vec<String> {
+        let mut identity = vec![format!("--app={}", self.flags.app)];
+        let mut flags = args.iter().take_while(|it| *it != "--");
+        let is_named = flags.any(|it| it.starts_with("--container="));
+        let name = self.flags.container.as_ref().unwrap_or(&self.flags.app);
+        identity.extend((!is_named).then(|| format!("--container={name}")));
+        identity
+    }
+
     /// Runs one step; its stderr is ours, its stdout its report.
     fn step(&self, step: &Step, previous: Option<&Value>) -> anyhow::Result<(i32, Value)> {
-        let Self {
-            sh,
-            programs,
-            flags,
-        } = self;
-        let program = programs.join(step.name);
+        let Self { sh, flags, .. } = self;
+        let program = self.programs.join(step.name);
         ensure!(
             program.is_file(),
             "{} is missing: give the folder of the steps with --steps",
             program.display()
         );
         let args = step.args.iter();
-        let common = flags.common();
+        let identity = self.identity(&step.args);
         let from = previous.map(|_| "--from=-");
         // A command of xshell's own would either echo stdout or swallow stderr.
-        let mut command: Command = cmd!(sh, "{program} {common...} {from...} {args...}").into();
+        let mut command: Command = cmd!(sh, "{program} {identity...} {from...} {args...}").into();
         let stdin = if previous.is_some() {
             Stdio::piped()
         } else {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use rustix::process::geteuid;
 use tests::stage::{self, Machine, Need, Wanted};
-use tests::{actionlint, cargo, skipped, unpacked};
+use tests::{actionlint, cargo, effort, skipped, unpacked};
 use xshell::{Shell, cmd};
 
 use crate::{code, flags, show};
@@ -75,17 +75,22 @@ impl flags::Test {
         }
         let skipped = cargo::target_dir()?.join("skipped-tests");
         let _ = fs::remove_file(&skipped);
-        let ended = stage::run_on(wanted, &command(&skipped, self.args), self.install)?;
+        let ended = stage::run_on(
+            wanted,
+            &command(&skipped, self.all, self.args),
+            self.install,
+        )?;
         say_skipped(&skipped)?;
         Ok(ExitCode::from(code(ended)))
     }
 }
 
 /// The tests themselves; those that cannot run there are counted in the file `skipped`.
-fn command(skipped: &Path, args: Vec<OsString>) -> Vec<OsString> {
+fn command(skipped: &Path, all: bool, args: Vec<OsString>) -> Vec<OsString> {
     let mut counted = OsString::from(format!("{}=", skipped::FILE));
     counted.push(skipped);
     let mut test: Vec<OsString> = vec!["env".into(), counted];
+    test.extend(all.then(|| format!("{}={}", effort::EFFORT, effort::ALL).into()));
     // A backtrace tells nothing more: what failed is in the assertion. One failure is no reason to be told of no other.
     let words = [
         "RUST_BACKTRACE=0",

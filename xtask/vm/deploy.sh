@@ -3,15 +3,74 @@
 #     deploy.sh [--lines] APP deploy IMAGE [NUMBER]
 #     deploy.sh [--lines] APP rollback
 #     deploy.sh APP status
+#     deploy.sh APP check
 # What the steps are given besides comes from /etc/deploy-steps/APP.conf, one line for each argument: STEP ARGUMENT,
-# or each ARGUMENT for what all of them are given, such as --swarm or --container=NAME [the app].
+# or each ARGUMENT for what all of them are given, such as --swarm or --container=NAME [the app]. `check` shows it.
 # Prints one JSON line of the whole, with --lines each step's own report instead, as soon as it is there; ends with
 # the exit code of the step that failed. A second one for the same app waits for the first.
 set -eu
 
 usage() {
-    sed -n '3,5s/^#     /usage: /p' "$0" >&2
+    sed -n '3,6s/^#     /usage: /p' "$0" >&2
     exit 2
+}
+
+refuse() {
+    echo "deploy.sh: line $number of $conf: $1" >&2
+    exit 2
+}
+
+# One argument of a line. No shell reads it, so quotes around a value would become a part of the value.
+give() {
+    for value in "$1" "${1#*=}" "${1##*=}"; do
+        case $value in
+        \"*\") inner=${value#\"} inner=${inner%\"} quote=\" ;;
+        \'*\') inner=${value#\'} inner=${inner%\'} quote=\' ;;
+        *) continue ;;
+        esac
+        case $inner in *"$quote"*) ;; *) refuse "leave the quotes out, as no shell reads this line" ;; esac
+    done
+    lines_of_conf=$lines_of_conf$word' '$1$newline
+}
+
+# Reads the configuration into lines of WORD ARGUMENT. A line is taken as it is meant, or refused.
+read_conf() {
+    lines_of_conf='' number=0 newline='
+' tab=$(printf '\t') return=$(printf '\r')
+    while IFS= read -r line || [ -n "$line" ]; do
+        number=$((number + 1))
+        IFS=" $tab" read -r word argument <<EOF
+${line%"$return"}
+EOF
+        case $word in
+        '' | '#'*) continue ;;
+        each | rollback | promote) ;;
+        pull[-_]image) word=pull-image ;;
+        start[-_]candidate) word=start-candidate ;;
+        probe[-_]health) word=probe-health ;;
+        prune[-_]app) word=prune-app ;;
+        *) refuse "$word is no step: begin with each, rollback or the name of one" ;;
+        esac
+        case $argument in
+        '') refuse "$word is given nothing: write its argument behind it" ;;
+        *[" $tab"]'#'*) refuse "a comment needs a line of its own" ;;
+        esac
+        # A flag and its value may be two arguments: -e LOG=info.
+        flag=${argument%%["= $tab"]*}
+        case $argument in
+        -?*["= $tab"]*) rest=${argument#"$flag"} ;;
+        *) rest='' ;;
+        esac
+        case $rest in
+        [" $tab"]*)
+            give "$flag"
+            IFS=" $tab" read -r argument <<EOF
+$rest
+EOF
+            ;;
+        esac
+        give "$argument"
+    done <"$conf"
 }
 
 # Runs a step for the app with the last report and with the lines of the configuration that begin with each or with $1.
@@ -20,13 +79,16 @@ step() {
     shift 2
     # First what each is given, wherever it stands: behind a step's own `--` it would be an option of the app.
     for line in each "$whose"; do
-        while IFS=' ' read -r word argument || [ -n "$word" ]; do
+        while IFS=' ' read -r word argument; do
             [ "$word" != "$line" ] || set -- "$@" "$argument"
-        done <"$conf"
+        done <<EOF
+$lines_of_conf
+EOF
     done
     # Both are named whatever the environment or a report says: the container by a line of the configuration, or as the app.
     case " $* " in *' --container'[\ =]*) ;; *) set -- --container "$app" "$@" ;; esac
     set -- "$name" --app "$app" "$@"
+    [ "$task" != check ] || { shown "$@" && return; }
     code=0
     # The step answers a signal by itself, and what it says then is wanted. The lock is this shell's alone.
     report=$(trap : INT TERM && printf '%s\n' "$report" | "$@" 9<&-) || code=$?
@@ -37,6 +99,19 @@ step() {
     *) [ -z "$stopped" ] || [ $code -ne 0 ] || code=7 ;;
     esac
     return $code
+}
+
+# A command as a shell would read it.
+shown() {
+    printf '%s' "$1"
+    shift
+    for word; do
+        case $word in
+        *[!A-Za-z0-9_./:=@%+,-]* | '') printf " '%s'" "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
+    echo
 }
 
 # The same as a part of the pipeline, whose report has a place for each.
@@ -96,15 +171,18 @@ whole() {
     printf ',"at":"%s","took_ms":%d}\n' "$at" $(($(milliseconds) - began))
 }
 
+# The newest thousand deployments, and at most as many again: readers that follow the file seldom see another one.
 remember() {
-    folder=/var/log/deploy-steps
-    (umask 027 && mkdir -p $folder && printf '%s\n' "$1" >>"$folder/$app.jsonl") 2>/dev/null ||
-        echo "deploy.sh: $folder/$app.jsonl cannot be written: no line of history" >&2
+    folder=/var/log/deploy-steps history=/var/log/deploy-steps/$app.jsonl
+    (
+        umask 027 && mkdir -p $folder && printf '%s\n' "$1" >>"$history" || exit 1
+        [ "$(wc -l <"$history")" -le 2000 ] || { tail -n 1000 "$history" >"$history.new" && mv "$history.new" "$history"; }
+    ) 2>/dev/null || echo "deploy.sh: $history cannot be written: no line of history" >&2
 }
 
 lines='' stopped='' code=0 report='' reports='' candidate='' failed='' fallback=''
 [ "${1-}" != --lines ] || { lines=1 && shift; }
-case ${2-}$# in deploy3 | deploy4 | rollback2 | status2) ;; *) usage ;; esac
+case ${2-}$# in deploy3 | deploy4 | rollback2 | status2 | check2) ;; *) usage ;; esac
 app=$1 task=$2 image=${3-} conf=/etc/deploy-steps/$1.conf
 case $app in '' | [!A-Za-z0-9]* | *[!A-Za-z0-9_.-]*) usage ;; esac
 case $image in -*) usage ;; esac
@@ -112,6 +190,14 @@ case $image in -*) usage ;; esac
 if ! [ -r "$conf" ]; then
     echo "deploy.sh: $conf cannot be read: it says what the steps are given" >&2
     exit 1
+fi
+read_conf
+if [ "$task" = check ]; then
+    step pull-image pull-image IMAGE
+    step start-candidate start-candidate --from - --replace
+    step rollback start-candidate --previous --replace
+    for each in probe-health promote prune-app; do step $each $each --from -; done
+    exit 0
 fi
 
 # A client that has gone must not end this in the middle.

@@ -77,10 +77,11 @@ pub(crate) fn end_idle(
                 if !is_meant(ip.to_canonical(), port) {
                     continue;
                 }
-                if is_in_flight(&open) {
-                    busy += 1;
-                } else {
-                    end(family, open.header.socket_id)?;
+                // Asked once more, because its client may have spoken since all were listed.
+                match one(family, open.header.socket_id.clone())? {
+                    Some(open) if is_in_flight(&open) => busy += 1,
+                    Some(open) => end(family, open.header.socket_id)?,
+                    None => {}
                 }
             }
         }
@@ -176,19 +177,33 @@ fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
     }
 }
 
+/// The connection with this id, if it is still there.
+fn one(family: u8, socket_id: SocketId) -> io::Result<Option<InetResponse>> {
+    match answer(&request(0, family, socket_id))? {
+        Some(SockDiagMessage::InetResponse(response)) => Ok(Some(*response)),
+        _ => Ok(None),
+    }
+}
+
 /// One that has ended by itself meanwhile is done with, too.
 fn end(family: u8, socket_id: SocketId) -> io::Result<()> {
     let mut bytes = request(NLM_F_ACK, family, socket_id);
     bytes.splice(TYPE, DESTROY.to_ne_bytes());
-    let (bytes, _) = ask(&bytes)?.recv_from_full()?;
+    answer(&bytes).map(drop)
+}
+
+/// What the kernel says about one connection: nothing where it is gone.
+fn answer(message: &[u8]) -> io::Result<Option<SockDiagMessage>> {
+    let (bytes, _) = ask(message)?.recv_from_full()?;
     let answer =
         NetlinkMessage::<SockDiagMessage>::deserialize(&bytes).map_err(io::Error::other)?;
     match answer.payload {
+        NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
         NetlinkPayload::Error(error) if error.code.is_some() => match error.to_io() {
-            gone if gone.kind() == io::ErrorKind::NotFound => Ok(()),
+            gone if gone.kind() == io::ErrorKind::NotFound => Ok(None),
             refused => Err(refused),
         },
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }
 

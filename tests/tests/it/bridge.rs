@@ -16,6 +16,7 @@ use std::sync::RwLock;
 
 use serde_json::Value;
 use tests::image::Built;
+use tests::skipped::skip;
 use tests::stage::{ENGINE, on_podman, on_rootless};
 
 use crate::support::{App, ok, text};
@@ -52,10 +53,15 @@ pub(crate) fn has_proxy() -> bool {
 
 /// Whether there can be a bridge, which leads to a container's own address: one of a rootless engine has none here.
 pub(crate) fn has_bridge() -> bool {
-    if on_rootless() {
-        say("containers of a rootless engine have no address here that a bridge could lead to");
-    }
     !on_rootless()
+}
+
+/// For tests of a bridge: whether they are skipped, as there can be none.
+pub(crate) fn lacks_bridge() -> bool {
+    if !has_bridge() {
+        skip("containers of a rootless engine have no address here that a bridge could lead to");
+    }
+    !has_bridge()
 }
 
 /// A line for whoever reads the test's output: the numbers behind its verdict.

@@ -1,9 +1,6 @@
 //! Many deployments, prunes and probes of the same and of other apps at once, in random order.
-//!
-//! Named on the command line (`-- crowd`) for three minutes, else for twenty seconds.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::thread;
@@ -11,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use tests::docker::docker;
+use tests::effort;
 use tests::image::Built;
 use tests::load::Load;
 use tests::process::Run;
@@ -28,8 +26,7 @@ type Codes = Mutex<BTreeMap<(&'static str, i32), usize>>;
 
 #[test]
 fn apps_on_which_many_jobs_work_at_once_answer_every_request_and_end_in_order() {
-    let whole = env::args().any(|arg| arg.contains("crowd"));
-    let end = Instant::now() + Duration::from_secs(if whole { 180 } else { 20 });
+    let end = Instant::now() + Duration::from_secs(effort::of([20, 20, 180]));
     let apps: Vec<(App, [Built; 2])> = (0..APPS).map(|_| released()).collect();
     let loads: Vec<Load> = apps
         .iter()

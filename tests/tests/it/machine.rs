@@ -18,14 +18,6 @@ use tests::steps::{run, step};
 use crate::support::on_a_stage_of_its_own;
 use running::Running;
 
-/// Whether this is a machine.
-fn here() -> bool {
-    if !on_machine() {
-        skip("this is no machine: cargo xtask test --machine debian@13 starts one");
-    }
-    on_machine()
-}
-
 /// A machine that can be started here, where there may be no network to make one by.
 fn made() -> Option<&'static str> {
     let is_made = |name: &&str| Machine::named(name).unwrap().is_made().unwrap();
@@ -48,12 +40,9 @@ fn on_a_machine_of_its_own(name: &str) {
     }
 }
 
-/// For tests that change settings of the whole machine.
+/// For tests that need a machine, or change its settings.
 fn alone() {
-    assert!(
-        on_machine(),
-        "it changes this machine's settings: run the test that starts one for it"
-    );
+    assert!(on_machine(), "run the test that starts a machine for it");
 }
 
 fn active(unit: &str) -> String {
@@ -63,10 +52,29 @@ fn active(unit: &str) -> String {
 }
 
 #[test]
-fn systemd_is_the_first_process_and_has_started_what_a_server_has() {
-    if !here() {
-        return;
+fn a_machine_is_the_release_that_was_asked_for_with_systemd_and_cgroups_of_version_2() {
+    if on_machine() {
+        is_as_asked();
+    } else {
+        on_a_machine_of_its_own("is_as_asked");
     }
+}
+
+#[test]
+#[ignore = "about a machine: run on one by the test above"]
+fn is_as_asked() {
+    alone();
+    let codenames = [("12", "bookworm"), ("13", "trixie"), ("14", "forky")];
+    let engine = env::var(ENGINE).unwrap();
+    let asked = codenames.iter().find(|it| engine.ends_with(it.0)).unwrap();
+    let release = fs::read_to_string("/etc/os-release").unwrap();
+    let line = format!("VERSION_CODENAME={}", asked.1);
+    assert!(release.lines().any(|it| it == line), "{release}");
+    has_what_a_server_has();
+    has_cgroups_of_systemd();
+}
+
+fn has_what_a_server_has() {
     assert_eq!(fs::read_to_string("/proc/1/comm").unwrap(), "systemd\n");
     for unit in ["docker", "ssh", "systemd-logind", "systemd-journald"] {
         assert_eq!(active(unit), "active", "{unit}");
@@ -76,30 +84,13 @@ fn systemd_is_the_first_process_and_has_started_what_a_server_has() {
     }
 }
 
-#[test]
-fn cgroups_have_version_2_and_are_handed_out_by_systemd() {
-    if !here() {
-        return;
-    }
+fn has_cgroups_of_systemd() {
     assert_eq!(Cgroup::here(), Cgroup::V2);
     let info = docker(["info", "-f", "{{.CgroupVersion}} {{.CgroupDriver}}"]);
     assert_eq!(info.unwrap(), "2 systemd");
     let own = fs::read_to_string("/proc/self/cgroup").unwrap();
     let own = own.lines().find_map(|line| line.strip_prefix("0::"));
     assert!(own.is_some_and(|it| it.ends_with(".scope")), "{own:?}");
-}
-
-#[test]
-fn it_is_the_release_that_was_asked_for() {
-    if !here() {
-        return;
-    }
-    let codenames = [("12", "bookworm"), ("13", "trixie"), ("14", "forky")];
-    let engine = env::var(ENGINE).unwrap();
-    let asked = codenames.iter().find(|it| engine.ends_with(it.0)).unwrap();
-    let release = fs::read_to_string("/etc/os-release").unwrap();
-    let line = format!("VERSION_CODENAME={}", asked.1);
-    assert!(release.lines().any(|it| it == line), "{release}");
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! The kill matrix: every step, at each of its calls of the engine and of nft, meets every fault, under load; and at each
 //! of its requests of the engine's socket.
 //!
-//! Named on the command line (`-- matrix`) it is the whole matrix, else every fourth case of it.
-//! Beside it, signals at random moments: named (`-- moments`) ten times as many.
+//! Beside it, signals at random moments. How many of the cases are run is a matter of effort (`tests::effort`).
 
 mod case;
 mod fault;
@@ -107,12 +106,12 @@ fn the_other_steps_survive_every_fault_at_any_request_of_the_engines_socket() {
 
 #[test]
 fn promote_survives_signals_and_losses_at_random_moments() {
-    moments::run(Step::Promote, 6);
+    moments::run(Step::Promote, [2, 6, 60]);
 }
 
 #[test]
 fn the_other_steps_survive_signals_and_losses_at_random_moments() {
     for step in [Step::Pull, Step::Start, Step::Probe, Step::Prune] {
-        moments::run(step, 3);
+        moments::run(step, [1, 3, 30]);
     }
 }

@@ -17,11 +17,11 @@ use serde_json::Value;
 use tests::cargo;
 use tests::image::Image;
 use tests::process::Run;
+use tests::skipped::skip;
 use tests::stage::{on_podman, on_rootless};
 use tests::steps::run;
 use tests::swarm::Swarm;
 
-use crate::bridge::say;
 use crate::support::{App, ok};
 
 /// The node where the proxy is: neither the manager nor the one that is cut off.
@@ -34,13 +34,13 @@ pub(crate) struct Sea {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// Whether the stage's engine has Swarm in it: podman has not, and an engine without root no other machines.
-pub(crate) fn has_swarm() -> bool {
-    let has = !on_podman() && !on_rootless();
-    if !has {
-        say("no swarm: it is in Docker's engine alone, and wants root");
+/// For tests of a swarm: whether they are skipped. Podman has no swarm, and an engine without root no other machines.
+pub(crate) fn lacks_swarm() -> bool {
+    let lacks = on_podman() || on_rootless();
+    if lacks {
+        skip("no swarm: it is in Docker's engine alone, and wants root");
     }
-    has
+    lacks
 }
 
 /// Three machines more are enough for these cores: one test at a time.

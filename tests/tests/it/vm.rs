@@ -1,5 +1,6 @@
 //! A VM as its administrator has set it up: /etc, /run, /var/log and /usr/local/sbin of its own, in a mount namespace.
 
+mod configuration;
 mod doctor;
 
 use std::env;
@@ -65,7 +66,12 @@ impl Vm {
 
     /// What stands in a file of the VM's /var/log.
     pub(crate) fn log(&self, path: &str) -> String {
-        fs::read_to_string(self.folder.path().join("log").join(path)).unwrap()
+        fs::read_to_string(self.logs().join(path)).unwrap()
+    }
+
+    /// The VM's /var/log, as it is seen from outside.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.folder.path().join("log")
     }
 
     fn configure(&self, conf: &str) {

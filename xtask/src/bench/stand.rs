@@ -123,11 +123,11 @@ impl Stand<'_> {
                 keep: Some("0".to_owned()),
                 quiet: true,
                 sealed: true,
+                set: vec!["pull-image --min-free=100MiB".to_owned()],
                 steps: Some(cargo::released_steps()?.to_owned()),
                 ..Pipeline::default()
             },
-            min_free: Some("100MiB".to_owned()),
-            ..Deploy::default()
+            rest: Vec::new(),
         };
         let report = deploy.report(self.sh)?;
         ensure!(report.ok, "a deployment failed: {report:?}");

@@ -15,7 +15,7 @@ use tests::load::Load;
 use tests::steps::run;
 
 use super::connections::{ask, ways};
-use super::{bridged, has_bridge};
+use super::{bridged, lacks_bridge};
 use crate::resume::KILLED;
 use crate::support::{App, Fault, PROVEN, failed, ok, path_with_faulty_nft, text};
 
@@ -76,7 +76,7 @@ fn none_missing<T: Debug>(got: &[T], is_whole: impl Fn(&T) -> bool, report: &Val
 
 #[test]
 fn requests_longer_than_any_step_of_the_swap_are_answered() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("long");
@@ -113,7 +113,7 @@ fn all_downloaded(read: &[std::io::Result<usize>], report: &Value) {
 
 #[test]
 fn an_answer_whose_end_the_app_has_sent_but_its_client_has_not_got_is_waited_for() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("download");
@@ -125,7 +125,7 @@ fn an_answer_whose_end_the_app_has_sent_but_its_client_has_not_got_is_waited_for
 
 #[test]
 fn what_the_forwarder_of_a_killed_promotion_carries_is_waited_for() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("orphan");
@@ -147,7 +147,7 @@ fn what_the_forwarder_of_a_killed_promotion_carries_is_waited_for() {
 
 #[test]
 fn requests_that_outlast_the_drain_are_answered_by_an_app_that_finishes_them() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("outlast");
@@ -160,7 +160,7 @@ fn requests_that_outlast_the_drain_are_answered_by_an_app_that_finishes_them() {
 
 #[test]
 fn a_login_that_may_open_few_files_is_no_limit_to_what_is_carried() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("files");
@@ -179,7 +179,7 @@ fn a_login_that_may_open_few_files_is_no_limit_to_what_is_carried() {
 
 #[test]
 fn a_new_container_that_is_taken_back_answers_what_it_was_asked() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("answers");
@@ -199,7 +199,7 @@ fn a_new_container_that_is_taken_back_answers_what_it_was_asked() {
 
 #[test]
 fn one_sick_answer_as_the_bridge_opens_does_not_cost_it() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("blink");

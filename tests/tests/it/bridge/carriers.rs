@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::connections::answer;
-use super::{has_bridge, has_proxy};
+use super::{has_proxy, lacks_bridge};
 use crate::support::{App, eventually, text};
 
 /// A process that is frozen until dropped.
@@ -93,7 +93,7 @@ fn a_request_that_the_engines_proxy_has_not_passed_on_is_answered() {
 
 #[test]
 fn a_request_that_the_forwarder_has_not_passed_on_is_answered() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("forwarded");

@@ -8,7 +8,7 @@ use tests::image::Image;
 use tests::load::{Load, Outcome};
 
 use super::kinds::{is_served, kinds, seen_by, show};
-use super::{RULES, bridged, has_bridge};
+use super::{RULES, bridged, lacks_bridge};
 use crate::support::{App, ok};
 
 /// Replaces `v1` by `v2` under all clients at once; the table of what they saw is printed.
@@ -38,7 +38,7 @@ fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
 
 #[test]
 fn no_client_notices_the_swap_of_an_app_that_answers_at_once() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("clients-quick");
@@ -48,7 +48,7 @@ fn no_client_notices_the_swap_of_an_app_that_answers_at_once() {
 
 #[test]
 fn no_client_notices_the_swap_of_an_app_that_boots_slowly_and_ignores_sigterm() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("clients-slow");
@@ -93,7 +93,7 @@ fn from_here(target: String) -> Client {
 
 #[test]
 fn a_port_published_on_loopback_only_is_bridged_there_only() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("clients-loop");
@@ -104,7 +104,7 @@ fn a_port_published_on_loopback_only_is_bridged_there_only() {
 
 #[test]
 fn a_port_published_on_one_address_of_the_host_is_bridged_there() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("clients-one");

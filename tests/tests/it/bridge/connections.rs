@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{bridged, has_bridge, has_proxy};
+use super::{bridged, has_proxy, lacks_bridge};
 use crate::support::App;
 
 /// The body of the next answer on a connection; an error when it is closed instead.
@@ -74,7 +74,7 @@ pub(super) fn ways(app: &App) -> Vec<SocketAddr> {
 
 #[test]
 fn keep_alive_clients_get_every_answer() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("keepalive");
@@ -101,7 +101,7 @@ fn keep_alive_clients_get_every_answer() {
 
 #[test]
 fn an_upload_under_way_is_finished() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("upload");
@@ -136,7 +136,7 @@ fn upload(addr: SocketAddr) -> (String, usize) {
 
 #[test]
 fn idle_keep_alive_connections_do_not_hold_a_deployment_up() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("idle");
@@ -155,7 +155,7 @@ fn idle_keep_alive_connections_do_not_hold_a_deployment_up() {
 
 #[test]
 fn a_connection_on_which_the_client_waits_is_drained_up_to_the_limit_and_then_closed() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("socket");
@@ -197,7 +197,7 @@ fn speak(addr: SocketAddr) -> std::io::Result<u32> {
 
 #[test]
 fn a_connection_on_which_both_sides_speak_stays_until_the_old_container_takes_its_leave_on_it() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("twoway");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tests::clients::Peer;
 
-use super::has_bridge;
+use super::lacks_bridge;
 use crate::support::{App, ok};
 
 /// Has the line swallow every answer to a handshake, or lets it pass again.
@@ -30,7 +30,7 @@ fn swallow(peer: &Peer, answers: bool) {
 
 #[test]
 fn a_client_whose_handshake_is_lost_on_the_line_is_waited_for() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("lost");

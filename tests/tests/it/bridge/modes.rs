@@ -5,12 +5,12 @@ use std::process::Command;
 use tests::load::Load;
 use tests::stage::{on_podman, on_rootless};
 
-use super::{bridged, has_bridge, has_rules};
+use super::{bridged, has_rules, lacks_bridge};
 use crate::support::{App, Fault, failed, ok, path_with_faulty_nft, text};
 
 #[test]
 fn rules_say_whose_they_are_and_nothing_is_left_of_them_after_a_swap() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("left");
@@ -80,7 +80,7 @@ fn unprivileged(app: &App, flags: &[&str]) -> Command {
 
 #[test]
 fn an_nft_that_a_signal_ends_is_said_to_have_ended_so() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("signal");
@@ -127,7 +127,7 @@ fn without_the_right_to_change_rules_auto_says_why_and_require_is_44_before_anyt
 
 #[test]
 fn a_rollback_under_the_bridge_loses_no_request() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("back");
@@ -172,7 +172,7 @@ fn a_gap_longer_than_allowed_is_48_and_the_release_is_live() {
 
 #[test]
 fn stray_rules_are_removed_by_promote_and_by_prune_app() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("stray");
@@ -202,7 +202,7 @@ fn stray_rules_are_removed_by_promote_and_by_prune_app() {
 
 #[test]
 fn rules_that_lead_to_the_only_one_that_serves_are_left_alone_by_prune_app() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("serving");

@@ -9,7 +9,7 @@ use tests::clients::RemoteLoad;
 use tests::docker::docker;
 use tests::image::Image;
 
-use super::{RULES, has_bridge, has_proxy, say};
+use super::{RULES, has_proxy, lacks_bridge, say};
 use crate::proxy::front::Behind;
 use crate::support::{App, ok};
 
@@ -59,7 +59,7 @@ fn swap_under(
 
 #[test]
 fn a_container_that_calls_the_app_by_its_name_keeps_its_answers() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +69,7 @@ fn a_container_that_calls_the_app_by_its_name_keeps_its_answers() {
 
 #[test]
 fn a_container_that_calls_a_slow_app_by_its_name_keeps_its_answers() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +100,7 @@ impl Drop for Unfiltered {
 
 #[test]
 fn a_container_that_calls_the_app_by_its_name_keeps_its_answers_where_bridges_are_not_filtered() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let _alone = RULES.write().unwrap_or_else(PoisonError::into_inner);
@@ -116,7 +116,7 @@ fn a_container_that_calls_the_app_by_its_name_keeps_its_answers_where_bridges_ar
 /// Where bridges are filtered the kernel leads such connections without any rules.
 #[test]
 fn who_keeps_connections_to_the_name_loses_no_request_where_bridges_are_not_filtered() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let _alone = RULES.write().unwrap_or_else(PoisonError::into_inner);
@@ -132,7 +132,7 @@ fn kept(network: &str, image: &str, target: &str) -> anyhow::Result<RemoteLoad> 
 
 #[test]
 fn who_keeps_connections_to_an_alias_loses_no_request_where_bridges_are_not_filtered() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let _alone = RULES.write().unwrap_or_else(PoisonError::into_inner);

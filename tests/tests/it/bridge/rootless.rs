@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use tests::skipped::skip;
 use tests::stage::on_rootless_docker;
 
-use super::{has_bridge, has_rules, say};
+use super::{has_bridge, has_rules};
 use crate::support::{App, failed, ok, text};
 
 #[test]
@@ -34,8 +35,7 @@ fn a_bridge_that_is_required_is_there_or_nothing_is_touched_and_auto_says_why_it
 #[test]
 fn an_address_that_another_has_here_is_not_taken_for_the_candidates() {
     if !on_rootless_docker() {
-        say("the networks of this engine are this machine's own");
-        return;
+        return skip("the networks of this engine are this machine's own");
     }
     let app = App::new("imposter");
     let (old, new) = (app.build("v1"), app.build("v2"));

@@ -8,13 +8,14 @@ use std::time::Duration;
 use tests::clients::Peer;
 use tests::docker::docker;
 use tests::load::{Kind, Load, Outcome};
+use tests::skipped::skip;
 
-use super::{bridged, has_bridge, has_proxy, has_rules, say};
+use super::{bridged, has_proxy, has_rules, lacks_bridge, say};
 use crate::support::{App, failed, free_port, ok, text};
 
 #[test]
 fn two_apps_are_swapped_at_the_same_time() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let apps = [App::new("twin-a"), App::new("twin-b")];
@@ -41,7 +42,7 @@ fn two_apps_are_swapped_at_the_same_time() {
 
 #[test]
 fn several_published_ports_are_all_bridged() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("ports");
@@ -74,7 +75,7 @@ fn several_published_ports_are_all_bridged() {
 
 #[test]
 fn an_app_on_a_network_of_its_own_is_bridged() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let app = App::new("ownnet");
@@ -134,7 +135,7 @@ impl Drop for Rules {
 
 #[test]
 fn a_firewall_that_drops_by_default_lets_the_bridge_through() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     let _alone = super::RULES
@@ -179,12 +180,11 @@ fn assert_held_over_ipv6(seen: &Outcome) {
 
 #[test]
 fn where_other_rules_win_the_bridge_is_not_proven_and_nothing_was_stopped_for_it() {
-    if !has_bridge() {
+    if lacks_bridge() {
         return;
     }
     if !has_proxy() {
-        say("an engine without a proxy does not answer through the rules of this test");
-        return;
+        return skip("an engine without a proxy does not answer through the rules of this test");
     }
     let app = App::new("unproven");
     let (old, new) = (app.build("v1"), app.build("v2"));

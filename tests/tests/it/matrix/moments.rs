@@ -1,6 +1,5 @@
 //! Signals and losses at random moments: each seed is one run of a step, one blow and one moment.
 
-use std::env;
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tests::effort;
 use tests::load::Load;
 use tests::process::{Run, code_of};
 
@@ -40,10 +40,9 @@ enum Blow {
     NobodyReads,
 }
 
-/// Strikes a step so many times; panics where one run was not survived.
-pub(super) fn run(step: Step, seeds: u64) {
-    let whole = env::args().any(|arg| arg.contains("moments"));
-    let seeds = if whole { seeds * 10 } else { seeds };
+/// Strikes a step as often as this effort wants; panics where one run was not survived.
+pub(super) fn run(step: Step, seeds: [u64; 3]) {
+    let seeds = effort::of(seeds);
     let first = first_seed();
     let mut lane = Lane::new(step, None, true);
     let (end, _) = lane.undisturbed();

@@ -1,9 +1,9 @@
 //! One step and some faults: as many cases as the step has calls, and the table of what came of them.
 
-use std::env;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use tests::effort;
 use tests::load::Load;
 use tests::relay::Relay;
 use tests::stage::on_podman;
@@ -16,8 +16,8 @@ use super::steps::Step;
 
 /// More calls than any step makes.
 const ENOUGH: usize = 80;
-/// Unless the matrix is asked for by name, one case of so many is run.
-const STRIDE: usize = 4;
+/// One case of so many is run: in a sample, among all, and in the full matrix.
+const STRIDES: [usize; 3] = [12, 4, 1];
 const REQUESTS_PER_S: u32 = 50;
 
 #[derive(Default)]
@@ -51,6 +51,13 @@ fn run_in(mut lane: Lane, faults: &[Fault]) {
     let mut table = String::new();
     for &fault in faults {
         let row = row(&mut lane, fault, &end, &calls);
+        if row.cases == 0 {
+            failures.push(format!(
+                "{} was never struck by {}",
+                step.name(),
+                fault.name()
+            ));
+        }
         let ending = match (step.promotes(), fault.kills(), heir) {
             (true, true, true) => "its heir finishes it",
             (true, true, false) => "run again",
@@ -85,16 +92,18 @@ fn run_in(mut lane: Lane, faults: &[Fault]) {
 /// The calls that are struck. An app that is called by a name has a few of its own, and one whose failure takes
 /// the name back; the others are like any app's.
 fn numbers(lane: &Lane, fault: Fault, calls: &[String]) -> Vec<usize> {
-    let first = 1 + (fault as usize + usize::from(lane.heir)) % STRIDE;
-    if env::args().any(|arg| arg.contains("matrix")) {
-        (1..ENOUGH).collect()
-    } else if lane.step.has_network() && !lane.is_at_socket() {
-        const OWN: [&str; 3] = ["network connect", "network disconnect", "create"];
+    const OWN: [&str; 3] = ["network connect", "network disconnect", "create"];
+    let stride = effort::of(STRIDES);
+    if stride > 1 && lane.step.has_network() && !lane.is_at_socket() {
         let own = |k: &usize| OWN.iter().any(|own| calls[k - 1].starts_with(own));
-        (1..=calls.len()).filter(own).collect()
-    } else {
-        (first..ENOUGH).step_by(STRIDE).collect()
+        let all = (1..=calls.len()).filter(own);
+        return all.step_by(stride.div_ceil(4)).collect();
     }
+    // Each fault meets the first call, which may be the only one, and others of the rest than its neighbours do.
+    let second = 2 + (fault as usize + usize::from(lane.heir)) % stride;
+    [1].into_iter()
+        .chain((second..ENOUGH).step_by(stride))
+        .collect()
 }
 
 /// Every call under one fault, until a run has no such call.

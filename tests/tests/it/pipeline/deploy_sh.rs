@@ -258,6 +258,24 @@ fn an_interrupted_deployment_is_undone() {
 }
 
 #[test]
+fn the_history_does_not_grow_without_end() {
+    let both = Both::new("history");
+    let folder = both.vm.logs().join("deploy-steps");
+    fs::create_dir(&folder).unwrap();
+    let file = format!("deploy-steps/{}.jsonl", both.script.name());
+    let old: String = (1..=2000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    fs::write(both.vm.logs().join(&file), old).unwrap();
+    // There is nothing to go back to.
+    let report = both.script(&["rollback"]).json().unwrap();
+    let history = both.vm.log(&file);
+    let lines: Vec<&str> = history.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (1000, "{\"n\":1002}"));
+    assert_eq!(serde_json::from_str::<Value>(lines[999]).unwrap(), report);
+    both.script(&["rollback"]);
+    assert_eq!(both.vm.log(&file).lines().count(), 1001);
+}
+
+#[test]
 fn words_that_it_does_not_know_are_answered_with_the_usage() {
     let both = Both::new("words");
     let all: [&[&str]; 5] = [

@@ -51,19 +51,18 @@ fn both_pipelines_put_a_release_live_behind_a_proxy_and_take_it_back() {
         let argv = [&["deploy.sh", app.name()], words].concat();
         ok(&run(vm.command(&argv), None).unwrap())
     };
-    let xtask = |words: &[&str], rest: &[&str]| {
+    let conf = vm.etc(&format!("deploy-steps/{}.conf", app.name()));
+    let xtask = |words: &[&str]| {
         let mut xtask = step("xtask").unwrap();
-        xtask.args([words[0], "--app", app.name()]);
-        xtask.args(behind.flags(&["--drain", "5s"]));
-        xtask.args(&words[1..]).args(rest);
+        xtask.args([words[0], "--app", app.name(), "--conf"]);
+        xtask.arg(&conf).args(&words[1..]);
         ok(&run(xtask, None).unwrap())
     };
-    let on = ["--", "--network", &behind.network];
     assert_moved(&behind, &script(&["deploy", &names[0]]), "v1");
     let front = Front::start(&behind.app, &behind.network, "nginx", &settings("nginx"));
     let all = ["v1", "v2", "v3"];
     unnoticed(&front, "both pipelines, releases", &all, || {
-        assert_moved(&behind, &xtask(&["deploy", &names[1]], &on), "v2");
+        assert_moved(&behind, &xtask(&["deploy", &names[1]]), "v2");
         assert_moved(&behind, &script(&["deploy", &names[2]]), "v3");
     });
     unnoticed(
@@ -71,7 +70,7 @@ fn both_pipelines_put_a_release_live_behind_a_proxy_and_take_it_back() {
         "both pipelines, back and back again",
         &["v3", "v2"],
         || {
-            assert_moved(&behind, &xtask(&["rollback"], &[]), "v2");
+            assert_moved(&behind, &xtask(&["rollback"]), "v2");
             assert_moved(&behind, &script(&["rollback"]), "v3");
         },
     );

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tests::load::Outcome;
 
 use super::machine::Front;
-use super::{Sea, has_swarm};
+use super::{Sea, lacks_swarm};
 use crate::support::{eventually, failed, ok, text};
 
 /// Not the manager, and not where the proxy is.
@@ -19,7 +19,7 @@ const AWAY: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_promotion_on_a_swarm_outlives_its_own_end_a_lost_node_and_a_manager_that_restarts() {
-    if !has_swarm() {
+    if lacks_swarm() {
         return;
     }
     let sea = Sea::to_be_broken("breaks");
@@ -135,7 +135,7 @@ fn begin(sea: &Sea, image: &str) -> std::process::Child {
 
 #[test]
 fn what_does_not_belong_on_a_swarm_is_refused_before_anything_is_done() {
-    if !has_swarm() {
+    if lacks_swarm() {
         return;
     }
     let sea = Sea::new("refused");

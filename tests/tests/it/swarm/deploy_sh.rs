@@ -8,7 +8,7 @@ use tests::cargo::{self, STEPS};
 use tests::steps::{Run, run};
 
 use super::machine::Front;
-use super::{Sea, has_swarm, program};
+use super::{Sea, lacks_swarm, program};
 use crate::docs;
 use crate::support::ok;
 use crate::vm::Vm;
@@ -88,7 +88,7 @@ fn installed_everywhere(sea: &Sea) -> TempDir {
 
 #[test]
 fn deploy_sh_on_a_swarm_brings_releases_and_falls_back_from_a_sick_one() {
-    if !has_swarm() {
+    if lacks_swarm() {
         return;
     }
     let sea = Sea::new("deploy-sh");

@@ -5,12 +5,12 @@ use std::thread;
 use tests::steps::run;
 
 use super::machine::Front;
-use super::{Sea, has_swarm};
+use super::{Sea, lacks_swarm};
 use crate::support::{eventually, failed, ok, text};
 
 #[test]
 fn on_a_swarm_releases_come_and_go_and_no_request_fails() {
-    if !has_swarm() {
+    if lacks_swarm() {
         return;
     }
     let sea = Sea::new("life");

@@ -7,12 +7,12 @@ use std::process::Command;
 use tests::cargo::STEPS;
 use tests::steps::run;
 
-use super::{Sea, has_swarm, program};
+use super::{Sea, lacks_swarm, program};
 use crate::docs;
 
 #[test]
 fn the_page_puts_a_release_live_on_the_swarm() {
-    if !has_swarm() {
+    if lacks_swarm() {
         return;
     }
     let sea = Sea::new("page");

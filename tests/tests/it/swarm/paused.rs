@@ -5,12 +5,12 @@ use std::thread;
 use tests::steps::{Run, run};
 use tests::swarm::NODES;
 
-use super::{Sea, has_swarm};
+use super::{Sea, lacks_swarm};
 use crate::support::{eventually, failed, ok, text};
 
 #[test]
 fn a_rollback_that_swarm_has_paused_is_not_rolled_back_and_the_hint_leads_on() {
-    if !has_swarm() {
+    if lacks_swarm() {
         return;
     }
     let sea = Sea::new("paused");

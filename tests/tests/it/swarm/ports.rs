@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tests::load::Load;
 
-use super::{Sea, has_swarm};
+use super::{Sea, lacks_swarm};
 use crate::support::{eventually, failed, free_port, ok};
 
 #[test]
 fn a_port_of_every_node_answers_through_a_release_where_the_kernel_can_lead_it_and_is_refused_elsewhere()
  {
-    if !has_swarm() {
+    if lacks_swarm() {
         return;
     }
     let sea = Sea::new("ports");

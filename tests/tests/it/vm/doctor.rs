@@ -209,6 +209,31 @@ fn whatever_an_engine_says_the_findings_are_json_and_none_is_well_that_was_not_s
     assert!(line.starts_with("warn"), "{line}");
 }
 
+/// Where containerd has a small disk of its own.
+const TWO_DISKS: &str = "mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/containerd && \
+                         mount -t tmpfs -o size=1m tmpfs /var/lib/containerd && exec \"$@\"";
+
+#[test]
+fn the_fuller_disk_counts_where_containerd_keeps_the_images_on_another_one() {
+    let patient = Patient::new("two-disks");
+    let disks = ["unshare", "--mount", "sh", "-c", TWO_DISKS, "sh"];
+    for (store, fuller) in [("io.containerd.snapshotter.v1", true), ("extfs", false)] {
+        // The engine's own answers, but for the store and the folder that it says it has.
+        let script = format!(
+            "#!/bin/sh\ncase $* in *DriverStatus*) echo {store} ;; *DockerRootDir*) echo /tmp ;; \
+             *) exec docker \"$@\" ;; esac\n"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("docker");
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let flags = ["--docker", path.to_str().unwrap()];
+        let (code, line) = patient.found(&disks, &flags, "disk");
+        let full = code == 1 && line.contains("MiB free at /var/lib/containerd:");
+        assert_eq!(full, fuller, "{line}");
+    }
+}
+
 #[test]
 fn unknown_words_are_answered_with_the_usage_and_the_scripts_are_clean_to_shellcheck() {
     let patient = Patient::new("words");
