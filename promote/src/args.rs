@@ -151,7 +151,7 @@ impl Args {
             .probe_config(self.how.probe().or(&handed).or(&carried))
     }
 
-    /// How clients call the app, where no port of the host leads to it.
+    /// How clients call the app, where it has no port of the host.
     pub(crate) fn moved_alias(&self) -> Option<Alias<'_>> {
         Some(Alias {
             network: self.network.as_ref()?.as_str(),

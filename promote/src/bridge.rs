@@ -1,4 +1,16 @@
 //! The bridge: while the live container is replaced, new connections on its ports go to the candidate.
+//!
+//! The engine cannot give one host port to two containers, so the port is closed between the old one's stop and the new
+//! one's start. Created in advance, the new one still leaves it closed for 400 ms (measured; 230 requests failed). A
+//! redirect by nftables took 1.2 ms and no request failed. So the kernel redirects, in one table for each app, which is
+//! added and removed in one transaction.
+//!
+//! The kernel translates what it can (`dnat`). What it cannot goes to a forwarder: loopback, IPv6, and containers on
+//! other networks. Open connections stay where they are. A redirect is believed only when a connection through the port
+//! was counted by the rules and answered by the candidate.
+//!
+//! The candidate's address may be another container's soon after it ends. So the bridge is watched from its first
+//! moment, here and in each forwarder, and redirects nobody once the candidate's process has ended.
 
 mod exit_watch;
 pub(crate) mod forwarder;
@@ -37,11 +49,11 @@ use listing::counted;
 use redirect::{AddressRedirect, PortRedirect};
 use relay::LAST_ANSWERS;
 
-/// How long the candidate may take to answer through it: from its first moment on it has the whole traffic.
+/// How long the candidate may take to answer through it: from the first moment it has all new connections.
 const PROVEN_WITHIN: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A bridge that carries traffic; dropped, it goes.
+/// A bridge that redirects. Dropped, it is removed.
 pub(crate) struct Bridge {
     nft: Nft,
     container: Name,
@@ -50,9 +62,9 @@ pub(crate) struct Bridge {
     stands: bool,
     /// Set while new connections go where they went without it.
     is_closed: AtomicBool,
-    /// Set when the candidate ended under the bridge, which leads nobody on since.
+    /// Set when the candidate ended under the bridge, which redirects nobody since.
     lost: Arc<AtomicBool>,
-    /// While rules lead to the candidate.
+    /// While rules redirect to the candidate.
     watch: Option<ExitWatch>,
     forwarders: Vec<Forwarder>,
     /// Clients that call the app by its name were redirected by these.
@@ -82,8 +94,8 @@ impl Bridge {
         Nft::find(engine.limits())
     }
 
-    /// Builds it and proves it by connections through the host ports. Where it is not proven, whom it has led until
-    /// then are waited for, at most `limit`.
+    /// Opens it, and verifies it by connections through the host ports. Where that fails, requests that were redirected
+    /// until then are waited for, at most `limit`.
     ///
     /// # Errors
     /// Why there can be none, as a sentence; then nothing is left of it.
@@ -234,7 +246,7 @@ impl Bridge {
         self.forwarders.iter().for_each(Forwarder::finish);
     }
 
-    /// Without the table the kernel would not go on translating what the forwarders carry.
+    /// Without the table the kernel would stop translating the forwarders' connections.
     fn await_forwarded(&self) {
         let (ports, end) = (self.forwarder_ports(), Instant::now() + LAST_ANSWERS);
         let is_forwarding = || connections_here(&ports).is_ok_and(|found| found.in_flight > 0);
@@ -268,7 +280,7 @@ impl Drop for Bridge {
     }
 }
 
-/// The bridge leads nobody on the moment the candidate ends.
+/// The bridge redirects nobody from the moment the candidate ends.
 fn watch(
     nft: &Nft,
     container: &Name,
@@ -285,7 +297,8 @@ fn watch(
     }))
 }
 
-/// How many of the rules for a port must have counted something once it is proven.
+/// How many of a port's rules must have counted a connection once it is verified. A port on every address was called at
+/// two: on loopback, which goes to the forwarder, and on this host's own address, which is translated.
 fn expected(redirect: &PortRedirect) -> usize {
     if redirect.publish.address.is_none() {
         2

@@ -1,4 +1,12 @@
 //! The names of containers on Docker networks: given, taken away, put back.
+//!
+//! Containers on a network of the user's own call an app by its name. While the live container is replaced the
+//! candidate must answer to that name too, or they would find nobody.
+//!
+//! No engine gives a name to a container that is on the network already. The container is taken off for a moment and
+//! put back with one more alias. That breaks its connections there and may change its address, so it is verified once
+//! more. Aliases and fixed addresses that it had must be given again. A promotion that was killed in that moment leaves
+//! it on no network: [`put_back`] finds that.
 
 use std::net::IpAddr;
 
@@ -172,7 +180,7 @@ pub(crate) fn take(
     engine.connect(network, &container.id, &kept)
 }
 
-/// Whether the engine leads those who call `name` to this container.
+/// Whether clients that call `name` find this container.
 pub(crate) fn is_known_as(container: &Container, name: &str) -> bool {
     let mut places = container.network_settings.networks.values();
     places.any(|place| is_known(place, name))

@@ -73,7 +73,7 @@ fn remove_candidate(
     names: &Names,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let lock = Lock::take(live, Duration::from_millis(200)).map_err(CommonFailure::NoLock)?;
+    let lock = Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
     let found = engine.containers(&[&names.candidate, &names.next, &names.old])?;
     let unfinished = found.iter().any(|container| container.name() == names.old);
     for container in found

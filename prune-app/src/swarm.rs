@@ -80,7 +80,7 @@ fn remove_candidate(
     names: &Names,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let lock = Lock::take(live, Duration::from_millis(200)).map_err(CommonFailure::NoLock)?;
+    let lock = Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
     let Some(candidate) = engine.service(&names.candidate)? else {
         return Ok(());
     };

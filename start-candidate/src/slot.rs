@@ -1,7 +1,5 @@
 //! The candidate's place: whether it may be taken, and what is left over in it.
 
-use std::time::Duration;
-
 use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
@@ -77,9 +75,8 @@ fn not_outdated(args: &Args, found: &[Container]) -> Result<(), Failure> {
     newer.next().map_or(Ok(()), Err)
 }
 
-/// With the patience it takes to tell a promotion from another step that only looks.
 fn no_promotion_runs(live: &Name) -> Result<Lock, Failure> {
-    match Lock::take(live, Duration::from_millis(200)) {
+    match Lock::if_no_promotion(live) {
         Ok(Some(lock)) => Ok(lock),
         Ok(None) => Err(Failure::PromotionRuns(live.to_string())),
         Err(error) => Err(CommonFailure::NoLock(error).into()),

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
     let lock =
-        Lock::take(live, std::time::Duration::from_millis(200)).map_err(CommonFailure::NoLock)?;
+        Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
     let _no_promotion = lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))?;
     let running = engine.service(&names.live)?;
     let recipe = plan(&engine, args, &names, running.as_ref())?;

@@ -68,8 +68,8 @@ impl Engine {
         })
     }
 
-    /// Has every call keep this lock until it ends: an order that outlives a killed step is
-    /// still being carried out, and nobody may act on what it is about to change.
+    /// Has every call keep this lock until it ends: a command that outlives a killed step is
+    /// still being done, and nobody may act on what it is about to change.
     #[must_use]
     pub fn holding(mut self, lock: &Lock) -> Self {
         self.limits.held = Some(Arc::clone(&lock.file));

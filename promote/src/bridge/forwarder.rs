@@ -1,5 +1,13 @@
-//! Carries connections that the kernel cannot translate (IPv6, and containers on other networks)
-//! to the candidate, as the engine's own proxy does: a process of its own that outlives promote.
+//! The forwarder: a process that takes the connections which the kernel cannot translate, and copies their bytes.
+//!
+//! A loopback sender cannot be answered from beyond this host. The engine keeps its networks apart, and does not
+//! translate IPv6. Docker has a proxy of its own for such clients; this is ours, as long as the bridge is there.
+//!
+//! It is a process and not a thread, because its connections must outlive a promotion that is killed. It is this
+//! program once more, so that nothing else has to be installed. It also outlives an engine that is down, and the
+//! promotion; so it keeps the bridge as well: when the candidate's process ends it closes the rules, hands out the last
+//! answers, and then removes the rules. It touches only rules that name its own port, as a later promotion may have
+//! others by then.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -25,7 +33,7 @@ use crate::cgroup::Cgroup;
 /// Stdin is the listening socket.
 const FLAG: &str = "--forward";
 
-/// A forwarder that runs; ended gently when dropped: open connections are carried to their ends.
+/// A forwarder that runs. Dropped, it ends with its last connection.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     child: Child,
@@ -105,8 +113,8 @@ fn served(candidate: &str, pid: &str, container: &str) -> io::Result<()> {
     serve(candidate, &process, &container)
 }
 
-/// After SIGTERM it ends with the last that is open, else with the candidate: then nobody is led to it any more, what it
-/// has answered is handed out, and the rules go.
+/// After SIGTERM it ends with its last connection, else with the candidate. Then nobody is redirected any more, the
+/// last answers are handed out, and the rules go.
 fn serve(candidate: SocketAddr, process: &Process, container: &Name) -> io::Result<()> {
     let listener = TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
     let port = listener.local_addr()?.port();
@@ -130,7 +138,7 @@ fn serve(candidate: SocketAddr, process: &Process, container: &Name) -> io::Resu
     Ok(())
 }
 
-/// Has the container's rules lead nobody on, if they are those of the forwarder on `port`.
+/// Has the container's rules redirect nobody, if they are those of the forwarder on `port`.
 pub(crate) fn close_own_rules(container: &Name, port: u16) {
     if let Some(nft) = with_own_rules(container, port) {
         let _ = nft.apply(&ruleset::close(container));

@@ -29,12 +29,12 @@ pub(crate) struct Handover {
     from: Option<IpAddr>,
     /// Empty of one that was taken over.
     redirects: Vec<AddressRedirect>,
-    /// They go the moment that the container they lead to ends, whatever becomes of this process.
+    /// They go the moment that the container they redirect to ends, whatever becomes of this process.
     _watch: ExitWatch,
 }
 
 impl Handover {
-    /// Leads them from `leaving` to `staying`, in place of any other rules of the app.
+    /// Redirects from `leaving` to `staying`, in place of any other rules of the app.
     ///
     /// # Errors
     /// Why that cannot be, as a sentence; then nothing is left of it.

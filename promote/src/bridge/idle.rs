@@ -1,4 +1,8 @@
 //! Closes redirected connections once they are idle, before their rules are removed.
+//!
+//! A client that called the leaving container's address may keep its connection. Packets within one network go nowhere
+//! without the rules, unless the kernel filters its bridges (br_netfilter): the client's next request got no answer.
+//! Such connections are told from others by the ports from which they come, and are ended on both sides when idle.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,7 +17,7 @@ use step::terminal::warn;
 use super::redirect::AddressRedirect;
 use crate::traffic::connections::end_idle;
 
-/// Whether packets within a bridge pass the rules for packets through this host: then the kernel goes on leading
+/// Whether packets within a bridge pass the rules for packets through this host: then the kernel goes on redirecting
 /// such connections without our rules (br_netfilter).
 const FILTERED: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 /// How long requests in flight are waited for.

@@ -39,7 +39,7 @@ pub(crate) fn forwarders(listing: &Value) -> Vec<u16> {
     parts.flatten().filter_map(port).collect()
 }
 
-/// The one address whose calls the rules lead elsewhere.
+/// The one address whose calls the rules redirect.
 pub(crate) fn called(listing: &Value) -> Option<IpAddr> {
     let items = listing["nftables"].as_array()?.iter();
     let mut parts = items

@@ -12,7 +12,7 @@ use crate::network::{is_known, resolves};
 
 /// The ports from which this host chooses its own (ip-sysctl in the kernel's documentation).
 const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
-/// Fewer would be used up by busy callers.
+/// A gap of fewer is not used: each redirected connection takes one of these ports. The number was not measured.
 const ENOUGH: usize = 4096;
 
 /// New connections on a port of the host go to the candidate.

@@ -1,4 +1,4 @@
-//! The connections that a forwarder carries, each by two threads.
+//! The forwarder's connections, each copied by two threads.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -20,7 +20,7 @@ pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// Of each count in [`Relay`]: who reads it, and who takes connections.
 const HOLDERS: usize = 2;
 
-/// All that is carried at the moment.
+/// All connections of the moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Relay {
     /// Nothing is taken any more: the candidate's address may be another container's by now.
@@ -32,7 +32,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Carries to the candidate whatever comes in from now on.
+    /// Forwards to the candidate whatever comes in from now on.
     pub(crate) fn accept(listener: TcpListener, candidate: SocketAddr) -> Self {
         // Fewer is better than none.
         let _ = rustix::net::listen(&listener, BACKLOG);

@@ -1,7 +1,7 @@
-//! The rules that lead new connections on the published ports to the candidate.
+//! The nft scripts that redirect: new connections on the published ports, and calls to one container's address.
 //!
-//! Verified with clients on loopback, on this host's own address, on other hosts over IPv4 and IPv6,
-//! and in containers on the same and on other networks.
+//! Verified with clients on loopback, on this host's own address, on other hosts over IPv4 and IPv6, and in containers
+//! on the same and on other networks.
 
 use std::net::IpAddr;
 
@@ -50,7 +50,7 @@ pub(crate) fn close(container: &Name) -> String {
     format!("flush chain inet {table} prerouting\nflush chain inet {table} output\n")
 }
 
-/// The tables that [`redirect_addresses`] fills, in place of whatever has their name; no port of the host is led anywhere.
+/// The tables that [`redirect_addresses`] fills, in place of any of their name; no port of the host is redirected.
 pub(crate) fn handover(table: &str) -> String {
     format!(
         "add table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n\
@@ -60,7 +60,7 @@ pub(crate) fn handover(table: &str) -> String {
     )
 }
 
-/// Leads new connections from the network's containers to the one that stays.
+/// Redirects new connections of the network's containers to the one that stays.
 ///
 /// Such packets never leave their bridge, where a kernel may not translate them: so they are
 /// handed up to this host, as if they were for it, and what comes back must come this way, too.
@@ -130,7 +130,7 @@ fn prerouting(redirect: &PortRedirect, interface: &Interface) -> Vec<String> {
 fn output(redirect: &PortRedirect, _: &Interface) -> Vec<String> {
     let (forward, translate) = targets(redirect);
     match redirect.publish.address {
-        // A loopback sender cannot be answered from beyond this host, so it is carried as well.
+        // A loopback sender cannot be answered from beyond this host, so it is forwarded as well.
         None => vec![
             format!("ip daddr 127.0.0.0/8 {forward}"),
             format!("meta nfproto ipv6 fib daddr type local {forward}"),

@@ -1,4 +1,4 @@
-//! The bridge that a promotion which was killed has left.
+//! The bridge that a killed promotion has left.
 
 use step::engine::Engine;
 use step::host::nft::Nft;
@@ -8,11 +8,11 @@ use step::terminal::warn;
 use super::listing::forwarders;
 use super::ruleset;
 
-/// Has what a promotion that was killed may have left lead no new connection anywhere, and tells
-/// where its forwarders listen, if there was anything.
+/// Has whatever a killed promotion has left redirect no new connection, and tells where its forwarders listen, if there
+/// was anything.
 ///
 /// # Errors
-/// When there may be something, and it leads on to a candidate that nobody must remove then.
+/// When there may be something, which still redirects to a candidate that nobody must remove then.
 pub(crate) fn close(engine: &Engine, container: &Name) -> Result<Option<Vec<u16>>, String> {
     let Ok(nft) = Nft::find(engine.limits()) else {
         return Ok(None);
@@ -25,7 +25,7 @@ pub(crate) fn close(engine: &Engine, container: &Name) -> Result<Option<Vec<u16>
     nft.remove(container).map(|()| found)
 }
 
-/// Removes what a promotion that was killed may have left.
+/// Removes whatever a killed promotion has left.
 pub(crate) fn remove(engine: &Engine, container: &Name) {
     // Not looked for first: an answer that does not come is no sign that there is none.
     if let Ok(nft) = Nft::find(engine.limits())

@@ -1,4 +1,12 @@
 //! Undoing a swap: the old container gets its ports and its name back.
+//!
+//! The order has the port answer soonest. The candidate serves through the bridge, if there is one, until the old
+//! container is healthy. Only then does the bridge go. If the rollback fails, the bridge stays: the candidate is all
+//! that serves, and the failure has the commands for a person.
+//!
+//! An engine may fail here as well. So what is done already is left as it is, and all is tried a second time. Docker 29
+//! forgets the networks of a container whose start failed, and then starts it without any: they are put back before
+//! each start.
 
 use std::thread;
 use std::time::{Duration, Instant};

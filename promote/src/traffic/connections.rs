@@ -1,4 +1,12 @@
-//! The open connections of a container and of what carries them to it, read from the kernel.
+//! The open connections of a container, read from the kernel, and which of them wait for an answer.
+//!
+//! No engine tells whether a request is in flight, and an open connection is no sign of one: idle keep-alive
+//! connections stay open for minutes. The kernel knows of each connection when bytes last came and went (`tcp_info`).
+//! The client waits while it spoke last, or while the app's answer has not fully reached it. That told a request of 4 s
+//! from an idle connection. A stream that pauses looks idle.
+//!
+//! The kernel answers by sock_diag, for the network of the thread that asks. So a thread of its own enters the
+//! container's network. That takes root, or CAP_SYS_ADMIN and CAP_SYS_PTRACE.
 
 use std::fs::File;
 use std::io;

@@ -53,8 +53,8 @@ impl Drained {
 }
 
 /// Waits until no request is in flight on the container's ports, at most `limit`, nor on
-/// `carriers`: the ports of this machine whose connections something carries to it, as the
-/// engine's proxy does, and may have taken without having passed a byte on.
+/// `carriers`: the ports of this machine on which a proxy or a forwarder takes connections for it. Such a one may hold
+/// a request of which it has passed on nothing yet.
 pub(crate) fn drain(
     container: &Container,
     publish: &[Publish],
@@ -116,7 +116,7 @@ pub(crate) fn drain_ports(
     drained
 }
 
-/// Those that are carried are open in the container, too; some may not be there yet.
+/// Those of a carrier are open in the container, too; some may not be there yet.
 fn look(container: &Container, ports: &[u16], carriers: &[u16]) -> io::Result<Connections> {
     let inside = connections(container.state.pid, ports)?;
     let carried = connections_here(carriers)?;

@@ -1,4 +1,4 @@
-//! Questions that the engine's socket answers in the CLI's place; `None` where it has to be the CLI, which also says
+//! Queries that the engine's socket answers in the CLI's place; `None` where it has to be the CLI, which also says
 //! best what is wrong.
 
 pub mod child;
@@ -67,11 +67,11 @@ impl Shown {
 
 impl Engine {
     /// The answer to what the CLI would be asked by `call`, where it is a good one or says that there is none.
-    fn asked(&self, call: &str, path: &str) -> Result<Option<Answer>, EngineError> {
-        self.asked_until(Instant::now() + self.limits.timeout, call, path)
+    fn query(&self, call: &str, path: &str) -> Result<Option<Answer>, EngineError> {
+        self.query_until(Instant::now() + self.limits.timeout, call, path)
     }
 
-    fn asked_until(
+    fn query_until(
         &self,
         end: Instant,
         call: &str,
@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// Those of a kind that are among `names`.
-    pub(super) fn told<T: DeserializeOwned>(
+    pub(super) fn inspected<T: DeserializeOwned>(
         &self,
         kind: Kind,
         names: &[&str],
@@ -102,7 +102,7 @@ impl Engine {
         let call = format!("docker {} inspect", kind.word());
         for name in names {
             let path = format!("/{}s/{}/json", kind.word(), encoded(name));
-            let Some(answer) = self.asked_until(end, &call, &path)? else {
+            let Some(answer) = self.query_until(end, &call, &path)? else {
                 return Ok(None);
             };
             if answer.status == 404 {
@@ -121,14 +121,14 @@ impl Engine {
         let (key, value) = filter.split_once('=').unwrap_or((filter, ""));
         let filters = encoded(&serde_json::json!({key: [value]}).to_string());
         let path = format!("/images/json?all=true&filters={filters}");
-        let answer = self.asked("docker image ls", &path)?;
+        let answer = self.query("docker image ls", &path)?;
         let images = answer.and_then(|it| it.json::<Vec<Named>>());
         Ok(images.map(|all| all.into_iter().map(|it| it.id).collect()))
     }
 
     /// All containers, running or not.
     pub(super) fn listed_containers(&self) -> Result<Option<Vec<ContainerSummary>>, EngineError> {
-        let answer = self.asked("docker ps", "/containers/json?all=true")?;
+        let answer = self.query("docker ps", "/containers/json?all=true")?;
         let shown = answer.and_then(|it| it.json::<Vec<Shown>>());
         let summary = |it: Shown| ContainerSummary {
             name: it.name().to_owned(),
@@ -141,7 +141,7 @@ impl Engine {
     /// The last lines of a container's log, both streams.
     pub(super) fn logged(&self, id: &str, lines: usize) -> Result<Option<String>, EngineError> {
         let path = format!("/containers/{id}/logs?stdout=true&stderr=true&tail={lines}");
-        let answer = self.asked("docker logs", &path)?;
+        let answer = self.query("docker logs", &path)?;
         let answer = answer.filter(|it| it.status == 200);
         Ok(answer.map(|it| unframed(&it.body)))
     }

@@ -1,4 +1,4 @@
-//! The orders the steps have for the engine, each one call of its CLI.
+//! The commands the steps have for the engine, each one call of its CLI.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use serde_json::json;
 use xshell::cmd;
 
 use super::Engine;
-use super::api::child::Order;
+use super::api::child::Request;
 use super::cli::Reply;
 use super::error::EngineError;
 use crate::host::process::How;
@@ -57,8 +57,8 @@ impl Engine {
     /// When the CLI cannot be run or overruns its deadline.
     pub fn start(&self, id: &str) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
-        let order = Order::post(format!("/containers/{id}/start"));
-        self.order(order, cmd!(sh, "{cli} start {id}").into(), &self.usual())
+        let order = Request::post(format!("/containers/{id}/start"));
+        self.command(order, cmd!(sh, "{cli} start {id}").into(), &self.usual())
     }
 
     /// Stops a container: SIGTERM, and SIGKILL after `grace`.
@@ -74,8 +74,8 @@ impl Engine {
         let how = How::within(limits.timeout + grace);
         // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
         let stop = || {
-            let order = Order::post(format!("/containers/{id}/stop?t={seconds}"));
-            self.order(order, cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how)
+            let order = Request::post(format!("/containers/{id}/stop?t={seconds}"));
+            self.command(order, cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how)
         };
         let reply = stop()?;
         // Docker lets a paused container run for its end by itself, podman refuses to stop it.
@@ -103,8 +103,8 @@ impl Engine {
             return Ok(());
         }
         for id in ids {
-            let order = Order::delete(format!("/containers/{id}?force=true"));
-            let reply = self.order(
+            let order = Request::delete(format!("/containers/{id}?force=true"));
+            let reply = self.command(
                 order,
                 cmd!(sh, "{cli} rm --force {id}").into(),
                 &self.usual(),
@@ -122,8 +122,8 @@ impl Engine {
     /// When it runs, or is not there.
     pub fn remove_ended(&self, id: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        let order = Order::delete(format!("/containers/{id}"));
-        self.order(order, cmd!(sh, "{cli} rm {id}").into(), &self.usual())?
+        let order = Request::delete(format!("/containers/{id}"));
+        self.command(order, cmd!(sh, "{cli} rm {id}").into(), &self.usual())?
             .success()?;
         Ok(())
     }
@@ -145,8 +145,8 @@ impl Engine {
     /// When the engine refuses, as for a name that is taken.
     pub fn rename(&self, id: &str, name: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        let order = Order::post(format!("/containers/{id}/rename?name={name}"));
-        self.order(
+        let order = Request::post(format!("/containers/{id}/rename?name={name}"));
+        self.command(
             order,
             cmd!(sh, "{cli} rename {id} {name}").into(),
             &self.usual(),
@@ -185,10 +185,10 @@ impl Engine {
         let Self { sh, cli, .. } = self;
         let order = Order {
             body: json!({"RestartPolicy": {"Name": policy}}).to_string(),
-            ..Order::post(format!("/containers/{id}/update"))
+            ..Request::post(format!("/containers/{id}/update"))
         };
         let update = cmd!(sh, "{cli} update --restart {policy} {id}");
-        self.order(order, update.into(), &self.usual())?.success()?;
+        self.command(order, update.into(), &self.usual())?.success()?;
         Ok(())
     }
 

@@ -1,4 +1,11 @@
 //! Learning at once that a container ended, from the engine's event stream.
+//!
+//! By the stream a step knew of an end 27 ms after it, at most 35 (measured). Asking every 100 ms took 126 ms, `docker
+//! wait` 125, as that waits for the network to be taken down.
+//!
+//! The stream may end by itself when the engine restarts, and a probe was deaf from then on. So its end before its time
+//! is told as well. The engine's CLI is asked for a slice of time only: where this process is killed, the CLI ends by
+//! itself. The next slice begins where the last one ended, or at the clock's present if that was set back.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;

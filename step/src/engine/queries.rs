@@ -1,4 +1,4 @@
-//! The questions the steps have for the engine, each one call of its CLI.
+//! The queries the steps have for the engine, each one call of its CLI.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -127,7 +127,7 @@ impl Engine {
         names: &[&str],
     ) -> Result<Vec<T>, EngineError> {
         let Self { sh, cli, .. } = self;
-        if let Some(found) = self.told(kind, names)? {
+        if let Some(found) = self.inspected(kind, names)? {
             return Ok(found);
         }
         let (kind, mut found) = (kind.word(), Vec::new());

@@ -1,4 +1,4 @@
-//! What Docker Swarm says of services, tasks and nodes, and the orders for services: each one call of the CLI.
+//! What Docker Swarm says of services, tasks and nodes, and the commands for services: each one call of the CLI.
 
 pub mod options;
 pub mod service;
@@ -21,7 +21,7 @@ use crate::text::{printable, tail};
 use service::Service;
 use task::Task;
 
-/// Whether this kernel has IPVS, by which Swarm leads a published port to the tasks.
+/// Whether this kernel has IPVS, by which Swarm hands a published port to the tasks.
 pub fn has_ipvs() -> bool {
     if Path::new("/proc/net/ip_vs").exists() {
         return true;
@@ -79,7 +79,7 @@ struct Membership {
 }
 
 impl Engine {
-    /// Asks whether this engine manages a swarm; only then the other questions have answers.
+    /// Asks whether this engine manages a swarm; only then the other queries have answers.
     ///
     /// # Errors
     /// [`EngineError::NoManager`], or when the engine cannot be asked.

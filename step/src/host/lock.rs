@@ -1,4 +1,11 @@
-//! The lock of one app's promotion: a file lock, freed by the kernel however its holder ends.
+//! The lock of one app's promotion: a file lock, which the kernel frees however its holder ends.
+//!
+//! A lock that is a file's existence stays after a kill, and somebody must judge whether it is stale. A file lock needs
+//! no judgement. It belongs to the open file: a child that has the file as its stdin holds the lock until it ends, too.
+//! So a killed promotion's last command holds it until the engine is done.
+//!
+//! What stands in the file is a hint for whoever waits: an heir is at work, or which process was, on what. The lock,
+//! not the note, decides. Other steps hold it for a moment to test it.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -28,8 +35,8 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock of the container's promotions, or returns `None` where another process
-    /// holds it. Steps that only look whether it is free hold it for an instant, so a promotion
-    /// gives it `patience`. For a killed promotion's heir, and for its last order, all wait.
+    /// holds it. Other steps hold the lock for a moment to test it, hence `patience`. Where an heir holds it, or a
+    /// killed promotion's last command, everyone waits, up to 5 minutes.
     ///
     /// # Errors
     /// When the lock file can be neither opened nor made.
@@ -56,6 +63,15 @@ impl Lock {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
+    }
+
+    /// The lock, for a step that must not work beside a promotion; `None` where one runs. It has the patience that tells
+    /// a promotion from another step that tests the lock.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn if_no_promotion(container: &Name) -> io::Result<Option<Self>> {
+        Self::take(container, Duration::from_millis(200))
     }
 
     /// Keeps the app's images from being removed while a container is made from one: the engine itself may remove an
@@ -124,7 +140,7 @@ impl Lock {
     }
 }
 
-/// Whether the lock is kept by an heir, or only by the last order of a promotion that is no more.
+/// Whether the lock is kept by an heir, or only by the last command of a promotion that is no more.
 fn will_end(note: &str) -> bool {
     let worker = note.strip_prefix(AT_WORK);
     let worker = worker.and_then(|work| work.split(' ').next());

