@@ -24,8 +24,8 @@ mod relay;
 mod route;
 mod ruleset;
 pub(crate) mod stale;
+mod verify;
 
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -42,15 +42,12 @@ use step::terminal::warn;
 use crate::cgroup::Cgroup;
 use crate::traffic::connections::connections_here;
 use crate::traffic::drain::drain;
-use crate::traffic::monitor::answers;
 use exit_watch::{ExitWatch, Process};
 use forwarder::Forwarder;
-use listing::counted;
 use redirect::{AddressRedirect, PortRedirect};
 use relay::LAST_ANSWERS;
+use verify::verify;
 
-/// How long the candidate may take to answer through it: from the first moment it has all new connections.
-const PROVEN_WITHIN: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A bridge that redirects. Dropped, it is removed.
@@ -58,7 +55,6 @@ pub(crate) struct Bridge {
     nft: Nft,
     container: Name,
     script: String,
-    redirects: Vec<PortRedirect>,
     stands: bool,
     /// Set while new connections go where they went without it.
     is_closed: AtomicBool,
@@ -108,19 +104,7 @@ impl Bridge {
         limit: Duration,
         cgroup: &Cgroup,
     ) -> Result<Self, String> {
-        let mut forwarders = Vec::new();
-        let mut redirects = Vec::new();
-        for publish in publish {
-            let to = redirect::address(candidate, *publish)?;
-            let forwarder = Forwarder::start(to, candidate.state.pid, container, cgroup)
-                .map_err(|error| format!("no forwarder could be started: {error}"))?;
-            redirects.push(PortRedirect {
-                publish: *publish,
-                candidate: to,
-                forwarder: forwarder.port,
-            });
-            forwarders.push(forwarder);
-        }
+        let (redirects, forwarders) = start_forwarders(container, candidate, publish, cgroup)?;
         let address = redirects.first().map(|it| it.candidate);
         let interface = route::interface(candidate, address)?;
         let script = ruleset::open(container, &redirects, &interface);
@@ -131,7 +115,6 @@ impl Bridge {
             nft,
             container: container.clone(),
             script,
-            redirects,
             stands: true,
             is_closed: AtomicBool::new(false),
             lost,
@@ -139,7 +122,7 @@ impl Bridge {
             forwarders,
             names: Vec::new(),
         };
-        match bridge.verify(config) {
+        match verify(&bridge.nft, container, &redirects, config) {
             Ok(()) => Ok(bridge),
             Err(why) => {
                 // Nobody drains the candidate later: there was no bridge then.
@@ -148,45 +131,6 @@ impl Bridge {
                 Err(why)
             }
         }
-    }
-
-    /// A connection through each port must be counted by the rules and answered by the candidate.
-    fn verify(&self, config: &ProbeConfig) -> Result<(), String> {
-        for one in &self.redirects {
-            let port = one.publish.host;
-            let at = [
-                Some(step::engine::address::host_side(&one.publish)),
-                route::own_address(&one.publish, one.candidate),
-            ];
-            for at in at.into_iter().flatten() {
-                TcpStream::connect_timeout(&at, Duration::from_secs(2)).map_err(|error| {
-                    format!("no connection through port {port} at {at}: {error}")
-                })?;
-            }
-            if config
-                .probe
-                .port
-                .is_none_or(|asked| asked == one.publish.container)
-            {
-                answers(&one.publish, config, PROVEN_WITHIN).map_err(|proof| {
-                    format!("port {port} answers through the bridge: {}", proof.saw())
-                })?;
-            }
-        }
-        let rules = self
-            .nft
-            .read(&self.container)
-            .ok_or("the table cannot be read back")?;
-        let unused = self
-            .redirects
-            .iter()
-            .find(|one| counted(&rules, one.publish.host) < expected(one));
-        unused.map_or(Ok(()), |one| {
-            Err(format!(
-                "connections to port {} did not take the bridge",
-                one.publish.host
-            ))
-        })
     }
 
     /// New connections go where they went without the bridge; open ones stay.
@@ -280,6 +224,27 @@ impl Drop for Bridge {
     }
 }
 
+/// The redirect of each port, and the forwarder for what cannot be translated of it.
+fn start_forwarders(
+    container: &Name,
+    candidate: &Container,
+    publish: &[Publish],
+    cgroup: &Cgroup,
+) -> Result<(Vec<PortRedirect>, Vec<Forwarder>), String> {
+    let start = |publish: &Publish| {
+        let to = redirect::address(candidate, *publish)?;
+        let forwarder = Forwarder::start(to, candidate.state.pid, container, cgroup)
+            .map_err(|error| format!("no forwarder could be started: {error}"))?;
+        let redirect = PortRedirect {
+            publish: *publish,
+            candidate: to,
+            forwarder: forwarder.port,
+        };
+        Ok((redirect, forwarder))
+    };
+    publish.iter().map(start).collect()
+}
+
 /// The bridge redirects nobody from the moment the candidate ends.
 fn watch(
     nft: &Nft,
@@ -295,14 +260,4 @@ fn watch(
         // The forwarders hand out the last answers, and remove the rest if nobody else does.
         let _ = nft.apply(&ruleset::close(&container));
     }))
-}
-
-/// How many of a port's rules must have counted a connection once it is verified. A port on every address was called at
-/// two: on loopback, which goes to the forwarder, and on this host's own address, which is translated.
-fn expected(redirect: &PortRedirect) -> usize {
-    if redirect.publish.address.is_none() {
-        2
-    } else {
-        1
-    }
 }

@@ -5,6 +5,7 @@ mod cleanup;
 mod create;
 mod drift;
 pub(crate) mod error;
+pub(crate) mod link;
 pub(crate) mod outcome;
 mod podman;
 pub(crate) mod port;
@@ -20,13 +21,13 @@ use step::health::target::Target;
 use step::recipe::{Condition, Recipe};
 use step::time::millis;
 
-use crate::bridge::Bridge;
 use crate::network;
 use crate::promotion::Promotion;
 use crate::report::Seen;
 use crate::traffic::drain::{Drained, KnownBy, drain};
 use crate::traffic::monitor::{Monitor, watched_port};
 use error::SwapError;
+use link::Link;
 
 /// A monitor's request that takes longer has failed, as far as a client is concerned.
 const MONITOR_TIMEOUT: Duration = Duration::from_millis(500);
@@ -54,17 +55,6 @@ pub(crate) struct Old {
     pub(crate) gone: bool,
 }
 
-/// Between the host port and the candidate.
-pub(crate) enum Link {
-    Open(Bridge),
-    /// There was a bridge, and its forwarders may still have connections.
-    Stale {
-        forwarders: Vec<u16>,
-    },
-    /// There was none; where it was wanted, why.
-    Off(Option<String>),
-}
-
 /// How the waits for clients went.
 #[derive(Default)]
 struct Waits {
@@ -80,51 +70,6 @@ impl Old {
             container,
             was,
             gone: false,
-        }
-    }
-}
-
-impl From<Result<Bridge, String>> for Link {
-    fn from(bridge: Result<Bridge, String>) -> Self {
-        bridge.map_or_else(|why| Self::Off(Some(why)), Self::Open)
-    }
-}
-
-impl Link {
-    pub(crate) fn bridge(&self) -> Option<&Bridge> {
-        match self {
-            Self::Open(bridge) => Some(bridge),
-            Self::Stale { .. } | Self::Off(_) => None,
-        }
-    }
-
-    pub(crate) fn bridge_mut(&mut self) -> Option<&mut Bridge> {
-        match self {
-            Self::Open(bridge) => Some(bridge),
-            Self::Stale { .. } | Self::Off(_) => None,
-        }
-    }
-
-    /// Hands the bridge out, to be left or ended.
-    pub(crate) fn take(&mut self) -> Option<Bridge> {
-        self.bridge()?;
-        let forwarders = Vec::new();
-        match std::mem::replace(self, Self::Stale { forwarders }) {
-            Self::Open(bridge) => Some(bridge),
-            Self::Stale { .. } | Self::Off(_) => None,
-        }
-    }
-
-    pub(crate) fn is_off(&self) -> bool {
-        matches!(self, Self::Off(_))
-    }
-
-    /// Where forwarders listen that have clients of the candidate.
-    pub(crate) fn forwarders(&self) -> Vec<u16> {
-        match self {
-            Self::Open(bridge) => bridge.forwarder_ports(),
-            Self::Stale { forwarders } => forwarders.clone(),
-            Self::Off(_) => Vec::new(),
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::report::Report;
 use crate::rerun;
 use crate::state::{Phase, State};
 use crate::swap::error::SwapError;
-use crate::swap::{Link, Old, Swap, alias as swap_alias, outcome};
+use crate::swap::link::Link;
+use crate::swap::{Old, Swap, alias as swap_alias, outcome};
 
 /// Promotes from wherever things stand. The journal is the same but that no `-next` is made:
 /// the candidate itself gets the live name when the old container has given it up.

@@ -13,10 +13,11 @@ use crate::promotion::Promotion;
 use crate::report::Report;
 use crate::rerun;
 use crate::state::{Phase, State, made_from_of};
+use crate::swap::link::Link;
 use crate::swap::outcome;
 use crate::swap::port::{self, Stage};
 use crate::swap::prepare::{self, Ready};
-use crate::swap::{Link, Old, Swap};
+use crate::swap::{Old, Swap};
 
 /// Promotes from wherever things stand.
 pub(crate) fn run(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {

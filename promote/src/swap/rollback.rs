@@ -19,7 +19,8 @@ use step::terminal::{progress, warn};
 use step::text::printable;
 
 use super::error::SwapError;
-use super::{Link, Swap, cleanup, verify};
+use super::link::Link;
+use super::{Swap, cleanup, verify};
 use crate::bridge::Bridge;
 use crate::failure::Failure;
 use crate::network;
