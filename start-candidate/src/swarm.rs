@@ -40,8 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
-    let lock =
-        Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
+    let lock = Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
     let _no_promotion = lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))?;
     let running = engine.service(&names.live)?;
     let recipe = plan(&engine, args, &names, running.as_ref())?;

@@ -183,12 +183,13 @@ impl Engine {
     /// When the engine refuses.
     pub fn set_restart(&self, id: &str, policy: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        let order = Order {
+        let request = Request {
             body: json!({"RestartPolicy": {"Name": policy}}).to_string(),
             ..Request::post(format!("/containers/{id}/update"))
         };
         let update = cmd!(sh, "{cli} update --restart {policy} {id}");
-        self.command(order, update.into(), &self.usual())?.success()?;
+        self.command(request, update.into(), &self.usual())?
+            .success()?;
         Ok(())
     }
 
