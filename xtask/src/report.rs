@@ -6,6 +6,7 @@ mod deployment;
 mod failures;
 mod picture;
 mod read;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -36,7 +37,7 @@ impl flags::Report {
         );
         crate::bench::write(&self.page, &picture::page(&deployments, collected.strange))?;
         let mut out = io::stdout().lock();
-        write!(out, "{}", picture::glance(&deployments).text())?;
+        write!(out, "{}", tables::glance(&deployments).text())?;
         if collected.strange > 0 {
             writeln!(out, "\nLines that are no report: {}", collected.strange)?;
         }

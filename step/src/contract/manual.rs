@@ -16,7 +16,7 @@ use crate::terminal::warn;
 
 /// What belongs to every step besides the other steps.
 const ALSO: &str = "deploy.sh and doctor.sh are the whole pipeline and a look at what a machine lacks; \
-    share/doc/deploy-steps below /usr or /usr/local has README.md, troubleshooting.md by exit code and vm.md. docker(1), nft(8)";
+    share/doc/deploy-steps below /usr or /usr/local has README.md, vm.md, and docs with troubleshooting.md by exit code. docker(1), nft(8)";
 
 /// Writes them below the folder that follows `--pages`, laid out as /usr/share is; `None` where it was not asked for.
 pub(crate) fn requested(command: Command) -> Option<ExitCode> {

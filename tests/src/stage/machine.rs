@@ -151,7 +151,13 @@ impl Machine {
     }
 }
 
+/// What a machine has for itself.
+const ITS_OWN: [&str; 6] = ["/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"];
+
 /// The folders that are the same on the machine as here: the workspace, and where cargo has its things.
+///
+/// # Errors
+/// When one of them is where a machine has a folder of its own.
 fn shared() -> anyhow::Result<Vec<PathBuf>> {
     let home = PathBuf::from(env::var_os("HOME").unwrap_or_default());
     let of_cargo = [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")];
@@ -165,6 +171,15 @@ fn shared() -> anyhow::Result<Vec<PathBuf>> {
     shared.sort();
     // What lies in another one is there already.
     shared.dedup_by(|inner, outer| inner.starts_with(outer));
+    for folder in &shared {
+        let hidden = ITS_OWN.into_iter().find(|its| folder.starts_with(its));
+        ensure!(
+            hidden.is_none(),
+            "{} would be hidden by the machine's own {}: move it elsewhere",
+            folder.display(),
+            hidden.unwrap_or_default()
+        );
+    }
     Ok(shared)
 }
 

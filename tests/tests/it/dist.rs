@@ -62,7 +62,8 @@ fn each_program_is_installed_with_its_page_completions_and_schema() {
 fn all_scripts_and_documents_for_a_vm_are_installed() {
     let doc = "share/doc/deploy-steps";
     assert!(in_tree("share/deploy-steps/schemas/deploy.json").is_file());
-    for (from, to) in [("xtask/vm", doc), ("xtask/docs", doc)] {
+    let pages = format!("{doc}/docs");
+    for (from, to) in [("xtask/vm", doc), ("docs", &pages)] {
         for entry in std::fs::read_dir(cargo::workspace().join(from)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name == "schema.json" {

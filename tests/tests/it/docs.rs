@@ -1,7 +1,9 @@
-//! The boxes on all pages: each is run, compared with what really comes, or listed with the reason why it cannot be.
+//! The pages. Each box on them is run, compared with what really comes, or listed with the reason why it cannot be.
 
 mod consoles;
 mod machine;
+mod map;
+mod prose;
 mod scripts;
 
 use std::fs;
@@ -12,11 +14,21 @@ use tests::cargo;
 use Claim::{NotRun, RunBy};
 
 const README: &str = "README.md";
+const START: &str = "docs/getting-started.md";
 const VM: &str = "xtask/vm/README.md";
-const SCRIPT: &str = "xtask/docs/from-a-script.md";
-const PROXY: &str = "xtask/docs/behind-a-proxy.md";
+/// The page for deployments by a CI's key.
+pub(crate) const CI: &str = "docs/ci.md";
+/// The page that says what each step needs.
+pub(crate) const SECURITY: &str = "docs/security.md";
+const CODES: &str = "docs/troubleshooting.md";
+const BACK: &str = "docs/rolling-back.md";
+const COSTS: &str = "docs/costs.md";
+const ENGINES: &str = "docs/engines.md";
+const ARCHITECTURE: &str = "docs/architecture.md";
+const SCRIPT: &str = "docs/from-a-script.md";
+const PROXY: &str = "docs/behind-a-proxy.md";
 /// The page for those who outgrow one machine.
-pub(crate) const SWARM: &str = "xtask/docs/outgrowing.md";
+pub(crate) const SWARM: &str = "docs/outgrowing.md";
 const ACTION: &str = ".github/actions/deploy/README.md";
 
 const WORKFLOWS: &str = "actionlint_finds_nothing_in_the_workflows_and_in_the_examples";
@@ -36,10 +48,10 @@ enum Claim {
 }
 
 /// Page, kind, how its first line begins, how many of them there are.
-const CLAIMS: [(&str, &str, &str, usize, Claim); 32] = [
+const CLAIMS: [(&str, &str, &str, usize, Claim); 34] = [
     (README, "sh", "cargo xtask demo", 1, RunBy(FLAGS)),
-    (README, "sh", "cargo xtask test", 1, RunBy(FLAGS)),
-    (README, "sh", "cargo xtask bench", 1, RunBy(FLAGS)),
+    (ENGINES, "sh", "cargo xtask test", 1, RunBy(FLAGS)),
+    (COSTS, "sh", "cargo xtask bench", 1, RunBy(FLAGS)),
     (
         README,
         "text",
@@ -55,7 +67,7 @@ const CLAIMS: [(&str, &str, &str, usize, Claim); 32] = [
         NotRun("it builds everything once more and copies it to another machine"),
     ),
     (
-        README,
+        START,
         "sh",
         "apt-get update",
         1,
@@ -69,23 +81,37 @@ const CLAIMS: [(&str, &str, &str, usize, Claim); 32] = [
         RunBy("the_scripts_on_the_page_bring_release_after_release"),
     ),
     (
-        README,
+        START,
         "sh",
         "pull-image",
         1,
         RunBy("the_scripts_on_the_page_bring_release_after_release"),
     ),
-    (README, "yaml", "on:", 1, RunBy(WORKFLOWS)),
     (
-        README,
-        "text",
-        "restrict,",
+        BACK,
+        "sh",
+        "start-candidate",
         1,
-        RunBy("the_readme_shows_the_line_of_the_key_that_the_tests_use"),
+        RunBy("the_scripts_on_the_page_bring_release_after_release"),
     ),
+    (
+        ARCHITECTURE,
+        "text",
+        "  shell script",
+        1,
+        NotRun("it is a picture of the workspace"),
+    ),
+    (CI, "yaml", "on:", 1, RunBy(WORKFLOWS)),
     (README, "console", "$ pull-image", 1, RunBy(CONSOLES)),
     (README, "console", "$ start-candidate", 1, RunBy(CONSOLES)),
-    (README, "console", "$ probe-health", 2, RunBy(CONSOLES)),
+    (README, "console", "$ probe-health", 1, RunBy(CONSOLES)),
+    (
+        CODES,
+        "console",
+        "$ probe-health",
+        1,
+        RunBy("a_failure_is_printed_as_the_page_shows_it"),
+    ),
     (README, "console", "$ promote", 1, RunBy(CONSOLES)),
     (README, "console", "$ prune-app", 1, RunBy(CONSOLES)),
     (
@@ -103,17 +129,17 @@ const CLAIMS: [(&str, &str, &str, usize, Claim); 32] = [
         RunBy("the_doctor_says_what_the_page_shows"),
     ),
     (
-        VM,
+        CI,
         "sh",
         "useradd",
         1,
         RunBy("root_can_set_a_machine_up_for_the_key_as_the_page_says"),
     ),
-    (VM, "authorized_keys", "restrict,", 1, RunBy(OVER_SSH)),
-    (VM, "sudoers", "Defaults!", 1, RunBy(OVER_SSH)),
-    (VM, "conf", "# ports", 1, RunBy(OVER_SSH)),
+    (CI, "authorized_keys", "restrict,", 1, RunBy(OVER_SSH)),
+    (CI, "sudoers", "Defaults!", 1, RunBy(OVER_SSH)),
+    (CI, "conf", "# ports", 1, RunBy(OVER_SSH)),
     (
-        VM,
+        SECURITY,
         "sudoers-nft",
         "deploy ALL",
         1,

@@ -14,6 +14,7 @@ use tests::cargo;
 use tests::process::scrub;
 use tests::stage::on_podman;
 
+use crate::docs;
 use crate::support::App;
 
 const INSIDE: &str = concat!("set -eu\n", include_str!("vm/inside.sh"));
@@ -29,7 +30,7 @@ pub(crate) struct Vm {
 }
 
 impl Vm {
-    /// A VM for one app, set up as the README in `xtask/vm` says.
+    /// A VM for one app, set up as the page for a CI's key says.
     pub(crate) fn of(app: &App, registry: &str) -> Vm {
         assert!(
             !on_podman(),
@@ -89,7 +90,7 @@ impl Vm {
         format!("deploy-steps/{}.conf", self.app)
     }
 
-    /// The box of this kind in the README of `xtask/vm`, with this app and repository.
+    /// The box of this kind on the pages for a CI's key and for rights, with this app and repository.
     pub(crate) fn shown(&self, kind: &str) -> String {
         let text = Vm::raw(kind);
         // In sudoers a colon ends a word.
@@ -101,10 +102,11 @@ impl Vm {
 
     /// The same as it stands there.
     pub(crate) fn raw(kind: &str) -> String {
-        let readme = fs::read_to_string(vm_folder().join("README.md")).unwrap();
-        let (_, rest) = readme.split_once(&format!("\n```{kind}\n")).expect(kind);
-        let (text, _) = rest.split_once("```\n").unwrap();
-        text.to_owned()
+        let page = match kind {
+            "sudoers-nft" => docs::SECURITY,
+            _ => docs::CI,
+        };
+        docs::only(page, kind, "")
     }
 
     /// A command on the VM.

@@ -14,7 +14,7 @@ use tests::{actionlint, cargo};
 const UNKNOWN_TO_IT: [&str; 2] = ["workflow_repository", "workflow_sha"];
 
 /// Where callers are shown.
-const PAGES: [&str; 2] = ["README.md", ".github/actions/deploy/README.md"];
+const PAGES: [&str; 2] = ["docs/ci.md", ".github/actions/deploy/README.md"];
 
 fn path(name: &str) -> PathBuf {
     cargo::workspace().join(name)

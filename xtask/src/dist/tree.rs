@@ -15,7 +15,7 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("xtask/vm/doctor.sh", "bin/doctor.sh"),
     ("xtask/vm/deploy-over-ssh", "sbin/deploy-over-ssh"),
 ];
-/// From the workspace, to the tree's folder of documents, beside the pages in `xtask/docs`.
+/// From the workspace, to the tree's folder of documents, beside the pages in `docs`.
 const TEXTS: [(&str, &str); 7] = [
     ("README.md", "README.md"),
     ("CHANGELOG.md", "CHANGELOG.md"),
@@ -42,9 +42,9 @@ pub(crate) fn lay_out(sh: &Shell, root: &Path, tree: &Path, programs: &Path) -> 
     for (from, to) in TEXTS {
         copy(&root.join(from), &doc.join(to))?;
     }
-    for page in fs::read_dir(root.join("xtask/docs"))? {
+    for page in fs::read_dir(root.join("docs"))? {
         let page = page?;
-        copy(&page.path(), &doc.join(page.file_name()))?;
+        copy(&page.path(), &doc.join("docs").join(page.file_name()))?;
     }
     let (share, writers) = (tree.join("share"), cargo::steps_with_pages()?);
     for step in STEPS {

@@ -2,26 +2,22 @@
 //!
 //! The drawings stretch with the page; everything that is read stands beside them as text and does not.
 
-use std::fmt::Write;
+use maud::{Markup, Render, html};
 
+use super::Swap;
 use super::drawing::{HEADROOM, answer_times, height, requests};
 use super::stages::{self, percent};
 use super::trace::Trace;
-use super::{Swap, escaped};
 use crate::table::thousands;
 
 /// The chart on a time axis of `span` milliseconds.
-pub(super) fn html(swap: &Swap, span: f64) -> String {
+pub(super) fn html(swap: &Swap, span: f64) -> Markup {
     let trace = &swap.trace;
     if trace.slices.is_empty() || span <= 0.0 {
-        return "<p class=empty>No requests were recorded.</p>".to_owned();
+        return html! { p.empty { "No requests were recorded." } };
     }
     let rate = f64::from(trace.rate);
-    let counts = [
-        (rate, trace.rate.to_string()),
-        (rate / 2.0, (trace.rate / 2).to_string()),
-        (0.0, "0".into()),
-    ];
+    let counts = [(rate, trace.rate), (rate / 2.0, trace.rate / 2), (0.0, 0)];
     let counts = counts.map(|(value, text)| (percent(value, rate * HEADROOM), text));
     let times = [
         (0.1, "0.1"),
@@ -30,90 +26,65 @@ pub(super) fn html(swap: &Swap, span: f64) -> String {
         (100.0, "100"),
         (1000.0, "1,000"),
     ];
-    let times = times.map(|(ms, text)| (100.0 - height(ms), text.to_owned()));
-    [
-        "<div class=chart>".to_owned(),
-        stages::html(trace, span),
-        plot(
-            "requests",
-            "requests / s",
-            &counts,
-            &requests(swap, span),
-            &labels(trace, span),
-        ),
-        plot(
-            "times",
-            "answered in, ms",
-            &times,
-            &answer_times(swap, span),
-            "",
-        ),
-        axis(span),
-        "</div>".to_owned(),
-    ]
-    .concat()
+    let times = times.map(|(ms, text)| (100.0 - height(ms), text));
+    let requests = html! { (requests(swap, span)) (labels(trace, span)) };
+    html! {
+        div.chart {
+            (stages::html(trace, span))
+            (plot("requests", "requests / s", &counts, &requests))
+            (plot("times", "answered in, ms", &times, &answer_times(swap, span)))
+            (axis(span))
+        }
+    }
 }
 
-fn plot(class: &str, unit: &str, ticks: &[(f64, String)], svg: &str, labels: &str) -> String {
-    let ticks: String = ticks
-        .iter()
-        .map(|(at, text)| format!("<span style=\"bottom:{at:.1}%\">{text}</span>"))
-        .collect();
-    format!(
-        "<p class=unit aria-hidden=true>{unit}</p><div class=\"plot {class}\"><div class=y aria-hidden=true>{ticks}</div>{svg}{labels}</div>"
-    )
+fn plot(class: &str, unit: &str, ticks: &[(f64, impl Render)], drawing: &Markup) -> Markup {
+    html! {
+        p.unit aria-hidden="true" { (unit) }
+        div class={ "plot " (class) } {
+            div.y aria-hidden="true" {
+                @for (at, text) in ticks { span style=(format_args!("bottom:{at:.1}%")) { (text) } }
+            }
+            (drawing)
+        }
+    }
 }
 
 // The versions at the ends, and how many failed in the middle of where they did.
-fn labels(trace: &Trace, span: f64) -> String {
-    let mut html = String::new();
-    if let Some(first) = trace.versions.first() {
-        let _ = write!(
-            html,
-            "<span class=\"label first\">{}</span>",
-            escaped(first)
-        );
-    }
+fn labels(trace: &Trace, span: f64) -> Markup {
     let end = 100.0 - percent(trace.slices.len() as f64 * trace.slice_ms, span);
-    if let Some(last) = trace.versions.get(1..).and_then(<[_]>::last) {
-        let _ = write!(
-            html,
-            "<span class=\"label last\" style=\"right:calc({end:.1}% + 4px)\">{}</span>",
-            escaped(last)
-        );
+    html! {
+        @if let [first, ..] = &*trace.versions { span.label.first { (first) } }
+        @if let [_, .., last] = &*trace.versions {
+            span.label.last style=(format_args!("right:calc({end:.1}% + 4px)")) { (last) }
+        }
+        @if let Some(middle) = middle_of_failures(trace, span) {
+            span.label.lost style=(format_args!("left:{middle:.1}%")) { (thousands(trace.failed())) " failed" }
+        }
     }
-    let mut failed = (0..trace.slices.len()).filter(|&it| trace.slices[it].failed > 0);
-    if let Some(first) = failed.next() {
-        let middle =
-            (first + failed.next_back().unwrap_or(first) + 1) as f64 / 2.0 * trace.slice_ms;
-        let middle = percent(middle, span).clamp(16.0, 84.0);
-        let _ = write!(
-            html,
-            "<span class=\"label lost\" style=\"left:{middle:.1}%\">{} failed</span>",
-            thousands(trace.failed())
-        );
-    }
-    html
 }
 
-fn axis(span: f64) -> String {
+fn middle_of_failures(trace: &Trace, span: f64) -> Option<f64> {
+    let first = trace.slices.iter().position(|it| it.failed > 0)?;
+    let last = trace.slices.iter().rposition(|it| it.failed > 0)?;
+    let middle = (first + last + 1) as f64 / 2.0 * trace.slice_ms;
+    Some(percent(middle, span).clamp(16.0, 84.0))
+}
+
+fn axis(span: f64) -> Markup {
     let steps = [
         250.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0, 20_000.0, 60_000.0,
     ];
-    let step = steps
-        .into_iter()
-        .find(|step| span / step <= 6.0)
-        .unwrap_or(300_000.0);
-    let mut html = "<div class=x aria-hidden=true>".to_owned();
-    for tick in 0..=(span / step) as usize {
-        let ms = tick as f64 * step;
-        let unit = if tick == 0 { " s" } else { "" };
-        let _ = write!(
-            html,
-            "<span style=\"left:{:.2}%\">{}{unit}</span>",
-            percent(ms, span),
-            ms / 1000.0
-        );
+    let fitting = steps.into_iter().find(|step| span / step <= 6.0);
+    let step = fitting.unwrap_or(300_000.0);
+    let ticks = (0..=(span / step) as usize).map(|tick| tick as f64 * step);
+    html! {
+        div.x aria-hidden="true" {
+            @for ms in ticks {
+                span style=(format_args!("left:{:.2}%", percent(ms, span))) {
+                    (ms / 1000.0) @if ms == 0.0 { " s" }
+                }
+            }
+        }
     }
-    html + "</div>"
 }

@@ -1,106 +1,99 @@
 //! One bar for each deployment: how long its steps took, and how long its port was without an answer.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use super::deployment::{Deployment, name};
+use super::deployment::{Deployment, Seen, name};
 use super::read::STEPS;
 use super::{axis, text};
-use crate::page::{escaped, percent};
+use crate::page::percent;
 use crate::table::ms;
 
 /// More are no picture any more; all of them are in the table.
 const LATEST: usize = 30;
 
 /// Durations by step, for the deployments of one app.
-pub(super) fn durations(app: &str, all: &[&Deployment]) -> String {
+pub(super) fn durations(app: &str, all: &[&Deployment]) -> Markup {
     let shown = latest(all);
-    let total = |it: &&&Deployment| it.steps.iter().map(|step| step.took_ms).sum::<f64>();
-    let span = shown.iter().map(|it| total(&it)).fold(0.0, f64::max) / 1000.0;
-    let mut rows = String::new();
-    for one in shown {
-        let mut bar = String::new();
-        let mut from = 0.0;
-        for step in &one.steps {
-            let class = STEPS.iter().position(|it| *it == step.name).unwrap_or(0);
-            let seconds = step.took_ms / 1000.0;
-            let _ = write!(
-                bar,
-                "<i class=\"s{class}{}\" style=\"left:{:.2}%;width:{:.2}%\" title=\"{} {seconds:.2} s\"></i>",
-                if step.ok { "" } else { " broken" },
-                percent(from, span),
-                percent(seconds, span),
-                escaped(&name(step)),
-            );
-            from += seconds;
+    let total = |it: &&Deployment| it.steps.iter().map(|step| step.took_ms).sum::<f64>();
+    let span = shown.iter().map(total).fold(0.0, f64::max) / 1000.0;
+    let rows = html! {
+        @for one in shown {
+            (row(one, &format!("{:.1} s", one.took() / 1000.0), &steps(one, span)))
         }
-        let took = format!("{:.1} s", one.took() / 1000.0);
-        rows += &row(one, &took, &bar);
-    }
+    };
     let ticks = axis::html(0.0, span, &axis::round_steps(), |it| format!("{it} s"));
     figure(app, all.len(), &rows, &ticks)
 }
 
+fn steps(one: &Deployment, span: f64) -> Markup {
+    let mut end = 0.0;
+    let parts = one.steps.iter().map(|step| {
+        let (from, seconds) = (end, step.took_ms / 1000.0);
+        end += seconds;
+        (step, from, seconds)
+    });
+    html! {
+        @for (step, from, seconds) in parts {
+            @let class = STEPS.iter().position(|it| *it == step.name).unwrap_or(0);
+            @let (left, width) = (percent(from, span), percent(seconds, span));
+            i class={ "s" (class) @if !step.ok { " broken" } }
+                style=(format_args!("left:{left:.2}%;width:{width:.2}%"))
+                title=(format_args!("{} {seconds:.2} s", name(step))) {}
+        }
+    }
+}
+
 /// The longest time between two good answers at each swap that was watched.
-pub(super) fn gaps(app: &str, all: &[&Deployment]) -> String {
-    let seen: Vec<&Deployment> = all
-        .iter()
-        .copied()
-        .filter(|it| it.seen().is_some())
-        .collect();
+pub(super) fn gaps(app: &str, all: &[&Deployment]) -> Markup {
+    let seen = all.iter().filter_map(|it| Some((*it, it.seen()?)));
+    let seen: Vec<(&Deployment, Seen)> = seen.collect();
     if seen.is_empty() {
-        return String::new();
+        return Markup::default();
     }
     let shown = latest(&seen);
-    let longest = shown.iter().filter_map(|it| it.seen()).map(|it| it.gap_ms);
-    let span = longest.fold(1.0, f64::max);
-    let mut rows = String::new();
-    for (one, seen) in shown.iter().filter_map(|it| Some((it, it.seen()?))) {
-        let class = if seen.failed > 0 { "broken" } else { "after" };
-        let bar = format!(
-            "<i class={class} style=\"left:0;width:{:.2}%\"></i>",
-            percent(seen.gap_ms, span)
-        );
-        let bridge = seen
-            .bridge_off
-            .map_or(String::new(), |why| format!("; no bridge: {why}"));
-        let (failed, probes) = (seen.failed, seen.probes);
-        let said = format!(
-            "{} ms, {failed} of {probes} requests failed{bridge}",
-            ms(seen.gap_ms)
-        );
-        rows += &row(one, &said, &bar);
-    }
+    let span = shown.iter().map(|it| it.1.gap_ms).fold(1.0, f64::max);
+    let rows = html! { @for (one, seen) in shown { (row(one, &said(seen), &gap(seen, span))) } };
     let ticks = axis::html(0.0, span, &axis::round_steps(), |it| format!("{it} ms"));
     figure(app, seen.len(), &rows, &ticks)
 }
 
-fn latest<'a, 'b>(all: &'b [&'a Deployment]) -> &'b [&'a Deployment] {
+fn gap(seen: &Seen, span: f64) -> Markup {
+    let class = if seen.failed > 0 { "broken" } else { "after" };
+    let width = percent(seen.gap_ms, span);
+    html! { i class=(class) style=(format_args!("left:0;width:{width:.2}%")) {} }
+}
+
+fn said(seen: &Seen) -> String {
+    let (gap, failed, probes) = (ms(seen.gap_ms), seen.failed, seen.probes);
+    let bridge = match &seen.bridge_off {
+        Some(why) => format!("; no bridge: {why}"),
+        None => String::new(),
+    };
+    format!("{gap} ms, {failed} of {probes} requests failed{bridge}")
+}
+
+fn latest<T>(all: &[T]) -> &[T] {
     &all[all.len().saturating_sub(LATEST)..]
 }
 
-fn row(one: &Deployment, said: &str, bar: &str) -> String {
+fn row(one: &Deployment, said: &str, bar: &Markup) -> Markup {
     let failed = one.failure().is_some();
-    let (class, sign) = if failed {
-        (" class=bad", "✕ ")
-    } else {
-        ("", "")
-    };
-    format!(
-        "<li><span{class}>{sign}{} <b>{}</b> {}</span><div>{bar}</div></li>",
-        escaped(&one.release()),
-        escaped(said),
-        escaped(&text::moment(one.at)),
-    )
+    html! {
+        li {
+            span class=[failed.then_some("bad")] {
+                @if failed { "✕ " }
+                (one.release()) " " b { (said) } " " (text::moment(one.at))
+            }
+            div { (bar) }
+        }
+    }
 }
 
-fn figure(app: &str, count: usize, rows: &str, ticks: &str) -> String {
-    let of = if count > LATEST {
-        format!(", the latest {LATEST} of {count}")
-    } else {
-        String::new()
-    };
-    format!(
-        "<figure><figcaption><h3>{}{of}</h3></figcaption><div class=chart><ol class=bars>{rows}</ol>{ticks}</div></figure>",
-        escaped(app)
-    )
+fn figure(app: &str, count: usize, rows: &Markup, ticks: &Markup) -> Markup {
+    html! {
+        figure {
+            figcaption { h3 { (app) @if count > LATEST { ", the latest " (LATEST) " of " (count) } } }
+            div.chart { ol.bars { (rows) } (ticks) }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! One deployment as its reports tell it.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -111,4 +112,21 @@ impl Deployment {
 /// The step's name as it may be shown.
 pub(super) fn name(step: &Step) -> String {
     text::plain(&step.name, 40)
+}
+
+/// The deployments of each app, under its name as it may be shown.
+pub(super) fn by_app(all: &[Deployment]) -> BTreeMap<String, Vec<&Deployment>> {
+    let mut apps: BTreeMap<String, Vec<&Deployment>> = BTreeMap::new();
+    for one in all {
+        apps.entry(shown(&one.app)).or_default().push(one);
+    }
+    apps
+}
+
+/// The app's name as it may be shown.
+pub(super) fn shown(app: &str) -> String {
+    match app {
+        "" => "app not known".to_owned(),
+        app => text::plain(app, 60),
+    }
 }

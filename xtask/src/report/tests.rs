@@ -57,9 +57,7 @@ fn no_report_breaks_out_of_the_page_whatever_it_says() {
         assert!(!html.contains(wrong), "{wrong}");
     }
     assert!(
-        html.contains(
-            "&lt;script&gt;x()&lt;/script&gt;\\u{202e}\\u{1b}[31m&#39;&quot;&amp;{{body}}"
-        )
+        html.contains("&lt;script&gt;x()&lt;/script&gt;\\u{202e}\\u{1b}[31m'&quot;&amp;{{body}}")
     );
     assert!(html.len() < 100_000, "{}", html.len());
 }

@@ -1,4 +1,4 @@
-//! Foreign text, made harmless for people's eyes; what HTML would read in it is escaped where it is written.
+//! Foreign text, made harmless for people's eyes. Markup escapes what HTML would read in it.
 
 use std::fmt::Write;
 use std::time::SystemTime;

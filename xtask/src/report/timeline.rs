@@ -1,12 +1,13 @@
 //! Which release was live when, and where deployments failed: one strip for each app on one axis of time.
 
-use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use maud::{Markup, html};
 
 use super::axis;
 use super::deployment::Deployment;
 use super::text;
-use crate::page::{escaped, percent};
+use crate::page::{percent, svg};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
@@ -35,74 +36,80 @@ impl Span {
 }
 
 /// The strip of one app; nothing where none of its reports says when it was.
-pub(super) fn html(app: &str, all: &[&Deployment], span: &Span) -> String {
+pub(super) fn html(app: &str, all: &[&Deployment], span: &Span) -> Markup {
     let dated: Vec<(&Deployment, f64)> = all
         .iter()
         .filter_map(|it| Some((*it, span.place(it.end()?))))
         .collect();
-    let Some(last) = dated.last() else {
-        return String::new();
+    let Some((last, _)) = dated.last() else {
+        return Markup::default();
     };
-    let live: Vec<&(&Deployment, f64)> = dated.iter().filter(|it| it.0.is_live()).collect();
-    let (releases, labels) = releases(&live);
-    let drawing = releases + &failures(&dated);
+    let live: Vec<_> = dated.iter().filter(|it| it.0.is_live()).collect();
     let now = live
         .last()
         .map_or("nothing".to_owned(), |it| it.0.release());
-    let failed = dated.iter().filter(|it| it.0.failure().is_some()).count();
+    let fields = fields(&live);
+    let failed = dated.iter().filter(|it| it.0.failure().is_some());
     let said = format!(
-        "{} deployments, {failed} failed; live at the end: {now}",
-        dated.len()
+        "{} deployments, {} failed; live at the end: {now}",
+        dated.len(),
+        failed.clone().count()
     );
-    let (app, said) = (escaped(app), escaped(&said));
-    let title = escaped(&text::moment(last.0.at));
-    let ticks = axis::html(span.from, span.to, &steps(), |at| {
-        label(at, span.to - span.from)
-    });
-    format!(
-        "<figure><figcaption><h3>{app}</h3><p>{said}</p></figcaption><div class=chart><p class=unit aria-hidden=true>live release over time, UTC</p><div class=strip><svg role=img viewBox=\"0 0 100 100\" preserveAspectRatio=none><title>{app}: releases over time</title><desc>{said}; the last one at {title}</desc>{drawing}</svg>{labels}</div>{ticks}</div></figure>"
-    )
-}
-
-/// A field for each release, and its name where there is room on the narrowest phone.
-fn releases(live: &[&(&Deployment, f64)]) -> (String, String) {
-    let (mut drawing, mut labels) = (String::new(), String::new());
-    for (turn, (one, from)) in live.iter().enumerate() {
-        let to = live.get(turn + 1).map_or(100.0, |next| next.1);
-        let release = one.release();
-        let _ = write!(
-            drawing,
-            "<path class=v{} d=\"M{from:.2} 0H{to:.2}V100H{from:.2}z\"><title>{}</title></path>",
-            turn % 2,
-            escaped(&format!("{release} since {} UTC", text::moment(one.at))),
-        );
-        if release.chars().count() as f64 * 2.4 + 6.0 < to - from {
-            let _ = write!(
-                labels,
-                "<span class=label style=\"left:calc({from:.2}% + 4px)\">{}</span>",
-                escaped(&release)
-            );
+    let drawing = html! {
+        (releases(&fields))
+        @for (one, at) in failed { (failure(one, *at)) }
+    };
+    let title = format!("{app}: releases over time");
+    let desc = format!("{said}; the last one at {}", text::moment(last.at));
+    let room = span.to - span.from;
+    html! {
+        figure {
+            figcaption { h3 { (app) } p { (said) } }
+            div.chart {
+                p.unit aria-hidden="true" { "live release over time, UTC" }
+                div.strip { (svg(100.0, &title, &desc, &drawing)) (labels(&fields)) }
+                (axis::html(span.from, span.to, &steps(), |at| label(at, room)))
+            }
         }
     }
-    (drawing, labels)
 }
 
-/// A line for each deployment that failed.
-fn failures(dated: &[(&Deployment, f64)]) -> String {
-    let mut drawing = String::new();
-    for (one, at) in dated.iter().filter(|it| it.0.failure().is_some()) {
-        let _ = write!(
-            drawing,
-            "<path class=mark d=\"M{at:.2} 0V100\"><title>{}</title></path>",
-            escaped(&format!(
-                "{}: {} at {} UTC",
-                one.release(),
-                one.outcome(),
-                text::moment(one.at)
-            )),
-        );
+/// Each release, when it went live and when the next one did.
+fn fields<'a>(live: &[&(&'a Deployment, f64)]) -> Vec<(&'a Deployment, f64, f64)> {
+    let ends = live.iter().skip(1).map(|it| it.1).chain([100.0]);
+    let fields = live.iter().zip(ends).map(|(it, to)| (it.0, it.1, to));
+    fields.collect()
+}
+
+fn releases(fields: &[(&Deployment, f64, f64)]) -> Markup {
+    html! {
+        @for (turn, (one, from, to)) in fields.iter().enumerate() {
+            path class={ "v" (turn % 2) } d=(format_args!("M{from:.2} 0H{to:.2}V100H{from:.2}z")) {
+                title { (one.release()) " since " (text::moment(one.at)) " UTC" }
+            }
+        }
     }
-    drawing
+}
+
+/// The release's name where there is room on the narrowest phone.
+fn labels(fields: &[(&Deployment, f64, f64)]) -> Markup {
+    html! {
+        @for (one, from, to) in fields {
+            @let release = one.release();
+            @if release.chars().count() as f64 * 2.4 + 6.0 < to - from {
+                span.label style=(format_args!("left:calc({from:.2}% + 4px)")) { (release) }
+            }
+        }
+    }
+}
+
+/// A line where a deployment failed.
+fn failure(one: &Deployment, at: f64) -> Markup {
+    html! {
+        path.mark d=(format_args!("M{at:.2} 0V100")) {
+            title { (one.release()) ": " (one.outcome()) " at " (text::moment(one.at)) " UTC" }
+        }
+    }
 }
 
 fn seconds(at: SystemTime) -> f64 {

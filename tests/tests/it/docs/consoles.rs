@@ -1,4 +1,4 @@
-//! What the README shows of the commands' output, held against what they print; numbers and ids may differ.
+//! What the pages show of the commands' output, held against what they print; numbers and ids may differ.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tests::process::{Run, run_within};
 use tests::registry;
 use tests::steps::{run, step};
 
-use super::{README, boxes, only};
+use super::{CODES, README, only};
 use crate::pipeline::{pushed, shell};
 use crate::support::{App, eventually, ok};
 
@@ -157,11 +157,8 @@ fn without_numbers(text: &str) -> String {
     out
 }
 
-fn console(command: &str) -> Vec<String> {
-    let all = boxes().into_iter();
-    let found =
-        all.filter(|it| it.kind == "console" && it.text.starts_with(&format!("$ {command} ")));
-    found.map(|it| it.text).collect()
+fn console(page: &str, command: &str) -> String {
+    only(page, "console", &format!("$ {command} "))
 }
 
 #[test]
@@ -197,11 +194,11 @@ fn what_the_commands_print_is_what_the_page_shows() {
     release(&v1);
     ok(&page.app.promote(&[]));
     for command in ["pull-image", "start-candidate", "probe-health", "promote"] {
-        page.compare(&console(command)[0], 0);
+        page.compare(&console(README, command), 0);
     }
     release(&v3);
     ok(&page.app.promote(&[]));
-    page.compare(&console("prune-app")[0], 0);
+    page.compare(&console(README, "prune-app"), 0);
 }
 
 #[test]
@@ -213,7 +210,7 @@ fn a_failure_is_printed_as_the_page_shows_it() {
     eventually("it has crashed", || {
         page.app.container("-new").unwrap()["State"]["Status"] == "exited"
     });
-    page.compare(&console("probe-health")[1], 32);
+    page.compare(&console(CODES, "probe-health"), 32);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The boxes of the page for the VM, on a VM.
+//! The boxes of the pages for the VM and for a CI's key, on a VM.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use tests::docker::docker;
 use tests::registry;
 use tests::steps::run;
 
-use super::{VM, only};
+use super::{CI, VM, only};
 use crate::support::App;
 use crate::vm::{DEPLOY, Vm, vm_folder};
 
@@ -114,7 +114,7 @@ fn root_can_set_a_machine_up_for_the_key_as_the_page_says() {
 rm /usr/local/sbin/deploy*; docker() { [ \"$1 $2\" = 'login ghcr.io' ]; }; cd \"$FOLDER\"\n";
     let after = "visudo -cq; getent passwd deploy; sudo -ln -U deploy; cat /etc/deploy-steps/web.conf
 stat -c '%a %U %n' /usr/local/sbin/deploy* /etc/sudoers.d/deploy-over-ssh /home/deploy/.ssh/authorized_keys\n";
-    let script = ["set -e\n", before, &only(VM, "sh", "useradd"), after].concat();
+    let script = ["set -e\n", before, &only(CI, "sh", "useradd"), after].concat();
     let mut command = vm.command(&["sh", "-c", &script]);
     command.env("FOLDER", folder.path());
     let done = run(command, None).unwrap();

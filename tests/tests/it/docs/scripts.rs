@@ -1,10 +1,10 @@
-//! The README's two ways to write a pipeline, run as they stand there.
+//! The two ways to write a pipeline and the way back, run as they stand on the pages.
 
 use serde_json::Value;
 use tests::registry;
 use tests::steps::run;
 
-use super::{README, only};
+use super::{BACK, README, START, only};
 use crate::pipeline::{pushed, shell};
 use crate::support::App;
 
@@ -27,8 +27,9 @@ fn the_scripts_on_the_page_bring_release_after_release() {
         .replace("$2", "$NUMBER");
     let pipe = format!(
         "image={repository}:$TAG\n{}",
-        here(&only(README, "sh", "pull-image"))
+        here(&only(START, "sh", "pull-image"))
     );
+    let mut images = Vec::new();
     for (number, (script, reports)) in [(&flags, 5), (&pipe, 1), (&flags, 5)]
         .into_iter()
         .enumerate()
@@ -49,7 +50,12 @@ fn the_scripts_on_the_page_bring_release_after_release() {
         app.assert_live(&image);
         let env = app.container("").unwrap()["Config"]["Env"].to_string();
         assert!(env.contains("SHAPE=round"), "{env}");
+        images.push(image);
     }
+    let back = here(&only(BACK, "sh", "start-candidate"));
+    let done = run(shell(&format!("set -e\n{back}"), &app, ""), None).unwrap();
+    assert_eq!(done.code, 0, "{done:?}");
+    app.assert_live(&images[1]);
     for script in [&flags, &pipe] {
         let bad = pushed(&app, &app.image("bad").env("CRASH", "1"), "bad");
         let mut sh = shell(script, &app, &bad.name);

@@ -25,7 +25,7 @@ struct Page {
 impl Page {
     fn new() -> Page {
         let app = App::new("from-a-script");
-        let path = cargo::workspace().join("xtask/docs/from-a-script.md");
+        let path = cargo::workspace().join("docs/from-a-script.md");
         let text = fs::read_to_string(path).unwrap();
         let boxes = text.split("\n```sh\n").skip(1);
         let boxes = boxes.map(|rest| rest.split_once("\n```\n").unwrap().0.to_owned());

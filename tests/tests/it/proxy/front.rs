@@ -192,7 +192,7 @@ fn resolver(resolv: &str) -> String {
 
 /// The box of the page that is in this language.
 pub(crate) fn settings(language: &str) -> String {
-    let path = cargo::workspace().join("xtask/docs/behind-a-proxy.md");
+    let path = cargo::workspace().join("docs/behind-a-proxy.md");
     let text = fs::read_to_string(path).unwrap();
     let (_, rest) = text
         .split_once(&format!("\n```{language}\n"))

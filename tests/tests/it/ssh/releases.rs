@@ -3,7 +3,6 @@
 use std::fs;
 
 use serde_json::Value;
-use tests::cargo;
 use tests::load::Load;
 use tests::stage::Cgroup;
 use tests::steps::Run;
@@ -131,10 +130,4 @@ fn a_server_with_another_host_key_is_asked_for_nothing() {
     assert_eq!(run.code, 255, "{run:?}");
     assert!(run.stderr.contains("REMOTE HOST IDENTIFICATION"), "{run:?}");
     assert!(!at.server.log().contains("Accepted"), "{}", at.server.log());
-}
-
-#[test]
-fn the_readme_shows_the_line_of_the_key_that_the_tests_use() {
-    let readme = fs::read_to_string(cargo::workspace().join("README.md")).unwrap();
-    assert!(readme.contains(&Vm::raw("authorized_keys")));
 }

@@ -46,7 +46,7 @@ impl Trial {
         let words = texts(["--", "--network", APP]);
         self.release(&words, &[], true)?;
         let image = self.image();
-        let page = cargo::workspace().join("xtask/docs/outgrowing.md");
+        let page = cargo::workspace().join("docs/outgrowing.md");
         let page = fs::read_to_string(page)?;
         let settings = page
             .split_once("```haproxy\n")
