@@ -3,7 +3,14 @@
 use std::time::Duration;
 
 use clap::Parser;
-use step::{Baton, Common, Identity, Name, Patience, Probe, ProbeArgs, StepArgs, duration};
+use step::contract::args::{Common, StepArgs};
+use step::contract::handoff::Handoff;
+use step::contract::identity::Identity;
+use step::health::RetryPolicy;
+use step::health::args::ProbeArgs;
+use step::model::name::Name;
+use step::model::probe::Probe;
+use step::time::duration;
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -22,7 +29,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 /// It stops as soon as the container exits, restarts or is killed.
 /// Prints one JSON line: app, container, candidate, candidate_id, target, attempts, last_attempts.
 #[derive(Parser, Debug)]
-#[command(name = "probe-health", version, after_help = step::codes_help(30), after_long_help = step::help_end(30, EXAMPLES))]
+#[command(name = "probe-health", version, after_help = step::exit_code::codes_help(30), after_long_help = step::exit_code::help_end(30, EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) identity: Identity,
@@ -33,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub(crate) candidate: Option<Name>,
     /// Probe this URL; nothing is watched behind it
-    #[arg(long, value_parser = step::url, conflicts_with_all = ["path", "https", "tcp", "exec", "docker_health"])]
+    #[arg(long, value_parser = step::health::args::url, conflicts_with_all = ["path", "https", "tcp", "exec", "docker_health"])]
     pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) how: ProbeArgs,
@@ -53,7 +60,7 @@ pub(crate) struct Args {
     pub(crate) common: Common,
     /// What the previous step handed on: the very container it started.
     #[arg(skip)]
-    pub(crate) baton: Baton,
+    pub(crate) handoff: Handoff,
 }
 
 impl StepArgs for Args {
@@ -61,9 +68,9 @@ impl StepArgs for Args {
         &self.common
     }
 
-    fn fill(&mut self, baton: &Baton) {
-        self.identity.fill(baton);
-        self.baton = baton.clone();
+    fn fill(&mut self, handoff: &Handoff) {
+        self.identity.fill(handoff);
+        self.handoff = handoff.clone();
     }
 
     fn is_named(&self) -> bool {
@@ -79,8 +86,8 @@ impl StepArgs for Args {
 }
 
 impl Args {
-    pub(crate) fn patience(&self) -> Patience {
-        Patience {
+    pub(crate) fn patience(&self) -> RetryPolicy {
+        RetryPolicy {
             within: self.within,
             interval: self.interval,
             attempts: self.attempts,
@@ -92,6 +99,19 @@ impl Args {
     pub(crate) fn probe(&self) -> Probe {
         self.how
             .probe()
-            .or(&self.baton.probe.clone().unwrap_or_default())
+            .or(&self.handoff.probe.clone().unwrap_or_default())
+    }
+
+    /// The container that is probed.
+    pub(crate) fn container_name(&self) -> Result<String, String> {
+        if let Some(name) = &self.candidate {
+            return Ok(name.to_string());
+        }
+        let (_, _, names) = self.identity.known()?;
+        Ok(if self.live {
+            names.live
+        } else {
+            names.candidate
+        })
     }
 }

@@ -2,15 +2,17 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Attempt, Code, Crash, EngineError, Verdict};
+use step::contract::failure::{self, CommonFailure};
+use step::engine::container::Crash;
+use step::engine::error::EngineError;
+use step::exit_code::{Code, Verdict};
+use step::health::Attempt;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error("{0}")]
-    Usage(String),
+    Common(#[from] CommonFailure),
     #[error("probing {0} was interrupted")]
     Interrupted(String),
     #[error("{} was not healthy after {} attempts, the last saw: {}", .1.container, .0, .1.last())]
@@ -73,13 +75,18 @@ pub(crate) struct Evidence {
     seen: Option<Seen>,
 }
 
-impl step::Failure for Failure {
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        CommonFailure::from(error).into()
+    }
+}
+
+impl failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Engine(error) => error.verdict(),
-            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
+            Self::Common(failure) => failure.verdict(),
             Self::Interrupted(_) => {
                 Verdict::new(Code::Interrupted, "nothing was changed; run it again")
             }
@@ -115,8 +122,7 @@ impl step::Failure for Failure {
             Self::NotHealthy(_, seen) | Self::Crashed(seen) | Self::TaskFailed(_, seen) => {
                 Some(*seen)
             }
-            Self::Engine(_)
-            | Self::Usage(_)
+            Self::Common(_)
             | Self::Interrupted(_)
             | Self::NoContainer(_)
             | Self::OtherContainer(_)

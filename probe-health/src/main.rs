@@ -3,10 +3,11 @@
 mod args;
 mod failure;
 mod probe;
+mod report;
 mod swarm;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(probe::run)
+    step::contract::main::main(probe::run)
 }

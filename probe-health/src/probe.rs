@@ -1,51 +1,43 @@
 //! Waiting for health, of a container or of a URL.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use step::{
-    Attempt, Baton, By, Container, Engine, Proof, Recipe, Target, Unhealthy, await_health,
-    progress, waiting,
-};
+use step::contract::failure::CommonFailure;
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::health::poll::await_health;
+use step::health::target::{By, Target};
+use step::health::{Probed, Unhealthy};
+use step::recipe::{Recipe, secrets_of};
+use step::terminal::progress;
+use step::terminal::spinner::waiting;
 
 use crate::args::Args;
 use crate::failure::{Failure, Seen};
+use crate::report::Report;
 use crate::swarm;
-
-/// A healthy app.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Report {
-    #[serde(flatten)]
-    pub(crate) baton: Baton,
-    /// The address that was asked.
-    pub(crate) target: String,
-    /// How many looks it took.
-    pub(crate) attempts: u32,
-    /// The last of them, at most five.
-    pub(crate) last_attempts: Vec<Attempt>,
-}
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(url) = &args.url {
-        let target = Target::url(url, &args.how.looking(args.probe()));
+        let target = Target::url(url, &args.how.probe_config(args.probe()));
         let wait = waiting(format!("probe-health: waiting for {}", target.shown));
         let proof = await_health(None, &target, &args.patience())
             .map_err(|why| failure(&target.shown, why, None))?;
         drop(wait);
-        return Ok(report(args.baton.clone(), &target, proof));
+        return Ok(report(args.handoff.clone(), &target, proof));
     }
     if args.common.swarm {
         return swarm::run(args);
     }
     let engine = Engine::find(&args.common.engine)?;
-    if let Some(host) = engine.elsewhere() {
-        return Err(Failure::Elsewhere(step::printable(&host, 200)));
+    if let Some(host) = engine.remote_host() {
+        return Err(Failure::Elsewhere(step::text::printable(&host, 200)));
     }
-    let name = container_name(args)?;
+    let name = args.container_name().map_err(CommonFailure::Usage)?;
     let container = engine
         .container(&name)?
         .ok_or_else(|| Failure::NoContainer(name.clone()))?;
     let expected = args
-        .baton
+        .handoff
         .candidate_id
         .as_ref()
         .filter(|_| !args.live && args.candidate.is_none());
@@ -66,8 +58,8 @@ fn probe(
         .as_ref()
         .map(|recipe| recipe.probe.clone())
         .unwrap_or_default());
-    let looking = args.how.looking(probe.clone());
-    let target = Target::container(container, &looking, By::HostPort);
+    let config = args.how.probe_config(probe.clone());
+    let target = Target::container(container, &config, By::HostPort);
     let target = target.map_err(|why| Failure::NoAddress(name.to_owned(), why))?;
     let wait = waiting(format!(
         "probe-health: waiting for {name} at {}",
@@ -82,7 +74,7 @@ fn probe(
     ));
     let (app, live) = (args.identity.app.clone(), args.identity.live().cloned());
     let is_candidate = !args.live;
-    let baton = Baton {
+    let handoff = Handoff {
         app,
         container: live,
         candidate: name.parse().ok().filter(|_| is_candidate),
@@ -94,26 +86,14 @@ fn probe(
         image_id: container.image.parse().ok(),
         digest: recipe.and_then(|recipe| recipe.digest),
         probe: Some(probe),
-        ..Baton::default()
+        ..Handoff::default()
     };
-    Ok(report(baton, &target, proof))
+    Ok(report(handoff, &target, proof))
 }
 
-pub(crate) fn container_name(args: &Args) -> Result<String, Failure> {
-    if let Some(name) = &args.candidate {
-        return Ok(name.to_string());
-    }
-    let (_, _, names) = args.identity.known().map_err(Failure::Usage)?;
-    Ok(if args.live {
-        names.live
-    } else {
-        names.candidate
-    })
-}
-
-fn report(baton: Baton, target: &Target, proof: Proof) -> Report {
+fn report(handoff: Handoff, target: &Target, proof: Probed) -> Report {
     Report {
-        baton,
+        handoff,
         target: target.shown.clone(),
         attempts: proof.attempts,
         last_attempts: proof.last,
@@ -124,7 +104,7 @@ fn report(baton: Baton, target: &Target, proof: Proof) -> Report {
 fn failure(name: &str, why: Unhealthy, watched: Option<(&Engine, &Container)>) -> Failure {
     let log = || {
         watched.map_or_else(Vec::new, |(engine, c)| {
-            engine.log_tail(&c.id, 20, &c.secrets())
+            engine.log_tail(&c.id, 20, &secrets_of(c))
         })
     };
     let seen = |last_attempts, log| {
@@ -146,6 +126,6 @@ fn failure(name: &str, why: Unhealthy, watched: Option<(&Engine, &Container)>) -
         }
         Unhealthy::Gone => Failure::NoContainer(name.to_owned()),
         Unhealthy::Interrupted => Failure::Interrupted(name.to_owned()),
-        Unhealthy::Engine(error) => Failure::Engine(error),
+        Unhealthy::Engine(error) => error.into(),
     }
 }

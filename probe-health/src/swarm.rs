@@ -1,42 +1,35 @@
 //! On a swarm: the tasks of a service, wherever they run, asked by this very program in a container on their network.
 
-mod asking;
+mod ask;
+mod task_probe;
 
 use std::net::{IpAddr, SocketAddr};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use step::{
-    Attempt, Baton, Crash, Engine, Image, ImageRef, Probe, Recipe, Service, Task, interrupted,
-    printable, progress, seen, waiting,
-};
+use step::contract::failure::CommonFailure;
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::image::Image;
+use step::engine::swarm::task::Task;
+use step::model::image_ref::ImageRef;
+use step::recipe::Recipe;
+use step::terminal::progress;
+use step::terminal::spinner::{status, waiting};
+use step::text::printable;
 
 use crate::args::Args;
-use crate::failure::{Failure, Seen};
-use crate::probe::{Report, container_name};
-use asking::Word;
-
-/// Between two looks at the tasks: two calls of the engine.
-const PAUSE: Duration = Duration::from_millis(300);
-
-struct Looking<'a> {
-    args: &'a Args,
-    engine: &'a Engine,
-    service: &'a Service,
-    probe: Probe,
-    port: Option<u16>,
-    until: Instant,
-    word: Word,
-}
+use crate::failure::Failure;
+use crate::report::Report;
+use task_probe::{TaskProbe, Word};
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
-    let name = container_name(args)?;
+    let name = args.container_name().map_err(CommonFailure::Usage)?;
     let service = engine.service(&name)?;
     let service = service.ok_or_else(|| Failure::NoContainer(name.clone()))?;
     let is_candidate = !args.live && args.candidate.is_none();
-    let mut expected = args.baton.candidate_id.iter().filter(|_| is_candidate);
+    let mut expected = args.handoff.candidate_id.iter().filter(|_| is_candidate);
     if expected.any(|id| *id != service.id) {
         return Err(Failure::OtherContainer(name));
     }
@@ -48,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         return Err(Failure::NoAddress(name, why.to_owned()));
     }
     let published = recipe.publish.first().map(|publish| publish.container);
-    let mut looking = Looking {
+    let mut config = TaskProbe {
         args,
         engine: &engine,
         service: &service,
@@ -58,16 +51,16 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         word: Word::default(),
     };
     let wait = waiting(format!("probe-health: waiting for the tasks of {name}"));
-    let target = looking.until_healthy()?;
+    let target = config.until_healthy()?;
     drop(wait);
-    let word = looking.word;
+    let word = config.word;
     let named = |it: ImageRef| (!it.as_str().is_empty()).then_some(it);
     progress(&format!("probe-health: {name} is healthy"));
     Ok(Report {
         target,
         attempts: word.attempts,
         last_attempts: word.last_attempts,
-        baton: Baton {
+        handoff: Handoff {
             app: args.identity.app.clone(),
             container: args.identity.live().cloned(),
             candidate: name.parse().ok().filter(|_| !args.live),
@@ -75,13 +68,13 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             image: named(recipe.image).or_else(|| service.image().parse().ok()),
             image_id: named(recipe.image_id),
             digest: recipe.digest,
-            probe: Some(looking.probe),
-            ..Baton::default()
+            probe: Some(config.probe),
+            ..Handoff::default()
         },
     })
 }
 
-impl Looking<'_> {
+impl TaskProbe<'_> {
     fn until_healthy(&mut self) -> Result<String, Failure> {
         let running = self.until_running()?;
         if self.probe.docker_health {
@@ -114,25 +107,8 @@ impl Looking<'_> {
             if Instant::now() > self.until {
                 return Err(self.not_in_time(why));
             }
-            seen(&why);
+            status(&why);
             self.pause()?;
-        }
-    }
-
-    fn pause(&self) -> Result<(), Failure> {
-        if interrupted() {
-            return Err(Failure::Interrupted(self.service.name().to_owned()));
-        }
-        thread::sleep(PAUSE);
-        Ok(())
-    }
-
-    /// The tasks, unless one has failed; what is live may have had failed ones at any time.
-    fn tasks(&self) -> Result<Vec<Task>, Failure> {
-        let tasks = self.engine.tasks(self.service)?;
-        match tasks.iter().find(|task| task.has_ended()) {
-            Some(ended) if !self.args.live => Err(self.failed(ended)),
-            _ => Ok(tasks),
         }
     }
 
@@ -170,42 +146,5 @@ impl Looking<'_> {
 
     fn no_address(&self, why: &str) -> Failure {
         Failure::NoAddress(self.service.name().to_owned(), why.to_owned())
-    }
-
-    fn not_in_time(&self, saw: String) -> Failure {
-        let attempt = Attempt {
-            at_ms: 0,
-            took_ms: u64::try_from(self.args.within.as_millis()).unwrap_or(u64::MAX),
-            ok: false,
-            saw,
-        };
-        let mut seen = self.evidence(Vec::new());
-        seen.last_attempts.push(attempt);
-        Failure::NotHealthy(self.word.attempts + 1, seen)
-    }
-
-    fn failed(&self, task: &Task) -> Failure {
-        let mut seen = self.evidence(self.log(task));
-        seen.crash = Some(Crash {
-            status: task.state().to_owned(),
-            exit_code: task.exit_code(),
-            oom_killed: false,
-            restarts: 0,
-        });
-        Failure::TaskFailed(task.why(), seen)
-    }
-
-    fn log(&self, task: &Task) -> Vec<String> {
-        let secrets = self.service.secrets();
-        self.engine.task_log(&task.id, 20, &secrets)
-    }
-
-    fn evidence(&self, log: Vec<String>) -> Box<Seen> {
-        Box::new(Seen {
-            container: self.service.name().to_owned(),
-            last_attempts: self.word.last_attempts.clone(),
-            crash: None,
-            log,
-        })
     }
 }

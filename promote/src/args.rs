@@ -3,9 +3,16 @@
 use std::time::Duration;
 
 use clap::Parser;
-use step::{
-    Baton, Common, Identity, Looking, Name, Patience, ProbeArgs, Recipe, StepArgs, duration,
-};
+use step::contract::args::{Common, StepArgs};
+use step::contract::handoff::Handoff;
+use step::contract::identity::Identity;
+use step::health::args::ProbeArgs;
+use step::health::{ProbeConfig, RetryPolicy};
+use step::model::name::Name;
+use step::recipe::Recipe;
+use step::time::duration;
+
+use crate::restart::RestartPolicy;
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -34,7 +41,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 /// Run again after a crash, it carries on from what it finds.
 /// Prints one JSON line: app, container, container_id, image, image_id, digest, replaced, swap.
 #[derive(Parser, Debug)]
-#[command(name = "promote", version, after_help = step::codes_help(40), after_long_help = step::help_end(40, EXAMPLES))]
+#[command(name = "promote", version, after_help = step::exit_code::codes_help(40), after_long_help = step::exit_code::help_end(40, EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) identity: Identity,
@@ -70,8 +77,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) stop_timeout: Duration,
     /// The restart policy of the new container once it is proven
-    #[arg(long, value_name = "POLICY", default_value = "always", value_parser = ["no", "always", "unless-stopped", "on-failure"])]
-    pub(crate) restart: String,
+    #[arg(long, value_name = "POLICY", value_enum, default_value = "always")]
+    pub(crate) restart: RestartPolicy,
     /// With --swarm, how long each new task is watched; one that fails meanwhile has all of them rolled back, and the
     /// update is done only when the last one's time is over
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
@@ -86,7 +93,7 @@ pub(crate) struct Args {
     pub(crate) common: Common,
     /// What the previous step handed on: the very container it probed, and how.
     #[arg(skip)]
-    pub(crate) baton: Baton,
+    pub(crate) handoff: Handoff,
 }
 
 /// Whether a bridge is built.
@@ -102,9 +109,9 @@ pub(crate) enum BridgeMode {
 
 /// The name by which an app is called on a network.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Calling<'a> {
+pub(crate) struct Alias<'a> {
     pub(crate) network: &'a str,
-    pub(crate) alias: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl StepArgs for Args {
@@ -112,9 +119,9 @@ impl StepArgs for Args {
         &self.common
     }
 
-    fn fill(&mut self, baton: &Baton) {
-        self.identity.fill(baton);
-        self.baton = baton.clone();
+    fn fill(&mut self, handoff: &Handoff) {
+        self.identity.fill(handoff);
+        self.handoff = handoff.clone();
     }
 
     fn is_named(&self) -> bool {
@@ -135,23 +142,24 @@ impl StepArgs for Args {
 
 impl Args {
     /// How to look: flags first, then what the previous step did, then the container's recipe.
-    pub(crate) fn looking(&self, recipe: Option<&Recipe>) -> Looking {
-        let handed = self.baton.probe.clone().unwrap_or_default();
+    pub(crate) fn probe_config(&self, recipe: Option<&Recipe>) -> ProbeConfig {
+        let handed = self.handoff.probe.clone().unwrap_or_default();
         let carried = recipe
             .map(|recipe| recipe.probe.clone())
             .unwrap_or_default();
-        self.how.looking(self.how.probe().or(&handed).or(&carried))
+        self.how
+            .probe_config(self.how.probe().or(&handed).or(&carried))
     }
 
-    /// How clients call the app, where no port of the host leads to it.
-    pub(crate) fn calling(&self) -> Option<Calling<'_>> {
-        Some(Calling {
+    /// How clients call the app, where it has no port of the host.
+    pub(crate) fn moved_alias(&self) -> Option<Alias<'_>> {
+        Some(Alias {
             network: self.network.as_ref()?.as_str(),
-            alias: self.alias.as_ref()?.as_str(),
+            name: self.alias.as_ref()?.as_str(),
         })
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        Patience::of(self.within)
+    pub(crate) fn patience(&self) -> RetryPolicy {
+        RetryPolicy::of(self.within)
     }
 }

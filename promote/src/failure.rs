@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Attempt, Code, Crash, EngineError, Standing, Verdict};
+use step::contract::failure::{self, CommonFailure};
+use step::engine::container::Crash;
+use step::engine::error::EngineError;
+use step::engine::swarm::task::TaskStatus;
+use step::exit_code::{Code, Verdict};
+use step::health::Attempt;
 use thiserror::Error;
 
-use crate::watcher::Swap;
+use crate::report::Seen;
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error("{0}")]
-    Usage(String),
-    #[error("the lock file could not be opened: {0}")]
-    NoLock(std::io::Error),
+    Common(#[from] CommonFailure),
     #[error("promoting {0} was interrupted before anything was stopped")]
     Interrupted(String),
     #[error("{0}")]
@@ -71,7 +72,7 @@ pub(crate) struct Evidence {
     pub(crate) rolled_back_to: Option<String>,
     /// What clients saw of the attempt, on the host port.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) swap: Option<Swap>,
+    pub(crate) swap: Option<Seen>,
     /// How the new container ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crash: Option<Crash>,
@@ -83,7 +84,7 @@ pub(crate) struct Evidence {
     pub(crate) log: Vec<String>,
     /// With --swarm, the service's tasks, the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) tasks: Vec<Standing>,
+    pub(crate) tasks: Vec<TaskStatus>,
 }
 
 fn undone(evidence: &Evidence) -> String {
@@ -93,17 +94,18 @@ fn undone(evidence: &Evidence) -> String {
     }
 }
 
-impl step::Failure for Failure {
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        CommonFailure::from(error).into()
+    }
+}
+
+impl failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Engine(error) => error.verdict(),
-            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
-            Self::NoLock(_) => Verdict::new(
-                Code::Unexpected,
-                "check the rights on /run/lock, or on the temporary folder",
-            ),
+            Self::Common(failure) => failure.verdict(),
             Self::Interrupted(_) => Verdict::new(
                 Code::Interrupted,
                 "the live container serves as before, the candidate still runs; run promote again",
@@ -165,9 +167,7 @@ impl step::Failure for Failure {
             | Self::Unhealthy { evidence, .. }
             | Self::NotStarted { evidence, .. }
             | Self::RollbackFailed { evidence, .. } => *evidence,
-            Self::Engine(_)
-            | Self::Usage(_)
-            | Self::NoLock(_)
+            Self::Common(_)
             | Self::Interrupted(_)
             | Self::NoCandidate(_)
             | Self::NotProvable(_)

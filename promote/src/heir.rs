@@ -1,4 +1,14 @@
-//! The heir: promote once more, in a session of its own, that acts only if the first one is killed.
+//! The heir: a second promote, which acts only if the first one is killed.
+//!
+//! A kill cannot be caught, and may leave the old container stopped and the new one not started. The bridge would hide
+//! that from clients, but nobody would finish. So the first promote starts the heir before it changes anything, in a
+//! session of its own and, where it can, outside the unit in which it runs.
+//!
+//! The two hold a line between them. The kernel breaks it when the first one ends, however it ends; only a promotion
+//! that is done says so before. The heir then takes the lock. The killed one's last command keeps that lock until the
+//! engine is done with it, so nobody acts on what is about to change. What the heir does is what the same command run
+//! again would do. Its report is in the system's log and in the lock file. Killed before any of its calls under load,
+//! no promotion lost a request (the kill matrix of the tests).
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -10,12 +20,15 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use step::{Baton, Lock, Name};
+use step::contract::handoff::Handoff;
+use step::host::lock::Lock;
+use step::model::name::Name;
 
 use crate::args::Args;
+use crate::cgroup::{self, Cgroup};
 use crate::failure::Failure;
-use crate::outside::{self, Outside};
-use crate::promote::{self, Killed};
+use crate::promotion::Killed;
+use crate::report::Report;
 
 /// The hidden first argument; what follows are the arguments of the promotion.
 const FLAG: &str = "--heir";
@@ -30,12 +43,15 @@ const LONGEST_LINE: usize = 900;
 /// How long one may take to say that it waits; systemd answers within milliseconds, or not at all.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
+/// How an heir promotes: it is handed this, as it cannot know the promotion that leaves it.
+pub(crate) type Promote = fn(&Args, &Lock, Killed) -> Result<Report, Failure>;
+
 /// An heir that waits. Dropped, it has nothing to do and ends; only a kill leaves it at work.
 pub(crate) struct Heir {
     line: UnixStream,
     child: Child,
     /// Where it waits, and other helpers of the promotion may be as well.
-    pub(crate) outside: Outside,
+    pub(crate) cgroup: Cgroup,
 }
 
 impl Heir {
@@ -44,22 +60,22 @@ impl Heir {
     ///
     /// # Errors
     /// When none can be started, or too many had to act already.
-    pub(crate) fn leave(live: &Name, baton: &Baton) -> io::Result<Self> {
+    pub(crate) fn leave(live: &Name, handoff: &Handoff) -> io::Result<Self> {
         if generation() >= LAST_GENERATION {
             return Err(io::Error::other("too many heirs had to act already"));
         }
-        if let Some(scope) = outside::scope(live)
-            && let Ok(mut heir) = Self::start(scope, baton)
+        if let Some(scope) = cgroup::scope(live)
+            && let Ok(mut heir) = Self::start(scope, handoff)
         {
-            heir.outside = Outside::of(&heir.child);
+            heir.cgroup = Cgroup::of(&heir.child);
             return Ok(heir);
         }
         let mut here = Command::new("/proc/self/exe");
         here.arg0("promote");
-        Self::start(here, baton)
+        Self::start(here, handoff)
     }
 
-    fn start(mut command: Command, baton: &Baton) -> io::Result<Self> {
+    fn start(mut command: Command, handoff: &Handoff) -> io::Result<Self> {
         let (mut line, theirs) = UnixStream::pair()?;
         line.set_read_timeout(Some(READY_WITHIN))?;
         let mut child = command
@@ -72,11 +88,11 @@ impl Heir {
             .spawn()?;
         // The command has a copy of its end, without which this could wait for ever.
         drop(command);
-        match hand_over(&mut line, baton) {
+        match hand_over(&mut line, handoff) {
             Ok(()) => Ok(Self {
                 line,
                 child,
-                outside: Outside::default(),
+                cgroup: Cgroup::default(),
             }),
             Err(error) => {
                 let _ = child.kill().and_then(|()| child.wait());
@@ -87,8 +103,8 @@ impl Heir {
 }
 
 /// Tells a new heir what it is to finish, and waits until it is ready to.
-fn hand_over(line: &mut UnixStream, baton: &Baton) -> io::Result<()> {
-    serde_json::to_writer(&mut *line, baton)?;
+fn hand_over(line: &mut UnixStream, handoff: &Handoff) -> io::Result<()> {
+    serde_json::to_writer(&mut *line, handoff)?;
     line.write_all(b"\n")?;
     line.read_exact(&mut [0])
 }
@@ -119,25 +135,26 @@ fn own_arguments() -> Vec<OsString> {
 }
 
 /// Waits and acts, where this process was started to do that.
-pub(crate) fn requested() -> Option<ExitCode> {
+pub(crate) fn requested(promote: Promote) -> Option<ExitCode> {
     let mut args = std::env::args_os();
     let program = args.next()?;
     args.next().filter(|first| first == FLAG)?;
     let args: Vec<OsString> = std::iter::once(program).chain(args).collect();
-    Some(match wait(args) {
+    Some(match wait(args, promote) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     })
 }
 
-fn wait(args: Vec<OsString>) -> io::Result<()> {
+fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {
     rustix::process::setsid()?;
-    step::catch_signals()?;
+    step::signals::catch_signals()?;
     let mut line = BufReader::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
-    let mut baton = String::new();
-    line.read_line(&mut baton)?;
-    let baton: Baton = serde_json::from_str(&baton)?;
-    let args: Args = step::arguments(&args, &baton).map_err(io::Error::other)?;
+    let mut handoff = String::new();
+    line.read_line(&mut handoff)?;
+    let handoff: Handoff = serde_json::from_str(&handoff)?;
+    let args: Args =
+        step::contract::identity::arguments(&args, &handoff).map_err(io::Error::other)?;
     line.get_mut().write_all(&[READY])?;
     let mut last = Vec::new();
     // A reset is an end as well.
@@ -145,23 +162,23 @@ fn wait(args: Vec<OsString>) -> io::Result<()> {
     if last.ends_with(&[DONE]) {
         return Ok(());
     }
-    act(&args)
+    act(&args, promote)
 }
 
 /// Finishes or rolls back what the killed promotion has left, and leaves word of it.
-fn act(args: &Args) -> io::Result<()> {
+fn act(args: &Args, promote: Promote) -> io::Result<()> {
     let started = Instant::now();
     let Some(live) = args.identity.live() else {
         return Ok(());
     };
-    // Its last order may still be under way.
+    // Its last command may still be under way.
     let patience = args.common.engine.engine_timeout + args.stop_timeout;
     let lock = Lock::inherit(live, patience)?;
     let result = match &lock {
-        Some(lock) => promote::run_holding(args, lock, Killed::default()),
+        Some(lock) => promote(args, lock, Killed::default()),
         None => Err(Failure::Locked(live.to_string())),
     };
-    let (line, _) = step::outcome("promote", result, started);
+    let (line, _) = step::contract::main::outcome("promote", result, started);
     log(&format!(
         "promote of {live} was killed; its heir reports: {line}"
     ));
@@ -184,7 +201,7 @@ fn log(line: &str) {
 }
 
 /// What the heir of an earlier promotion of the app has reported since the last one.
-pub(crate) fn word(lock: &Lock) -> Option<Value> {
-    let word: Value = serde_json::from_str(&lock.noted()).ok()?;
-    (word.get("step")? == "promote").then_some(word)
+pub(crate) fn last_report(lock: &Lock) -> Option<Value> {
+    let report: Value = serde_json::from_str(&lock.noted()).ok()?;
+    (report.get("step")? == "promote").then_some(report)
 }

@@ -1,15 +1,19 @@
 //! What must be true before anything is touched.
 
+pub(crate) mod ports;
+
 use std::time::Duration;
 
-use step::{
-    By, Condition, Container, Looking, Patience, Recipe, Target, Unhealthy, await_health,
-    look_once, waiting,
-};
+use step::engine::container::Container;
+use step::health::poll::{await_health, probe_once};
+use step::health::target::{By, Target};
+use step::health::{ProbeConfig, RetryPolicy, Unhealthy};
+use step::recipe::{Condition, Recipe};
+use step::terminal::spinner::waiting;
 
 use crate::failure::Failure;
-use crate::promote::Promotion;
-use crate::{alias, drift, ports};
+use crate::network;
+use crate::promotion::Promotion;
 
 /// The candidate was healthy a moment ago; it is given this long to show it again.
 const ONCE_MORE: Duration = Duration::from_secs(5);
@@ -32,7 +36,7 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
     let (args, name) = (promotion.args, candidate.name());
     let no = |why: String| Err(Failure::NoCandidate(why));
     if args
-        .baton
+        .handoff
         .candidate_id
         .as_ref()
         .is_some_and(|id| *id != candidate.id)
@@ -46,14 +50,18 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
             "{name} carries no recipe: start-candidate has not made it"
         ));
     };
-    let target = Target::container(candidate, &args.looking(Some(&recipe)), By::HostPort);
+    let target = Target::container(candidate, &args.probe_config(Some(&recipe)), By::HostPort);
     let target =
         target.map_err(|why| Failure::NoCandidate(format!("{name} cannot be probed: {why}")))?;
     let _wait = waiting(format!(
         "promote: {name} at {} is looked at once more",
         target.shown
     ));
-    match await_health(Some(&promotion.engine), &target, &Patience::of(ONCE_MORE)) {
+    match await_health(
+        Some(&promotion.engine),
+        &target,
+        &RetryPolicy::of(ONCE_MORE),
+    ) {
         Ok(_) => Ok(recipe),
         Err(Unhealthy::Engine(error)) => Err(error.into()),
         Err(Unhealthy::Interrupted) => Err(Failure::Interrupted(promotion.names.live.clone())),
@@ -73,8 +81,8 @@ pub(crate) fn provable(
     candidate: &Container,
     recipe: &Recipe,
 ) -> Result<(), Failure> {
-    let looking = promotion.args.looking(Some(recipe));
-    Target::foreseen(candidate, &looking, &recipe.publish).map_err(Failure::NotProvable)
+    let config = promotion.args.probe_config(Some(recipe));
+    Target::foreseen(candidate, &config, &recipe.publish).map_err(Failure::NotProvable)
 }
 
 /// The host ports that the new container wants are free, or the live container's own.
@@ -99,7 +107,7 @@ pub(crate) fn share_name(
     live: &Container,
 ) -> Result<Container, Failure> {
     let engine = &promotion.engine;
-    if !alias::share_name(engine, &candidate, live)? {
+    if !network::share_name(engine, &candidate, live)? {
         return Ok(candidate);
     }
     let name = candidate.name().to_owned();
@@ -116,30 +124,15 @@ pub(crate) fn condition(promotion: &Promotion<'_>, live: &Container) -> Conditio
         return Condition::Down;
     }
     let args = promotion.args;
-    let looking = Looking {
+    let config = ProbeConfig {
         timeout: Duration::from_secs(1),
-        ..args.looking(Recipe::of(live).as_ref())
+        ..args.probe_config(Recipe::of(live).as_ref())
     };
-    let target = Target::container(live, &looking, By::HostPort);
-    let healthy = live.state.up() && target.is_ok_and(|target| look_once(&target).is_ok());
+    let target = Target::container(live, &config, By::HostPort);
+    let healthy = live.state.up() && target.is_ok_and(|target| probe_once(&target).is_ok());
     if healthy {
         Condition::Healthy
     } else {
         Condition::Sick
-    }
-}
-
-/// What goes live is what was verified: an env file read twice, or a variable taken from the
-/// caller's environment, may have changed in between.
-pub(crate) fn same(
-    promotion: &Promotion<'_>,
-    candidate: &Container,
-    next: &str,
-) -> Result<(), Failure> {
-    let next = promotion.engine.container(next)?;
-    let next = next.ok_or_else(|| Failure::NotVerified("its existence".to_owned()))?;
-    match drift::between(candidate, &next) {
-        Some(drift) => Err(Failure::NotVerified(drift)),
-        None => Ok(()),
     }
 }

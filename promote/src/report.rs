@@ -1,20 +1,16 @@
-//! What a promotion reports.
+//! What a promotion reports. Only data.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use step::{Baton, Previous, Standing};
-
-use crate::failure::{Evidence, Failure};
-use crate::promote::Promotion;
-use crate::swap::Outcome;
-use crate::watcher::Swap;
+use step::contract::handoff::Handoff;
+use step::engine::swarm::task::TaskStatus;
 
 /// What is live now.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Report {
     #[serde(flatten)]
-    pub(crate) baton: Baton,
+    pub(crate) handoff: Handoff,
     /// The live container's full id; with --swarm the service's.
     pub(crate) container_id: String,
     /// The number of the deployment, where one was given.
@@ -29,7 +25,7 @@ pub(crate) struct Report {
     pub(crate) replaced: Option<Replaced>,
     /// What clients saw; absent for a first deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) swap: Option<Swap>,
+    pub(crate) swap: Option<Seen>,
     /// What the heir of an earlier promotion reported, which had been killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) heir: Option<Value>,
@@ -38,7 +34,7 @@ pub(crate) struct Report {
     pub(crate) left_over: Vec<String>,
     /// With --swarm, the tasks that run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) tasks: Vec<Standing>,
+    pub(crate) tasks: Vec<TaskStatus>,
 }
 
 /// A release that is not live any more.
@@ -50,60 +46,31 @@ pub(crate) struct Replaced {
     pub(crate) image_id: String,
 }
 
-impl Promotion<'_> {
-    /// The report of a swap that was done, unless its gap was too long.
-    pub(crate) fn report(&self, outcome: Outcome, carried_on: bool) -> Result<Report, Failure> {
-        let Outcome {
-            container_id,
-            recipe,
-            previous,
-            swap,
-            left_over,
-        } = outcome;
-        let gap = swap.as_ref().map_or(0, |swap| swap.longest_gap_ms);
-        if let Some(allowed) = self
-            .args
-            .max_gap
-            .filter(|allowed| u128::from(gap) > allowed.as_millis())
-        {
-            let evidence = Box::new(Evidence {
-                swap,
-                ..Evidence::default()
-            });
-            return Err(Failure::GapTooLong {
-                live: self.names.live.clone(),
-                gap_ms: gap,
-                allowed,
-                evidence,
-            });
-        }
-        let named = |previous: &Previous| {
-            previous
-                .recipe
-                .as_ref()
-                .map(|recipe| recipe.image.to_string())
-        };
-        Ok(Report {
-            container_id,
-            deploy_id: recipe.deploy_id,
-            changed: true,
-            carried_on,
-            replaced: previous.map(|previous| Replaced {
-                image: named(&previous).unwrap_or(previous.image),
-                image_id: previous.image_id,
-            }),
-            swap,
-            heir: self.killed.heir.clone(),
-            left_over,
-            tasks: Vec::new(),
-            baton: Baton {
-                app: Some(self.app.clone()),
-                container: Some(self.live.clone()),
-                image: Some(recipe.image),
-                image_id: Some(recipe.image_id),
-                digest: recipe.digest,
-                ..Baton::default()
-            },
-        })
-    }
+/// What clients saw of the swap, by promote's own requests through the host port.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "Swap")]
+pub(crate) struct Seen {
+    /// `on` while new connections were led to the candidate, else `off`.
+    pub(crate) bridge: &'static str,
+    /// Why there was no bridge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bridge_off_because: Option<String>,
+    /// Whether calls to the old container's address were led to the new one, where clients call the app by an alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) handed_over: Option<bool>,
+    /// Why they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) not_handed_over_because: Option<String>,
+    /// How many requests were sent, each over a new connection; 0 where nothing was watched, as behind a proxy.
+    pub(crate) probes: u32,
+    /// How many of them were not answered healthily.
+    pub(crate) failed: u32,
+    /// The longest time between two good answers, in milliseconds.
+    pub(crate) longest_gap_ms: u64,
+    /// How long the old container was given to finish requests in flight.
+    pub(crate) drained_ms: u64,
+    /// How long the candidate was given to finish what the bridge had led to it.
+    pub(crate) candidate_drained_ms: u64,
+    /// How the requests in flight were known: `tcp_info`, or `unknown` without the right to look.
+    pub(crate) drained_by: &'static str,
 }

@@ -1,7 +1,10 @@
 //! The flags of prune-app.
 
 use clap::Parser;
-use step::{Baton, Common, Identity, ImageRef, StepArgs, digest, repository};
+use step::contract::args::{Common, StepArgs};
+use step::contract::handoff::Handoff;
+use step::contract::identity::Identity;
+use step::model::image_ref::{ImageRef, digest, repository};
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -20,7 +23,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 /// the newest others. Images are the app's when they have the label app=APP.
 /// Prints one JSON line: removed, kept (and why), not_removed, containers_removed.
 #[derive(Parser, Debug)]
-#[command(name = "prune-app", version, after_help = step::codes_help(50), after_long_help = step::help_end(50, EXAMPLES))]
+#[command(name = "prune-app", version, after_help = step::exit_code::codes_help(50), after_long_help = step::exit_code::help_end(50, EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) identity: Identity,
@@ -59,13 +62,13 @@ impl StepArgs for Args {
         &self.common
     }
 
-    fn fill(&mut self, baton: &Baton) {
-        self.identity.fill(baton);
+    fn fill(&mut self, handoff: &Handoff) {
+        self.identity.fill(handoff);
         if self.candidate {
             self.candidate_id = self
                 .candidate_id
                 .take()
-                .or_else(|| baton.candidate_id.clone());
+                .or_else(|| handoff.candidate_id.clone());
         }
     }
 

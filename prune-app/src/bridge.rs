@@ -1,10 +1,14 @@
 //! Rules that a promotion which was killed has left behind.
 
-use step::{Engine, EngineError, Name, Names, Nft, progress, warn};
+use step::engine::Engine;
+use step::engine::error::EngineError;
+use step::host::nft::Nft;
+use step::model::name::{Name, Names};
+use step::terminal::{progress, warn};
 
 /// Removes the app's rules, unless they may be what leads clients to the one container that serves.
 pub(crate) fn remove_stray(engine: &Engine, live: &Name, names: &Names) -> Result<(), EngineError> {
-    let Ok(nft) = Nft::find(engine) else {
+    let Ok(nft) = Nft::find(engine.limits()) else {
         return Ok(());
     };
     if !nft.may_have(live) || nft.read(live).is_none() {

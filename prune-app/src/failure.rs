@@ -2,19 +2,17 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Code, EngineError, Verdict};
+use step::contract::failure::{self, CommonFailure};
+use step::engine::error::EngineError;
+use step::exit_code::{Code, Verdict};
 use thiserror::Error;
 
-use crate::prune::Report;
+use crate::report::Report;
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error("{0}")]
-    Usage(String),
-    #[error("the lock file could not be opened: {0}")]
-    NoLock(std::io::Error),
+    Common(#[from] CommonFailure),
     #[error("{} could not be removed, the rest was", .0.not_removed.len())]
     NotRemoved(Box<Report>),
 }
@@ -26,17 +24,18 @@ pub(crate) struct Evidence {
     report: Option<Report>,
 }
 
-impl step::Failure for Failure {
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        CommonFailure::from(error).into()
+    }
+}
+
+impl failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Engine(error) => error.verdict(),
-            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
-            Self::NoLock(_) => Verdict::new(
-                Code::Unexpected,
-                "check the rights on /run/lock, or on the temporary folder",
-            ),
+            Self::Common(failure) => failure.verdict(),
             Self::NotRemoved(_) => Verdict::new(
                 Code::NotRemoved,
                 "not_removed says why; the deployment itself is not touched by it",
@@ -47,7 +46,7 @@ impl step::Failure for Failure {
     fn evidence(self) -> Evidence {
         let report = match self {
             Self::NotRemoved(report) => Some(*report),
-            Self::Engine(_) | Self::Usage(_) | Self::NoLock(_) => None,
+            Self::Common(_) => None,
         };
         Evidence { report }
     }

@@ -2,22 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use step::{Engine, Image, Name, Names, Previous, both};
+use step::engine::Engine;
+use step::engine::image::Image;
+use step::join::both;
+use step::model::name::{Name, Names};
+use step::recipe::Previous;
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::prune::Entry;
-
-/// An image that stays.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Kept {
-    #[serde(flatten)]
-    pub(crate) image: Entry,
-    /// `in_use`, `previous` or `newest`.
-    pub(crate) why: &'static str,
-}
+use crate::report::{Entry, Kept};
 
 /// The app's images, parted.
 pub(crate) struct Inventory {
@@ -91,12 +84,14 @@ pub(crate) fn needed(
 ) -> Result<BTreeMap<String, &'static str>, Failure> {
     let mut needed = BTreeMap::new();
     // By name as well: from a list that was cut short the way back would be missing.
-    let tenants = engine.tenants(&names.all())?.into_iter();
-    for tenant in tenants.filter(|it| !going.contains(&it.name)) {
-        if let Some(previous) = Previous::of_tenant(&tenant).filter(|_| tenant.name == names.live) {
+    let summaries = engine.summaries(&names.all())?.into_iter();
+    for summary in summaries.filter(|it| !going.contains(&it.name)) {
+        if let Some(previous) =
+            Previous::of_summary(&summary).filter(|_| summary.name == names.live)
+        {
             needed.entry(previous.image_id).or_insert("previous");
         }
-        needed.insert(tenant.image, "in_use");
+        needed.insert(summary.image, "in_use");
     }
     Ok(needed)
 }

@@ -7,10 +7,11 @@ mod inventory;
 #[cfg(test)]
 mod properties;
 mod prune;
+mod report;
 mod swarm;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(prune::run)
+    step::contract::main::main(prune::run)
 }

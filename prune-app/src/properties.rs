@@ -1,7 +1,8 @@
 //! What holds for every text given as a flag, and for every image that is to go.
 
 use proptest::prelude::*;
-use step::{Image, repository};
+use step::engine::image::Image;
+use step::model::image_ref::repository;
 
 use crate::args::{full_id, repo};
 use crate::prune::references;

@@ -3,81 +3,32 @@
 use std::thread;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use step::{
-    Container, Engine, Image, ImageRef, Lock, Name, Names, Recipe, familiar, progress, repository,
-    warn,
-};
+use step::contract::failure::CommonFailure;
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::engine::image::{Image, familiar};
+use step::host::lock::Lock;
+use step::model::image_ref::{ImageRef, repository};
+use step::model::name::{Name, Names};
+use step::recipe::Recipe;
+use step::terminal::{progress, warn};
 
 use crate::args::Args;
 use crate::bridge;
 use crate::failure::Failure;
-use crate::inventory::{Kept, inventory, needed};
-use crate::swarm::{self, OnNode};
+use crate::inventory::{inventory, needed};
+use crate::report::{Entry, Kept, Left, Report};
+use crate::swarm;
 
 /// How often an image is tried to be removed, and the pause between two tries.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What was removed and what was not.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct Report {
-    /// The app.
-    pub(crate) app: Option<Name>,
-    /// The live container's name.
-    pub(crate) container: Option<Name>,
-    /// Whether nothing was done.
-    pub(crate) dry_run: bool,
-    /// Containers that were removed, by name.
-    pub(crate) containers_removed: Vec<String>,
-    /// Images that were removed.
-    pub(crate) removed: Vec<Entry>,
-    /// Images that stay.
-    pub(crate) kept: Vec<Kept>,
-    /// What should have gone and could not.
-    pub(crate) not_removed: Vec<Left>,
-    /// With --swarm, what was done on each node: the three lists above are in its report.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) nodes: Vec<OnNode>,
-}
-
-/// An image.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Entry {
-    /// Its full id.
-    pub(crate) id: String,
-    /// Its tags, `repository:tag`.
-    pub(crate) tags: Vec<String>,
-    /// Its size, layers shared with other images included; in containerd's store that of the packed layers.
-    pub(crate) size_bytes: u64,
-}
-
-impl Entry {
-    pub(crate) fn of(image: &Image) -> Self {
-        let tags = image.repo_tags.iter().filter(|name| !name.contains('@'));
-        Self {
-            id: image.id.clone(),
-            tags: tags.cloned().collect(),
-            size_bytes: image.size,
-        }
-    }
-}
-
-/// An image or a container that could not be removed.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Left {
-    /// The image's id or the container's name.
-    pub(crate) what: String,
-    /// Why.
-    pub(crate) why: String,
-}
-
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if args.common.swarm {
         return swarm::run(args);
     }
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     let mut report = Report {
         app: Some(app.clone()),
@@ -90,14 +41,15 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     }
     if !args.dry_run
         && let Some(_no_promotion_begins) =
-            Lock::take(live, Duration::ZERO).map_err(Failure::NoLock)?
+            Lock::take(live, Duration::ZERO).map_err(CommonFailure::NoLock)?
     {
         bridge::remove_stray(&engine, live, &names)?;
     }
     let _no_candidate_begins = if args.dry_run {
         None
     } else {
-        Lock::remove_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?
+        Lock::remove_images(app, args.common.engine.engine_timeout)
+            .map_err(CommonFailure::NoLock)?
     };
     let images = inventory(&engine, args, app, &names, &report.containers_removed)?;
     report.kept = images.kept;
@@ -121,7 +73,7 @@ fn remove_candidate(
     names: &Names,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let lock = Lock::take(live, Duration::from_millis(200)).map_err(Failure::NoLock)?;
+    let lock = Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
     let found = engine.containers(&[&names.candidate, &names.next, &names.old])?;
     let unfinished = found.iter().any(|container| container.name() == names.old);
     for container in found
@@ -190,7 +142,7 @@ fn remove_image(
             }
             None => report.not_removed.push(Left {
                 what: entry.id,
-                why: step::printable(&refusal, 300),
+                why: step::text::printable(&refusal, 300),
             }),
         }
         return Ok(());

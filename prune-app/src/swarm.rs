@@ -5,17 +5,23 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
-use step::{
-    Engine, Lock, Name, Names, Node, Previous, Recipe, Service, Task, digest, printable, progress,
-    seen, waiting, warn,
-};
+use step::contract::failure::CommonFailure;
+use step::engine::Engine;
+use step::engine::swarm::Node;
+use step::engine::swarm::service::Service;
+use step::engine::swarm::task::Task;
+use step::host::lock::Lock;
+use step::model::image_ref::digest;
+use step::model::name::{Name, Names};
+use step::recipe::{Previous, Recipe};
+use step::terminal::spinner::{status, waiting};
+use step::terminal::{progress, warn};
+use step::text::printable;
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::prune::{Left, Report};
+use crate::report::{Left, OnNode, Report};
 
 /// How long the nodes may take together.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -31,23 +37,8 @@ const OF_THE_NODE: [(&str, &str); 4] = [
     ("/run", ""),
 ];
 
-/// What was done on a node.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct OnNode {
-    /// The node's id.
-    node: String,
-    /// Its name.
-    hostname: String,
-    /// The report of prune-app there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Value>,
-    /// Why there is none, or not a good one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
     let mut report = Report {
@@ -89,7 +80,7 @@ fn remove_candidate(
     names: &Names,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let lock = Lock::take(live, Duration::from_millis(200)).map_err(Failure::NoLock)?;
+    let lock = Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
     let Some(candidate) = engine.service(&names.candidate)? else {
         return Ok(());
     };
@@ -140,7 +131,7 @@ fn on_all_nodes(
 }
 
 fn words(args: &Args, app: &Name, live: &Service, name: &str) -> Result<Vec<String>, Failure> {
-    let program = std::env::current_exe().map_err(Failure::NoLock)?;
+    let program = std::env::current_exe().map_err(CommonFailure::NoLock)?;
     let mut words = vec![
         format!("--name={name}"),
         "--mode=global-job".to_owned(),
@@ -188,7 +179,7 @@ fn until_ended(engine: &Engine, job: &Service, nodes: &[Node]) -> Result<Vec<OnN
     loop {
         let tasks = engine.tasks(job)?;
         let ended = tasks.iter().filter(|task| task.has_ended()).count();
-        seen(&format!("{ended} of {up} nodes are done"));
+        status(&format!("{ended} of {up} nodes are done"));
         if ended >= up || Instant::now() > end {
             let by_node = tasks.iter().map(|task| (task.node.as_str(), task));
             let by_node: BTreeMap<&str, &Task> = by_node.collect();

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use clap::Parser;
-use step::{Baton, Common, Identity, ImageRef, StepArgs, digest, duration, platform};
+use step::contract::args::{Common, StepArgs};
+use step::contract::handoff::Handoff;
+use step::contract::identity::Identity;
+use step::model::image_ref::{ImageRef, digest, platform};
+use step::time::duration;
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -21,7 +25,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 /// Prints one JSON line: image, image_id, digest, size_bytes, changed, attempts.
 /// The engine's own credentials (`docker login`) are used as they are.
 #[derive(Parser, Debug)]
-#[command(name = "pull-image", version, after_help = step::codes_help(10), after_long_help = step::help_end(10, EXAMPLES))]
+#[command(name = "pull-image", version, after_help = step::exit_code::codes_help(10), after_long_help = step::exit_code::help_end(10, EXAMPLES))]
 pub(crate) struct Args {
     /// The image, as for `docker pull`: `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`
     pub(crate) image: Option<ImageRef>,
@@ -54,9 +58,9 @@ impl StepArgs for Args {
         &self.common
     }
 
-    fn fill(&mut self, baton: &Baton) {
-        self.identity.fill(baton);
-        self.image = self.image.take().or_else(|| baton.image.clone());
+    fn fill(&mut self, handoff: &Handoff) {
+        self.identity.fill(handoff);
+        self.image = self.image.take().or_else(|| handoff.image.clone());
     }
 
     fn is_named(&self) -> bool {

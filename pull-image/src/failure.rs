@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Code, EngineError, ImageRef, Name, Verdict};
+use step::contract::failure::{self, CommonFailure};
+use step::engine::error::EngineError;
+use step::exit_code::{Code, Verdict};
+use step::model::image_ref::ImageRef;
+use step::model::name::Name;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error("{0}")]
-    Usage(String),
+    Common(#[from] CommonFailure),
     #[error("pulling {0} was interrupted")]
     Interrupted(ImageRef),
     #[error("{0} was not found: {1}")]
@@ -64,13 +66,18 @@ impl Failure {
     }
 }
 
-impl step::Failure for Failure {
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        CommonFailure::from(error).into()
+    }
+}
+
+impl failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Engine(error) => error.verdict(),
-            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
+            Self::Common(failure) => failure.verdict(),
             Self::Interrupted(_) => Verdict::new(
                 Code::Interrupted,
                 "nothing was changed but layers already stored; run it again",
@@ -112,7 +119,7 @@ impl step::Failure for Failure {
 
     fn evidence(self) -> Evidence {
         let (image, digest, free_bytes) = match self {
-            Self::Engine(_) | Self::Usage(_) => (None, None, None),
+            Self::Common(_) => (None, None, None),
             Self::TooLittleSpace { free, .. } => (None, None, Some(free)),
             Self::WrongDigest { image, found, .. } => (Some(image), found, None),
             Self::Interrupted(image)

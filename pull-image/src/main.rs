@@ -5,9 +5,10 @@ mod failure;
 #[cfg(test)]
 mod properties;
 mod pull;
+mod report;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(pull::run)
+    step::contract::main::main(pull::run)
 }

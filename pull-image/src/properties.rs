@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use step::{digest, platform};
+use step::model::image_ref::{digest, platform};
 
 use crate::args::size;
 

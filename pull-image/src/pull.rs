@@ -3,34 +3,25 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use step::{
-    Baton, Engine, EngineError, Image, ImageRef, Name, Reply, both, familiar, interrupted,
-    progress, repository, terminal_stderr, waiting, warn,
-};
+use step::contract::failure::CommonFailure;
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::cli::Reply;
+use step::engine::error::EngineError;
+use step::engine::image::{Image, familiar};
+use step::join::both;
+use step::model::image_ref::{ImageRef, repository};
+use step::model::name::Name;
+use step::signals::interrupted;
+use step::terminal::spinner::waiting;
+use step::terminal::{progress, terminal_stderr, warn};
 
 use crate::args::Args;
 use crate::failure::Failure;
-
-/// What was pulled.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Report {
-    #[serde(flatten)]
-    baton: Baton,
-    /// Size on the engine's disk, layers shared with other images included; in containerd's store that of the packed layers.
-    size_bytes: u64,
-    /// Whether the name means another image than before, or one that was not here.
-    changed: bool,
-    /// How many tries it took.
-    attempts: u32,
-    /// With --swarm, the name by which every node runs exactly this image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pinned: Option<String>,
-}
+use crate::report::Report;
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
-    let reference = args.image().map_err(Failure::Usage)?;
+    let reference = args.image().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     if args.common.swarm {
         engine.manager()?;
@@ -66,14 +57,14 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             .as_deref()
             .filter(|_| args.common.swarm)
             .map(|digest| reference.pinned(digest)),
-        baton: Baton {
+        handoff: Handoff {
             app: args.identity.app.clone(),
             container: args.identity.live().cloned(),
             image: Some(reference.clone()),
             image_id: image.id.parse().ok(),
             digest,
             platform: args.platform.clone(),
-            ..Baton::default()
+            ..Handoff::default()
         },
     })
 }
@@ -81,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
 /// The engine's folders may be on another machine (or inside a virtual one): then there is nothing to measure.
 fn check_space(engine: &Engine, args: &Args) -> Result<(), Failure> {
     let least = args.min_free;
-    if least == 0 || engine.elsewhere().is_some() {
+    if least == 0 || engine.remote_host().is_some() {
         return Ok(());
     }
     for folder in engine.folders(args.identity.live().map(Name::as_str))? {
@@ -241,7 +232,7 @@ fn classify(image: &ImageRef, reply: &Reply) -> Failure {
     let stderr = complaint(&reply.stderr);
     let said = without_names(&stderr.to_lowercase(), image);
     let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let message = step::printable(stderr, 500);
+    let message = step::text::printable(stderr, 500);
     if reply.engine_is_away() {
         reply.failure().into()
     } else if reply.wants_login {

@@ -1,7 +1,12 @@
 //! The flags of start-candidate.
 
 use clap::Parser;
-use step::{Baton, Common, Identity, ImageRef, Probe, Publish, StepArgs};
+use step::contract::args::{Common, StepArgs};
+use step::contract::handoff::Handoff;
+use step::contract::identity::Identity;
+use step::model::image_ref::ImageRef;
+use step::model::port::Publish;
+use step::model::probe::Probe;
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
@@ -24,7 +29,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     name = "start-candidate",
     version,
     override_usage = "start-candidate --app APP --image IMAGE [OPTIONS] [-- RUN OPTIONS [-- COMMAND…]]",
-    after_help = step::codes_help(20), after_long_help = step::help_end(20, EXAMPLES)
+    after_help = step::exit_code::codes_help(20), after_long_help = step::exit_code::help_end(20, EXAMPLES)
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -39,13 +44,13 @@ pub(crate) struct Args {
     #[arg(long, short = 'p', value_name = "PORTS")]
     pub(crate) publish: Vec<Publish>,
     /// Path that probe-health and promote ask for [default: /health]
-    #[arg(long, value_name = "PATH", value_parser = step::path)]
+    #[arg(long, value_name = "PATH", value_parser = step::model::probe::path)]
     pub(crate) health_path: Option<String>,
     /// Container port that they ask [default: the first published or only exposed one] [env: APP_PORT, beside APP_NAME]
     #[arg(long, value_name = "PORT", env = "APP_PORT", hide_env = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) health_port: Option<u16>,
     /// Host header that they send
-    #[arg(long, value_name = "HOST", value_parser = step::host)]
+    #[arg(long, value_name = "HOST", value_parser = step::model::probe::host)]
     pub(crate) health_host: Option<String>,
     /// Remove a candidate left over from before
     #[arg(long)]
@@ -83,13 +88,13 @@ impl StepArgs for Args {
         &self.common
     }
 
-    fn fill(&mut self, baton: &Baton) {
-        self.identity.fill(baton);
+    fn fill(&mut self, handoff: &Handoff) {
+        self.identity.fill(handoff);
         if self.image.is_none() && !self.previous {
-            self.image = baton.image.clone();
-            self.image_id = baton.image_id.clone();
-            self.digest = baton.digest.clone();
-            self.platform = baton.platform.clone();
+            self.image = handoff.image.clone();
+            self.image_id = handoff.image_id.clone();
+            self.digest = handoff.digest.clone();
+            self.platform = handoff.platform.clone();
         }
     }
 

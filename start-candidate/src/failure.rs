@@ -2,7 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use step::{Code, EngineError, ImageRef, Verdict};
+use step::contract::failure::{self, CommonFailure};
+use step::engine::error::EngineError;
+use step::exit_code::{Code, Verdict};
+use step::model::image_ref::ImageRef;
 use thiserror::Error;
 
 /// The kernel's words for a full disk, which the engine hands on.
@@ -11,11 +14,7 @@ pub(crate) const NO_SPACE: &str = "no space left on device";
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error("{0}")]
-    Usage(String),
-    #[error("the lock file could not be opened: {0}")]
-    NoLock(std::io::Error),
+    Common(#[from] CommonFailure),
     #[error("starting {0} was interrupted")]
     Interrupted(String),
     #[error("the image {0} is not present on this engine")]
@@ -65,17 +64,18 @@ pub(crate) struct Evidence {
     log: Vec<String>,
 }
 
-impl step::Failure for Failure {
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        CommonFailure::from(error).into()
+    }
+}
+
+impl failure::Failure for Failure {
     type Evidence = Evidence;
 
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Engine(error) => error.verdict(),
-            Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
-            Self::NoLock(_) => Verdict::new(
-                Code::Unexpected,
-                "check the rights on /run/lock, or on the temporary folder",
-            ),
+            Self::Common(failure) => failure.verdict(),
             Self::Interrupted(_) => {
                 Verdict::new(Code::Interrupted, "the candidate was removed; run it again")
             }
@@ -147,9 +147,7 @@ impl step::Failure for Failure {
                 candidate: Some(candidate),
                 ..Evidence::default()
             },
-            Self::Engine(_)
-            | Self::Usage(_)
-            | Self::NoLock(_)
+            Self::Common(_)
             | Self::ImageAbsent(_)
             | Self::NotPinned(_)
             | Self::NoPrevious(_)

@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use step::{
-    APP_LABEL, CANDIDATE_LABEL, Container, Mount, Name, Names, PREVIOUS_LABEL, Publish,
-    RECIPE_LABEL,
-};
+use step::engine::container::{Container, Mount};
+use step::model::name::{Name, Names};
+use step::model::port::Publish;
+use step::recipe::{APP_LABEL, CANDIDATE_LABEL, PREVIOUS_LABEL, RECIPE_LABEL};
 
 use crate::failure::Failure;
 use crate::plan::Plan;
@@ -101,7 +101,7 @@ pub(crate) fn no_shared_volume(created: &Container, live: &Container) -> Result<
         .find(|mount| live.mounts.iter().any(|other| overlap(mount, other)));
     match shared {
         Some(mount) => Err(Failure::SharedVolume {
-            destination: step::printable(&mount.destination, 200),
+            destination: step::text::printable(&mount.destination, 200),
             live: live.name().to_owned(),
         }),
         None => Ok(()),

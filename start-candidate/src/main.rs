@@ -3,15 +3,16 @@
 mod args;
 mod failure;
 mod inspection;
-mod place;
 mod plan;
 #[cfg(test)]
 mod properties;
+mod report;
+mod slot;
 mod start;
 mod swarm;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::main(start::run)
+    step::contract::main::main(start::run)
 }

@@ -2,7 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use step::{Container, Engine, Image, ImageRef, Names, Previous, Publish, Recipe, repository};
+use step::contract::failure::CommonFailure;
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::engine::image::Image;
+use step::model::image_ref::{ImageRef, repository};
+use step::model::name::Names;
+use step::model::port::Publish;
+use step::recipe::{Previous, Recipe};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -45,7 +52,7 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
     let recipe = Recipe {
         digest: known.or_else(|| image.digest_in(repository(asked.as_str()))),
         image: asked,
-        image_id: image.id.parse().map_err(Failure::Usage)?,
+        image_id: image.id.parse().map_err(CommonFailure::Usage)?,
         publish,
         // Gone back by hand, a release stands where the one it takes back stood: late jobs stay late.
         deploy_id: args.deploy_id.or_else(|| taken_back(args, live.as_ref())),
@@ -63,7 +70,7 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
 /// the same of it as of one that was asked for: it is nothing to publish again when the candidate itself is live.
 fn published(live: &Container) -> Vec<Publish> {
     let mut ports = live.host_config.published();
-    if let Some(recipe) = Recipe::of(live).filter(|_| live.is_podmans()) {
+    if let Some(recipe) = Recipe::of(live).filter(|_| live.is_podman()) {
         let loopback = Some(Ipv4Addr::LOCALHOST.into());
         ports.retain(|port| port.address != loopback || recipe.publish.contains(port));
     }
@@ -83,11 +90,12 @@ fn wanted(
 ) -> Result<(ImageRef, Option<ImageRef>), Failure> {
     if !args.previous {
         let asked = args.image.clone();
-        let asked = asked.ok_or_else(|| Failure::Usage("--image IMAGE is needed".to_owned()))?;
+        let asked =
+            asked.ok_or_else(|| CommonFailure::Usage("--image IMAGE is needed".to_owned()))?;
         return Ok((asked, args.image_id.clone()));
     }
     let previous = previous.ok_or_else(|| Failure::NoPrevious(names.live.clone()))?;
-    let id: ImageRef = previous.image_id.parse().map_err(Failure::Usage)?;
+    let id: ImageRef = previous.image_id.parse().map_err(CommonFailure::Usage)?;
     let recipe = previous.recipe.as_ref().map(|recipe| recipe.image.clone());
     let named = recipe.or_else(|| previous.image.parse().ok());
     Ok((named.unwrap_or_else(|| id.clone()), Some(id)))

@@ -1,48 +1,42 @@
 //! Creating the candidate, looking at what was created, and only then starting it.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use step::{
-    Baton, Engine, EngineError, Lock, Name, Names, PREVIOUS_LABEL, Publish, RECIPE_LABEL, Recipe,
-    Reply, both, interrupted, printable, progress, redact, secrets_of_options,
-};
+use step::contract::failure::CommonFailure;
+use step::engine::Engine;
+use step::engine::cli::Reply;
+use step::engine::error::EngineError;
+use step::host::lock::Lock;
+use step::join::both;
+use step::model::name::{Name, Names};
+use step::recipe::{PREVIOUS_LABEL, RECIPE_LABEL, Recipe, secrets_of};
+use step::signals::interrupted;
+use step::terminal::progress;
+use step::text::{printable, redact, secrets_of_options};
 
 use crate::args::Args;
 use crate::failure::{Failure, NO_SPACE};
 use crate::inspection;
-use crate::place::Place;
 use crate::plan::{Plan, plan};
+use crate::report::Report;
+use crate::slot::Slot;
 use crate::swarm;
-
-/// The candidate that was started.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Report {
-    #[serde(flatten)]
-    pub(crate) baton: Baton,
-    /// The ports that promote will publish.
-    pub(crate) publish: Vec<Publish>,
-    /// The number of the deployment, where one was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) deploy_id: Option<u64>,
-}
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if args.common.swarm {
         return swarm::run(args);
     }
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     // Until the container keeps its image there.
     let images =
-        Lock::use_images(app, args.common.engine.engine_timeout).map_err(Failure::NoLock)?;
+        Lock::use_images(app, args.common.engine.engine_timeout).map_err(CommonFailure::NoLock)?;
     let (beside, all) = (engine.clone(), &names);
-    let (plan, place) = both(
+    let (plan, slot) = both(
         || plan(&engine, args, &names),
-        move || Place::look(&beside, args, live, all),
+        move || Slot::look(&beside, args, live, all),
     );
-    let (place, plan) = (place?, plan?);
+    let (slot, plan) = (slot?, plan?);
     inspection::does_nothing_else(&plan)?;
-    place.clear(&engine, &names)?;
+    slot.clear(&engine, &names)?;
     progress(&format!(
         "start-candidate: creating {} from {}",
         names.candidate, plan.recipe.image
@@ -56,21 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     }
     started?;
     progress(&format!("start-candidate: {} runs", names.candidate));
-    let recipe = plan.recipe;
-    Ok(Report {
-        publish: recipe.publish,
-        deploy_id: recipe.deploy_id,
-        baton: Baton {
-            app: Some(app.clone()),
-            container: Some(live.clone()),
-            candidate: names.candidate.parse().ok(),
-            candidate_id: Some(id),
-            image: Some(recipe.image),
-            image_id: Some(recipe.image_id),
-            digest: recipe.digest,
-            ..Baton::default()
-        },
-    })
+    Ok(Report::of(app, live, &names, id, plan.recipe))
 }
 
 fn create(engine: &Engine, app: &Name, names: &Names, plan: &Plan) -> Result<String, Failure> {
@@ -166,7 +146,7 @@ fn look_and_start(
         return Err(reply.failure().into());
     }
     if reply.code != Some(0) {
-        return Err(not_started(engine, names, id, &created.secrets(), &reply));
+        return Err(not_started(engine, names, id, &secrets_of(created), &reply));
     }
     if interrupted() {
         return Err(Failure::Interrupted(names.candidate.clone()));
@@ -182,7 +162,7 @@ fn not_started(
     reply: &Reply,
 ) -> Failure {
     let state = match engine.container(id) {
-        // Another job's --replace came between its creation and its start.
+        // Another job's --reslot came between its creation and its start.
         Ok(None) => return Failure::Vanished(names.candidate.clone()),
         found => found.ok().flatten().map(|container| container.state),
     };

@@ -1,13 +1,20 @@
 //! On a swarm: the candidate is a service of one task, made like the live service's tasks.
 
-use step::{
-    APP_LABEL, Baton, Engine, Lock, Name, Names, Previous, RECIPE_LABEL, Recipe, Service,
-    leads_ports, names_option, printable, progress, redact, repository, secrets_of_options,
-};
+use step::contract::failure::CommonFailure;
+use step::engine::Engine;
+use step::engine::swarm::has_ipvs;
+use step::engine::swarm::options::sets_flag;
+use step::engine::swarm::service::Service;
+use step::host::lock::Lock;
+use step::model::image_ref::repository;
+use step::model::name::{Name, Names};
+use step::recipe::{APP_LABEL, Previous, RECIPE_LABEL, Recipe};
+use step::terminal::progress;
+use step::text::{printable, redact, secrets_of_options};
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::start::Report;
+use crate::report::Report;
 
 /// What is promote's business, or would make the candidate something else than one task beside the live ones.
 const REFUSED: [&str; 16] = [
@@ -30,10 +37,10 @@ const REFUSED: [&str; 16] = [
 ];
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
-    let (app, live, names) = args.identity.known().map_err(Failure::Usage)?;
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
-    let lock = Lock::take(live, std::time::Duration::from_millis(200)).map_err(Failure::NoLock)?;
+    let lock = Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
     let _no_promotion = lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))?;
     let running = engine.service(&names.live)?;
     let recipe = plan(&engine, args, &names, running.as_ref())?;
@@ -44,20 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     ));
     let id = create(&engine, app, &names, &recipe, running.as_ref())?;
     progress(&format!("start-candidate: {} is created", names.candidate));
-    Ok(Report {
-        publish: recipe.publish,
-        deploy_id: recipe.deploy_id,
-        baton: Baton {
-            app: Some(app.clone()),
-            container: Some(live.clone()),
-            candidate: names.candidate.parse().ok(),
-            candidate_id: Some(id),
-            image: Some(recipe.image),
-            image_id: Some(recipe.image_id),
-            digest: recipe.digest,
-            ..Baton::default()
-        },
-    })
+    Ok(Report::of(app, live, &names, id, recipe))
 }
 
 fn plan(
@@ -67,12 +61,12 @@ fn plan(
     live: Option<&Service>,
 ) -> Result<Recipe, Failure> {
     let (options, command) = args.options_and_command();
-    if let Some(flag) = REFUSED.iter().find(|flag| names_option(&options, flag)) {
+    if let Some(flag) = REFUSED.iter().find(|flag| sets_flag(&options, flag)) {
         return Err(Failure::OptionRefused(format!(
             "the options set --{flag}, which the candidate has of its own or promote decides"
         )));
     }
-    if !args.publish.is_empty() && !leads_ports() {
+    if !args.publish.is_empty() && !has_ipvs() {
         return Err(Failure::OptionRefused(
             "--publish, because this kernel has no IPVS to lead the port to the tasks; put a proxy on their network instead".to_owned(),
         ));
@@ -102,7 +96,7 @@ fn plan(
 /// The image that was asked for, by the digest under which every node can pull it.
 fn asked(engine: &Engine, args: &Args, given: Recipe) -> Result<Recipe, Failure> {
     let asked = args.image.clone();
-    let asked = asked.ok_or_else(|| Failure::Usage("--image IMAGE is needed".to_owned()))?;
+    let asked = asked.ok_or_else(|| CommonFailure::Usage("--image IMAGE is needed".to_owned()))?;
     let wanted = args.image_id.as_ref().unwrap_or(&asked).as_str();
     let image = engine
         .image(wanted)?
@@ -114,7 +108,7 @@ fn asked(engine: &Engine, args: &Args, given: Recipe) -> Result<Recipe, Failure>
     }
     Ok(Recipe {
         image: asked,
-        image_id: image.id.parse().map_err(Failure::Usage)?,
+        image_id: image.id.parse().map_err(CommonFailure::Usage)?,
         digest,
         ..given
     })

@@ -1,7 +1,11 @@
 //! What holds for every text that `--from` is given: what a report brings, the flags would have taken too.
 
 use clap::Parser;
-use step::{Baton, Identity, ImageRef, Probe, ProbeArgs, Received};
+use step::contract::handoff::{Handoff, Received};
+use step::contract::identity::Identity;
+use step::health::args::ProbeArgs;
+use step::model::image_ref::ImageRef;
+use step::model::probe::Probe;
 
 #[derive(Parser, Debug)]
 struct Flags {
@@ -11,16 +15,16 @@ struct Flags {
     how: ProbeArgs,
     #[arg(long)]
     image: Option<ImageRef>,
-    #[arg(long, value_parser = step::platform)]
+    #[arg(long, value_parser = step::model::image_ref::platform)]
     platform: Option<String>,
 }
 
 /// Whether `text` is taken; an error where it should not have been.
 pub(crate) fn check(text: &str) -> Result<bool, String> {
     match text.parse::<Received>() {
-        Ok(Received::Baton(baton)) => {
-            same_again(&baton)?;
-            as_flags(&baton).map(|()| true)
+        Ok(Received::Handoff(handoff)) => {
+            same_again(&handoff)?;
+            as_flags(&handoff).map(|()| true)
         }
         Ok(Received::Failed { report, code }) => {
             let one_line = !report.contains('\n')
@@ -36,19 +40,19 @@ pub(crate) fn check(text: &str) -> Result<bool, String> {
     }
 }
 
-fn same_again(baton: &Baton) -> Result<(), String> {
-    let mut report = serde_json::to_value(baton).map_err(|error| error.to_string())?;
+fn same_again(handoff: &Handoff) -> Result<(), String> {
+    let mut report = serde_json::to_value(handoff).map_err(|error| error.to_string())?;
     report["ok"] = true.into();
     match report.to_string().parse() {
-        Ok(Received::Baton(again)) if *again == *baton => Ok(()),
+        Ok(Received::Handoff(again)) if *again == *handoff => Ok(()),
         _ => Err(report.to_string()),
     }
 }
 
-fn as_flags(baton: &Baton) -> Result<(), String> {
-    let probe = baton.probe.clone().unwrap_or_default();
-    let names = [&baton.app, &baton.container, &baton.candidate];
-    let images = [&baton.image, &baton.image_id];
+fn as_flags(handoff: &Handoff) -> Result<(), String> {
+    let probe = handoff.probe.clone().unwrap_or_default();
+    let names = [&handoff.app, &handoff.container, &handoff.candidate];
+    let images = [&handoff.image, &handoff.image_id];
     let names = names
         .into_iter()
         .flatten()
@@ -57,11 +61,11 @@ fn as_flags(baton: &Baton) -> Result<(), String> {
         .into_iter()
         .flatten()
         .map(|image| format!("--image={image}"));
-    let digest = baton
+    let digest = handoff
         .digest
         .iter()
         .map(|digest| format!("--image=x@{digest}"));
-    let platform = baton.platform.iter();
+    let platform = handoff.platform.iter();
     let platform = platform.map(|platform| format!("--platform={platform}"));
     let all = names.chain(images).chain(digest).chain(platform);
     for flag in all.chain(of_probe(&probe)) {
@@ -71,11 +75,11 @@ fn as_flags(baton: &Baton) -> Result<(), String> {
         }
     }
     let full = |id: &str| id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let image = baton.image_id.as_ref().map(ImageRef::as_str);
+    let image = handoff.image_id.as_ref().map(ImageRef::as_str);
     let image = image.map(|id| id.strip_prefix("sha256:").unwrap_or(id));
     // On a swarm a candidate is a service, whose id is shorter.
     let service = |id: &str| id.len() == 25 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let candidate = baton.candidate_id.as_deref();
+    let candidate = handoff.candidate_id.as_deref();
     let malformed = image.filter(|id| !full(id));
     match malformed.or(candidate.filter(|id| !full(id) && !service(id))) {
         Some(id) => Err(id.to_owned()),

@@ -1,17 +1,33 @@
-//! Waiting until an app is healthy, and noticing at once when it never will be.
+//! Whether an app is healthy, or why not.
+
+pub mod args;
+mod check;
+pub mod poll;
+pub mod target;
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::look::NetworkLook;
-use crate::waiting::Waiting;
-use crate::{Crash, Engine, EngineError, Target};
+use crate::engine::container::Crash;
+use crate::engine::error::EngineError;
+use crate::model::probe::Probe;
+
+/// What healthy means, with what must not be written into labels or reports.
+#[derive(Clone, Debug)]
+pub struct ProbeConfig {
+    /// What healthy means.
+    pub probe: Probe,
+    /// Request headers, which may be secret.
+    pub headers: Vec<(String, String)>,
+    /// Longest time for one look.
+    pub timeout: Duration,
+}
 
 /// How long to go on looking, and how often.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// Give up after this long.
     pub within: Duration,
     /// Longest pause between two looks.
@@ -22,7 +38,7 @@ pub struct Patience {
     pub successes: u32,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// Up to `within`, with the usual pauses.
     pub fn of(within: Duration) -> Self {
         Self {
@@ -65,14 +81,14 @@ pub struct Attempt {
 
 /// A healthy app.
 #[derive(Debug)]
-pub struct Proof {
+pub struct Probed {
     /// How many looks it took.
     pub attempts: u32,
     /// The last of them.
     pub last: Vec<Attempt>,
 }
 
-impl Proof {
+impl Probed {
     /// What the last look saw.
     pub fn saw(&self) -> &str {
         self.last.last().map_or("nothing", |attempt| &attempt.saw)
@@ -83,7 +99,7 @@ impl Proof {
 #[derive(Debug)]
 pub enum Unhealthy {
     /// Not within the time or the number of looks.
-    NotInTime(Proof),
+    NotInTime(Probed),
     /// The container does not exist any more.
     Gone,
     /// The container exited, was restarted or killed.
@@ -101,31 +117,4 @@ impl From<EngineError> for Unhealthy {
             error => Self::Engine(error),
         }
     }
-}
-
-/// Looks until the target is healthy. A container is watched besides: its end is noticed
-/// within milliseconds, whatever a look is waiting for.
-///
-/// # Errors
-/// [`Unhealthy`].
-pub fn await_health(
-    engine: Option<&Engine>,
-    target: &Target,
-    patience: &Patience,
-) -> Result<Proof, Unhealthy> {
-    if let Some(crash) = &target.crash {
-        return Err(Unhealthy::Crashed(crash.clone(), Vec::new()));
-    }
-    Waiting::new(engine, target, patience).run()
-}
-
-/// Looks once, without watching the container.
-///
-/// # Errors
-/// What was seen instead of health.
-pub fn look_once(target: &Target) -> Result<String, String> {
-    target
-        .network
-        .as_ref()
-        .map_or(Ok(String::new()), NetworkLook::look)
 }

@@ -4,7 +4,13 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Container, ImageRef, Name, Probe, Publish, Service, Tenant};
+use crate::engine::container::{Container, ContainerSummary};
+use crate::engine::swarm::service::Service;
+use crate::model::image_ref::ImageRef;
+use crate::model::name::Name;
+use crate::model::port::Publish;
+use crate::model::probe::Probe;
+use crate::text::secrets_of_options;
 
 /// Label of every container that the steps make: the app.
 pub const APP_LABEL: &str = "deploy-steps.app";
@@ -140,8 +146,8 @@ impl Previous {
     }
 
     /// What a container in a list says it replaced.
-    pub fn of_tenant(tenant: &Tenant) -> Option<Self> {
-        Self::read(tenant.label(PREVIOUS_LABEL))
+    pub fn of_summary(summary: &ContainerSummary) -> Option<Self> {
+        Self::read(summary.label(PREVIOUS_LABEL))
     }
 
     /// What a service says it replaced.
@@ -175,4 +181,14 @@ impl Previous {
     pub fn label(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// What must not be shown of a container: the values of its environment and run options. Values
+/// shorter than six characters stay visible, or a log could not say `port 8080`.
+pub fn secrets_of(container: &Container) -> Vec<String> {
+    let env = container.config.env.iter();
+    let values = env.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()));
+    let options = Recipe::of(container).unwrap_or_default().options;
+    let all = values.chain(secrets_of_options(&options));
+    all.filter(|value| value.chars().count() >= 6).collect()
 }

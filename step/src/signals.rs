@@ -20,7 +20,7 @@ pub fn catch_signals() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether SIGINT or SIGTERM has arrived since the step began; never after [`no_way_back`].
+/// Whether SIGINT or SIGTERM has arrived since the step began; never after [`defer_interrupts`].
 pub fn interrupted() -> bool {
     let arrived = INTERRUPTED
         .get()
@@ -29,6 +29,6 @@ pub fn interrupted() -> bool {
 }
 
 /// From here on the work is finished or undone first, whatever signal arrives.
-pub fn no_way_back() {
+pub fn defer_interrupts() {
     DEFERRED.store(true, Ordering::Relaxed);
 }

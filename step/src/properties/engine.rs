@@ -4,8 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{is_harmless, junk, replaced, texts};
-use crate::docker::unreadable;
-use crate::{Container, Image, Previous, Publish, Recipe};
+use crate::engine::container::Container;
+use crate::engine::image::Image;
+use crate::engine::json::unreadable;
+use crate::model::port::Publish;
+use crate::recipe::{Previous, Recipe, secrets_of};
 
 fn container() -> Value {
     json!([{
@@ -63,7 +66,7 @@ fn use_all(container: &Container) -> Result<(), TestCaseError> {
     );
     drop((
         container.own_address(80),
-        container.secrets(),
+        secrets_of(container),
         container.state.health(),
         Recipe::of(container),
     ));

@@ -3,7 +3,9 @@
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::{Baton, Identity, Name};
+use crate::contract::handoff::Handoff;
+use crate::contract::identity::Identity;
+use crate::model::name::Name;
 
 fn names() -> impl Strategy<Value = Option<Name>> {
     // Few, so that both sources often say the same.
@@ -17,7 +19,7 @@ proptest! {
         let [app, container] = given.clone();
         let mut identity = Identity { app, container };
         let [app, container] = before.clone();
-        identity.fill(&Baton { app, container, ..Baton::default() });
+        identity.fill(&Handoff { app, container, ..Handoff::default() });
         let ([flag, own], [handed, beside]) = (given, before);
         prop_assert_eq!(&identity.app, &flag.clone().or(handed.clone()));
         let other = flag.is_some() && flag != handed;
@@ -25,7 +27,7 @@ proptest! {
         prop_assert_eq!(&identity.container, &expected);
         // The same report twice changes nothing.
         let once = identity.clone();
-        identity.fill(&Baton { app: handed, ..Baton::default() });
+        identity.fill(&Handoff { app: handed, ..Handoff::default() });
         prop_assert_eq!((&identity.app, &identity.container), (&once.app, &once.container));
     }
 }

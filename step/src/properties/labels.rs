@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{junk, replaced, texts};
-use crate::{Previous, Probe, Publish, Recipe};
+use crate::model::port::Publish;
+use crate::model::probe::Probe;
+use crate::recipe::{Previous, Recipe};
 
 fn probes() -> impl Strategy<Value = Probe> {
     let texts = (
@@ -81,7 +83,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(recipe in recipes()) {
         prop_assert_eq!(serde_json::from_str::<Recipe>(&recipe.label()).unwrap(), recipe.clone());
-        let previous = Previous { image: "web".into(), image_id: "web".into(), recipe: Some(recipe), condition: crate::Condition::Sick };
+        let previous = Previous { image: "web".into(), image_id: "web".into(), recipe: Some(recipe), condition: crate::recipe::Condition::Sick };
         prop_assert_eq!(serde_json::from_str::<Previous>(&previous.label()).unwrap(), previous);
     }
 

@@ -8,8 +8,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{is_sentence, texts};
-use crate::probe_args::{header, host, plain};
-use crate::{ImageRef, Name, Publish, StatusRange, duration, path, repository, url};
+use crate::health::args::header;
+use crate::health::args::url;
+use crate::model::image_ref::{ImageRef, repository};
+use crate::model::name::Name;
+use crate::model::port::Publish;
+use crate::model::probe::{StatusRange, path};
+use crate::model::probe::{host, plain};
+use crate::time::duration;
 
 /// Accepted values survive being shown and being written as JSON, and are one word that is no flag.
 fn holds<T>(text: &str) -> Result<(), TestCaseError>
@@ -68,7 +74,7 @@ proptest! {
         if text.parse::<ImageRef>().is_ok() {
             let repository = repository(&text);
             prop_assert!(text.starts_with(repository) && repository.parse::<ImageRef>().is_ok());
-            prop_assert_eq!(crate::repository(repository), repository);
+            prop_assert_eq!(crate::model::image_ref::repository(repository), repository);
         }
     }
 

@@ -21,7 +21,7 @@ fn snake(variant: &str) -> String {
 
 /// The table, read from the source as it is: a variant, its number, its doc comment.
 fn table() -> Vec<Code> {
-    let source = workspace_file("step/src/codes.rs");
+    let source = workspace_file("step/src/exit_code.rs");
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let variant = |pair: &[&str]| {
         let meaning = pair[0].strip_prefix("/// ")?;

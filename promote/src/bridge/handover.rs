@@ -1,0 +1,124 @@
+//! Redirects calls from the address of a container that leaves to the one that stays, for clients that still have it.
+
+use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::host::nft::Nft;
+use step::model::name::Name;
+use step::terminal::spinner::waiting;
+use step::terminal::warn;
+
+use super::exit_watch::{ExitWatch, Process};
+use super::idle;
+use super::listing::called;
+use super::redirect::{self, AddressRedirect};
+use super::ruleset;
+
+/// Between two looks whether the address has been given to somebody else.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Rules that redirect new connections from one address of a network to another. Dropped, they are removed.
+pub(crate) struct Handover {
+    nft: Nft,
+    container: Name,
+    /// The full id of the container that leaves.
+    leaving: String,
+    from: Option<IpAddr>,
+    /// Empty of one that was taken over.
+    redirects: Vec<AddressRedirect>,
+    /// They go the moment that the container they redirect to ends, whatever becomes of this process.
+    _watch: ExitWatch,
+}
+
+impl Handover {
+    /// Redirects from `leaving` to `staying`, in place of any other rules of the app.
+    ///
+    /// # Errors
+    /// Why that cannot be, as a sentence; then nothing is left of it.
+    pub(crate) fn open(
+        engine: &Engine,
+        container: &Name,
+        network: &str,
+        leaving: &Container,
+        staying: &Container,
+    ) -> Result<Self, String> {
+        if let Some(host) = engine.remote_host() {
+            return Err(format!("the engine is on another machine ({host})"));
+        }
+        let nft = Nft::find(engine.limits())?;
+        let redirect = redirect::on_network(network, leaving, staying).ok_or_else(|| {
+            format!("there is no way between them on {network} that this machine sees")
+        })?;
+        let (table, from) = (Nft::table(container), redirect.from);
+        let redirects = vec![redirect];
+        let script = ruleset::handover(&table) + &ruleset::redirect_addresses(&table, &redirects);
+        let watch = watch(&nft, container, staying)?;
+        nft.apply(&script)?;
+        Ok(Self {
+            nft,
+            container: container.clone(),
+            leaving: leaving.id.clone(),
+            from: Some(from),
+            redirects,
+            _watch: watch,
+        })
+    }
+
+    /// Takes over the one that a promotion which was killed has left.
+    pub(crate) fn adopt(
+        engine: &Engine,
+        container: &Name,
+        leaving: &Container,
+        staying: &Container,
+    ) -> Option<Self> {
+        let nft = Nft::find(engine.limits()).ok()?;
+        let rules = nft.read(container)?;
+        let watch = watch(&nft, container, staying).ok()?;
+        Some(Self {
+            nft,
+            container: container.clone(),
+            leaving: leaving.id.clone(),
+            from: called(&rules),
+            redirects: Vec::new(),
+            _watch: watch,
+        })
+    }
+
+    /// Stays open for `time` after the container that leaves has ended or lost its name, unless the engine gives
+    /// its address to another one.
+    pub(crate) fn linger(self, engine: &Engine, network: &str, time: Duration) {
+        let _wait = waiting("promote: who still has the old address is led to the new one");
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            thread::sleep(PAUSE.min(end.saturating_duration_since(Instant::now())));
+            let holder = self.from.map(|from| engine.holder(network, from));
+            let holder = holder.and_then(|holder| holder.ok().flatten());
+            if holder.is_some_and(|holder| holder != self.leaving) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Handover {
+    fn drop(&mut self) {
+        idle::end(&self.redirects);
+        if let Err(why) = self.nft.remove(&self.container) {
+            warn(&format!(
+                "promote: the rules for calls to the old container could not be removed: {why}"
+            ));
+        }
+    }
+}
+
+fn watch(nft: &Nft, container: &Name, staying: &Container) -> Result<ExitWatch, String> {
+    let process = Process::find(staying.state.pid)
+        .map_err(|error| format!("the process of {} cannot be seen: {error}", staying.name()))?;
+    let (nft, container) = (nft.clone(), container.clone());
+    Ok(ExitWatch::start(process, move || {
+        drop(nft.remove(&container))
+    }))
+}

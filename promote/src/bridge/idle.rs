@@ -1,0 +1,89 @@
+//! Closes redirected connections once they are idle, before their rules are removed.
+//!
+//! A client that called the leaving container's address may keep its connection. Packets within one network go nowhere
+//! without the rules, unless the kernel filters its bridges (br_netfilter): the client's next request got no answer.
+//! Such connections are told from others by the ports from which they come, and are ended on both sides when idle.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use step::terminal::spinner::{status, waiting};
+use step::terminal::warn;
+
+use super::redirect::AddressRedirect;
+use crate::traffic::connections::end_idle;
+
+/// Whether packets within a bridge pass the rules for packets through this host: then the kernel goes on redirecting
+/// such connections without our rules (br_netfilter).
+const FILTERED: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+/// How long requests in flight are waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Ends those that were redirected like this, once they are idle. Without the rules their packets would be lost, and
+/// a client would wait for an answer instead of calling anew.
+pub(crate) fn end(redirects: &[AddressRedirect]) {
+    let is_filtered = fs::read_to_string(FILTERED).is_ok_and(|is| is.trim() == "1");
+    for one in redirects.iter().filter(|_| !is_filtered) {
+        if let Some(ports) = &one.ports {
+            end_all(one, ports);
+        }
+    }
+}
+
+fn end_all(one: &AddressRedirect, ports: &RangeInclusive<u16>) {
+    let (net, ports) = (masked(one.to, one.prefix), ports.clone());
+    let prefix = one.prefix;
+    let is_redirected = move |ip: IpAddr, port| ports.contains(&port) && masked(ip, prefix) == net;
+    let end = Instant::now() + PATIENCE;
+    let _wait = waiting("promote: connections that were led to the new container end");
+    loop {
+        match end_idle(one.into, is_redirected.clone()) {
+            Ok(0) => return,
+            Ok(busy) if Instant::now() < end => status(&format!("{busy} of them are in use")),
+            Ok(busy) => {
+                let to = one.to;
+                warn(&format!(
+                    "promote: {busy} connections that were led to {to} are still in use"
+                ));
+                return;
+            }
+            // They ended with it.
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) => {
+                let from = one.from;
+                warn(&format!(
+                    "promote: connections that were opened to {from} meanwhile cannot be ended ({error}), and may hang"
+                ));
+                return;
+            }
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn masked(ip: IpAddr, prefix: u8) -> Option<u32> {
+    let IpAddr::V4(ip) = ip else {
+        return None;
+    };
+    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix.into()));
+    Some(u32::from(ip) & mask.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn an_address_is_in_the_network_or_not() {
+        let of = |ip: [u8; 4], prefix| masked(Ipv4Addr::from(ip).into(), prefix);
+        assert_eq!(of([172, 18, 0, 1], 16), of([172, 18, 3, 9], 16));
+        assert_ne!(of([172, 18, 0, 1], 16), of([172, 19, 0, 1], 16));
+        assert_eq!(of([172, 18, 0, 1], 0), Some(0));
+    }
+}

@@ -1,0 +1,117 @@
+//! What packet rules redirect: a published port, or one container's address on a network.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use step::engine::container::Container;
+use step::model::port::Publish;
+
+use super::route::hardware_of;
+use crate::network::{is_known, resolves};
+
+/// The ports from which this host chooses its own (ip-sysctl in the kernel's documentation).
+const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+/// A gap of fewer is not used: each redirected connection takes one of these ports. The number was not measured.
+const ENOUGH: usize = 4096;
+
+/// New connections on a port of the host go to the candidate.
+#[derive(Clone, Debug)]
+pub(crate) struct PortRedirect {
+    pub(crate) publish: Publish,
+    /// The candidate's own address and port.
+    pub(crate) candidate: SocketAddr,
+    /// The forwarder's port.
+    pub(crate) forwarder: u16,
+}
+
+/// New connections within one network go to another container than the one they call.
+#[derive(Clone, Debug)]
+pub(crate) struct AddressRedirect {
+    /// The address of the container that leaves.
+    pub(crate) from: IpAddr,
+    /// That of the one that takes its calls.
+    pub(crate) to: IpAddr,
+    /// The length of their subnet's prefix, in bits.
+    pub(crate) prefix: u8,
+    /// The hardware address of the network's bridge, `02:42:…`.
+    pub(crate) hardware: String,
+    /// The process of the container that takes its calls, in whose network they arrive.
+    pub(crate) into: i32,
+    /// The ports from which they come, as that container sees them. No other connection comes from there.
+    pub(crate) ports: Option<RangeInclusive<u16>>,
+}
+
+/// The address to which a bridge for this port redirects.
+pub(crate) fn address(candidate: &Container, publish: Publish) -> Result<SocketAddr, String> {
+    let address = candidate
+        .own_address(publish.container)
+        .filter(SocketAddr::is_ipv4);
+    let none = "the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)";
+    address.ok_or_else(|| none.to_owned())
+}
+
+/// The networks on which both are, and `leaving` is also known as `name`: to podman's name servers under
+/// whatever name it was started.
+pub(crate) fn by_name(
+    leaving: &Container,
+    staying: &Container,
+    name: &str,
+) -> Vec<AddressRedirect> {
+    let places = leaving.network_settings.networks.iter();
+    places
+        .filter(|(network, place)| {
+            is_known(place, name) || leaving.is_podman() && resolves(network)
+        })
+        .filter_map(|(network, _)| on_network(network, leaving, staying))
+        .collect()
+}
+
+/// Calls to `leaving` on a network on which both are.
+pub(crate) fn on_network(
+    network: &str,
+    leaving: &Container,
+    staying: &Container,
+) -> Option<AddressRedirect> {
+    if leaving.is_rootless() || staying.is_rootless() {
+        return None;
+    }
+    let there = staying.network_settings.networks.get(network)?;
+    let here = leaving.network_settings.networks.get(network)?;
+    let (from, prefix) = here.address()?;
+    let (to, _) = there.address()?;
+    let hardware = hardware_of(from)?;
+    let local = fs::read_to_string(LOCAL_PORTS).ok();
+    Some(AddressRedirect {
+        from,
+        to,
+        prefix,
+        hardware,
+        into: staying.state.pid,
+        ports: local.and_then(|local| beside(&local)),
+    })
+}
+
+fn beside(local: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = local.trim().split_once(char::is_whitespace)?;
+    let (first, last): (u16, u16) = (first.parse().ok()?, last.trim().parse().ok()?);
+    let gaps = [
+        1024..=first.saturating_sub(1),
+        last.saturating_add(1)..=u16::MAX,
+    ];
+    gaps.into_iter().find(|gap| gap.len() >= ENOUGH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ports_are_those_that_the_host_does_not_choose_from() {
+        assert_eq!(beside("32768\t60999\n"), Some(1024..=32767));
+        assert_eq!(beside("1024\t50000\n"), Some(50001..=65535));
+        for none in ["1024\t65535\n", "2000\t64000\n", "", "a b"] {
+            assert_eq!(beside(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Whether the host ports that the new container wants are free for it.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::engine::error::EngineError;
+use step::model::port::Publish;
+
+/// The first of `wanted` that something else than `holder` listens on or publishes.
+///
+/// The engine itself checks a port only when the container starts, which is too late. With the
+/// userland proxy off nothing listens on a published port, so the engine is asked as well.
+pub(crate) fn taken(
+    engine: &Engine,
+    wanted: &[Publish],
+    holder: Option<&Container>,
+) -> Result<Option<u16>, EngineError> {
+    let bound = holder.map(|holder| holder.network_settings.bound());
+    let bound = bound.unwrap_or_default();
+    let own = holder.map(own).unwrap_or_default();
+    for publish in wanted {
+        let port = publish.host;
+        // What the holder publishes already no other container can.
+        let others = if holds(&bound, port, publish.address) {
+            Vec::new()
+        } else {
+            publishers(engine, port, holder)?
+        };
+        let mut listeners = listeners(port);
+        listeners.retain(|at| !holds(&bound, port, *at) && !holds(&own, port, *at));
+        let mut in_the_way = listeners.into_iter().chain(others);
+        if in_the_way.any(|at| meet(at, publish.address)) {
+            return Ok(Some(port));
+        }
+    }
+    Ok(None)
+}
+
+/// The ports that a container which runs, or is about to again, was created with: between two of its
+/// restarts it publishes nothing, and an instant later its proxy listens once more.
+fn own(holder: &Container) -> Vec<Publish> {
+    let runs = holder.state.running || holder.state.restarting;
+    let published = runs.then(|| holder.host_config.published());
+    published.unwrap_or_default()
+}
+
+fn holds(held: &[Publish], port: u16, address: Option<IpAddr>) -> bool {
+    let mut held = held.iter().filter(|held| held.host == port);
+    held.any(|held| held.address.is_none() || held.address == address)
+}
+
+/// Whether two sockets cannot have the same port, the one on address `a`, the other on `b`.
+fn meet(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
+    a.is_none() || b.is_none() || a == b
+}
+
+/// At which addresses other containers publish the port; `None` is every one.
+fn publishers(
+    engine: &Engine,
+    port: u16,
+    holder: Option<&Container>,
+) -> Result<Vec<Option<IpAddr>>, EngineError> {
+    let ids = engine.publishing(port)?;
+    let others: Vec<&str> = ids
+        .iter()
+        .map(String::as_str)
+        .filter(|id| holder.is_none_or(|holder| holder.id != *id))
+        .collect();
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bound = engine.containers(&others)?;
+    let bound = bound.iter().flat_map(|c| c.network_settings.bound());
+    Ok(bound
+        .filter(|publish| publish.host == port)
+        .map(|publish| publish.address)
+        .collect())
+}
+
+/// At which addresses of this machine something listens on the port; `None` is every one.
+///
+/// Reads the kernel's list of listening sockets, which needs no right, unlike binding a port below 1024.
+fn listeners(port: u16) -> Vec<Option<IpAddr>> {
+    const LISTEN: &str = "0A";
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let text = tables.map(|table| fs::read_to_string(table).unwrap_or_default());
+    let lines = text.iter().flat_map(|text| text.lines().skip(1));
+    lines
+        .filter_map(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (address, at) = fields.next()?.split_once(':')?;
+            let listens = fields.nth(1)? == LISTEN && u16::from_str_radix(at, 16) == Ok(port);
+            listens.then(|| address_of(address))
+        })
+        .collect()
+}
+
+/// The kernel writes an address as one or four words of eight hex digits, each in the byte order
+/// of the machine. What cannot be read counts as every address.
+fn address_of(hex: &str) -> Option<IpAddr> {
+    let word = |i: usize| u32::from_str_radix(hex.get(8 * i..8 * i + 8)?, 16).ok();
+    let words = (0..hex.len() / 8).map(word).collect::<Option<Vec<_>>>()?;
+    let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
+    let address = match <[u8; 4]>::try_from(&bytes[..]) {
+        Ok(four) => IpAddr::from(Ipv4Addr::from(four)),
+        Err(_) => {
+            let sixteen = <[u8; 16]>::try_from(&bytes[..]).ok()?;
+            IpAddr::from(Ipv6Addr::from(sixteen)).to_canonical()
+        }
+    };
+    Some(address).filter(|address| !address.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_container_between_two_restarts_still_has_the_ports_it_was_created_with() {
+        let container = |restarting: bool| {
+            serde_json::from_value(json!({
+                "Id": "", "Name": "web", "Image": "", "Config": {}, "NetworkSettings": {"Ports": {}},
+                "State": {"Running": restarting, "Restarting": restarting},
+                "HostConfig": {"PortBindings": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "80"}]}},
+            }))
+            .unwrap()
+        };
+        let at = |ip: &str| Some(ip.parse().unwrap());
+        let held = own(&container(true));
+        assert!(holds(&held, 80, at("127.0.0.1")) && !holds(&held, 80, at("127.0.0.2")));
+        assert!(own(&container(false)).is_empty());
+    }
+
+    #[test]
+    fn a_listening_port_is_seen_with_its_address() {
+        for (at, seen) in [
+            ("127.0.0.1:0", Some("127.0.0.1")),
+            ("127.0.0.2:0", Some("127.0.0.2")),
+            ("0.0.0.0:0", None),
+        ] {
+            let listener = TcpListener::bind(at).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let seen = seen.map(|ip| ip.parse().unwrap());
+            assert_eq!(listeners(port), [seen]);
+            drop(listener);
+            assert_eq!(listeners(port), []);
+        }
+    }
+
+    #[test]
+    fn addresses_meet_where_one_is_every_address() {
+        let ip = |text: &str| Some(text.parse().unwrap());
+        assert!(meet(None, ip("127.0.0.1")) && meet(ip("::1"), None));
+        assert!(meet(ip("127.0.0.1"), ip("127.0.0.1")));
+        assert!(!meet(ip("127.0.0.1"), ip("127.0.0.2")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_in_place_of_an_address_is_read_or_passed_over(hex in "[0-9A-F]{0,40}|\\PC{0,12}", ip in any::<Ipv4Addr>()) {
+            address_of(&hex);
+            let written = format!("{:08X}", u32::from_ne_bytes(ip.octets()));
+            prop_assert_eq!(address_of(&written), Some(IpAddr::from(ip)).filter(|ip| !ip.is_unspecified()));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What every part of a promotion is handed.
+
+use serde_json::Value;
+use step::engine::Engine;
+use step::model::name::{Name, Names};
+
+use crate::args::Args;
+use crate::cgroup::Cgroup;
+
+/// One promotion of one app.
+#[derive(Clone)]
+pub(crate) struct Promotion<'a> {
+    pub(crate) args: &'a Args,
+    pub(crate) engine: Engine,
+    pub(crate) app: &'a Name,
+    pub(crate) live: &'a Name,
+    pub(crate) names: Names,
+    /// What is known of the promotion before, which was killed.
+    pub(crate) killed: Killed,
+    /// Where its helpers outlive the unit in which it runs.
+    pub(crate) cgroup: Cgroup,
+}
+
+/// What a promotion that was killed has left in the lock file.
+#[derive(Default, Clone)]
+pub(crate) struct Killed {
+    /// What its heir reported.
+    pub(crate) heir: Option<Value>,
+    /// The candidate it promoted, where no heir reported anything.
+    pub(crate) candidate_id: Option<String>,
+}

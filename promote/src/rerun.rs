@@ -1,0 +1,143 @@
+//! Asked again: what an earlier promotion has done already, or has left to be cleared away.
+
+use step::engine::container::Container;
+use step::recipe::{Previous, Recipe};
+use step::terminal::progress;
+use step::text::printable;
+
+use crate::bridge::stale;
+use crate::failure::Failure;
+use crate::preflight;
+use crate::promotion::Promotion;
+use crate::report::Report;
+use crate::state::{State, is_made_from};
+use crate::swap::outcome::{self, Outcome};
+use crate::traffic::drain::drain;
+
+/// Goes on with what is live and the candidate to promote; or tells that there is nothing left to do.
+pub(crate) fn unless_done(
+    promotion: &Promotion<'_>,
+    state: State,
+    go_on: impl FnOnce(Option<Container>, Container) -> Result<Report, Failure>,
+) -> Result<Report, Failure> {
+    let State {
+        live,
+        candidate,
+        next,
+        ..
+    } = state;
+    if let Some(stale) = next {
+        promotion.engine.remove_with_volumes(&[&stale.id])?;
+    }
+    let Some(candidate) = candidate else {
+        return nothing_to_promote(promotion, live);
+    };
+    let made = live
+        .as_ref()
+        .filter(|live| is_made_from(live, &candidate.id));
+    if let Some(live) = made {
+        return clear_candidate(promotion, live, &candidate);
+    }
+    preflight::not_overtaken(&candidate, live.as_ref())?;
+    go_on(live, candidate)
+}
+
+/// A promotion whose end was not seen is asked for again: that is no failure. Without a
+/// report to go by, nobody can tell it from a deployment that forgot to start a candidate.
+fn nothing_to_promote(
+    promotion: &Promotion<'_>,
+    live: Option<Container>,
+) -> Result<Report, Failure> {
+    let (names, heir) = (&promotion.names, promotion.killed.heir.as_ref());
+    let said = heir.and_then(|report| report["error"]["message"].as_str());
+    let said = said.map_or(String::new(), |message| {
+        format!(
+            "; the heir of a killed promotion reported: {}",
+            printable(message, 300)
+        )
+    });
+    match live {
+        Some(live) if was_promoted(promotion, &live) => {
+            progress(&format!("promote: {} was promoted already", names.live));
+            Ok(Report {
+                changed: false,
+                ..outcome::report(promotion, done_before(&live), false)?
+            })
+        }
+        Some(live) => Err(Failure::NoCandidate(format!(
+            "there is no container {} to promote; {} runs {}{said}",
+            names.candidate, names.live, live.config.image
+        ))),
+        None => Err(Failure::NoCandidate(format!(
+            "there is no container {} to promote{said}",
+            names.candidate
+        ))),
+    }
+}
+
+/// Whether what is live is what this promotion was asked for, or the killed one before it.
+fn was_promoted(promotion: &Promotion<'_>, live: &Container) -> bool {
+    let killed = &promotion.killed;
+    let by_heir = |report: &serde_json::Value| {
+        report["ok"] == true && report["container_id"] == live.id.as_str()
+    };
+    let handed_on = promotion.args.handoff.candidate_id.as_deref();
+    let begun = killed.candidate_id.as_deref();
+    let mut ids = handed_on.into_iter().chain(begun);
+    killed.heir.as_ref().is_some_and(by_heir) || ids.any(|id| is_made_from(live, id))
+}
+
+/// The swap was done, and all that was left to do is this.
+fn clear_candidate(
+    promotion: &Promotion<'_>,
+    live: &Container,
+    candidate: &Container,
+) -> Result<Report, Failure> {
+    let Promotion {
+        engine,
+        args,
+        names,
+        ..
+    } = promotion;
+    progress(&format!(
+        "promote: {} was promoted already and is removed",
+        names.candidate
+    ));
+    // It was killed when it had its name, which may have been before it had its restart policy.
+    args.restart.set(engine, &live.id)?;
+    let left = stale::close(engine, promotion.live).map_err(Failure::StrayBridge)?;
+    if let Some(forwarders) = left {
+        let publish = Recipe::of(candidate).unwrap_or_default().publish;
+        let drained = drain(candidate, &publish, &forwarders, args.drain);
+        if drained.may_be_open() {
+            // Where it does not stop it is removed by force.
+            let _ = engine.stop(&candidate.id, args.stop_timeout);
+        }
+    }
+    engine.remove_with_volumes(&[&candidate.id])?;
+    stale::remove(engine, promotion.live);
+    outcome::report(promotion, done_before(live), true)
+}
+
+/// What was finished may be another deployment's than the one this was asked for.
+pub(crate) fn as_asked(promotion: &Promotion<'_>, made_from: Option<&str>) -> Result<(), Failure> {
+    let asked = promotion.args.handoff.candidate_id.as_deref();
+    if asked.is_none() || made_from.is_none() || asked == made_from {
+        return Ok(());
+    }
+    Err(Failure::NoCandidate(format!(
+        "the unfinished promotion of another candidate of {} was finished, not that of the one that was handed on",
+        promotion.names.live
+    )))
+}
+
+/// The outcome of a swap that an earlier promotion made.
+fn done_before(live: &Container) -> Outcome {
+    Outcome {
+        container_id: live.id.clone(),
+        recipe: Recipe::of(live).unwrap_or_default(),
+        previous: Previous::of(live),
+        seen: None,
+        left_over: Vec::new(),
+    }
+}

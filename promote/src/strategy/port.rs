@@ -1,0 +1,136 @@
+//! A published port: the final container is made from the candidate, and takes the old one's port.
+
+use step::engine::container::Container;
+use step::recipe::{Condition, Previous, Recipe};
+use step::signals::defer_interrupts;
+use step::terminal::progress;
+
+use crate::bridge::stale;
+use crate::failure::Failure;
+use crate::network;
+use crate::preflight;
+use crate::promotion::Promotion;
+use crate::report::Report;
+use crate::rerun;
+use crate::state::{Phase, State, made_from_of};
+use crate::swap::link::Link;
+use crate::swap::outcome;
+use crate::swap::port::{self, Stage};
+use crate::swap::prepare::{self, Ready};
+use crate::swap::{Old, Swap};
+
+/// Promotes from wherever things stand.
+pub(crate) fn run(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
+    let live = &promotion.names.live;
+    match state.phase() {
+        Phase::Fresh => begin(promotion, state),
+        Phase::Interrupted => resume(promotion, state),
+        Phase::Committed if state.is_by_alias() => Err(Failure::NoCandidate(format!(
+            "an unfinished promotion of {live} was begun with --network and --alias: give them again"
+        ))),
+        Phase::Committed => finish(promotion, state),
+    }
+}
+
+fn begin(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
+    if state.candidate.is_none() {
+        stale::remove(&promotion.engine, promotion.live);
+    }
+    rerun::unless_done(promotion, state, |live, candidate| {
+        replace(promotion, live, candidate)
+    })
+}
+
+fn replace(
+    promotion: &Promotion<'_>,
+    live: Option<Container>,
+    candidate: Container,
+) -> Result<Report, Failure> {
+    let candidate = network::put_back(&promotion.engine, candidate)?;
+    let recipe = preflight::check(promotion, &candidate)?;
+    preflight::provable(promotion, &candidate, &recipe)?;
+    // Asked before there is a bridge, or the candidate would answer for it.
+    let old = live.map(|live| {
+        let was = preflight::condition(promotion, &live);
+        Old::new(live, was)
+    });
+    let (ready, next) = prepare::run(promotion, candidate, &recipe, old.as_ref())?;
+    defer_interrupts();
+    let Ready { candidate, bridge } = ready;
+    let link = Link::from(bridge);
+    let swap = Swap::new(promotion, recipe, old, Some(candidate), Some(next), link);
+    outcome::report(promotion, port::run(swap, Stage::Rename)?, false)
+}
+
+/// The live container has its name `-old` already.
+fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
+    progress(&format!(
+        "promote: carrying on an unfinished promotion of {}",
+        promotion.names.live
+    ));
+    defer_interrupts();
+    let State {
+        candidate,
+        old,
+        next,
+        ..
+    } = state;
+    let carries = next.as_ref().or(candidate.as_ref());
+    let recipe = carries.and_then(Recipe::of).unwrap_or_default();
+    let was = next.as_ref().map(condition_of_old).unwrap_or_default();
+    let made_from = candidate.as_ref().map(|candidate| candidate.id.clone());
+    let made_from = made_from.or_else(|| next.as_ref().and_then(made_from_of));
+    let next = next.filter(|next| {
+        let up = next.state.up();
+        if !up {
+            // Never started or ended: made anew below, so its loss costs nothing.
+            let _ = promotion.engine.remove_with_volumes(&[&next.id]);
+        }
+        up
+    });
+    let bridge = prepare::serve_again(promotion, candidate.as_ref(), &recipe);
+    if bridge.is_err() {
+        stale::remove(&promotion.engine, promotion.live);
+    }
+    let from = if next.is_some() {
+        Stage::Verify
+    } else {
+        Stage::Create
+    };
+    let (old, next) = (old.map(|old| Old::new(old, was)), next.map(|next| next.id));
+    let swap = Swap::new(promotion, recipe, old, candidate, next, bridge.into());
+    let outcome = port::run(swap, from)?;
+    rerun::as_asked(promotion, made_from.as_deref())?;
+    outcome::report(promotion, outcome, true)
+}
+
+/// The final container is verified and has the live name; what is left is clearing away.
+fn finish(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
+    progress(&format!(
+        "promote: finishing a promotion of {}",
+        promotion.names.live
+    ));
+    defer_interrupts();
+    let State {
+        live,
+        candidate,
+        old,
+        ..
+    } = state;
+    let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
+    let was = live.as_ref().map(condition_of_old).unwrap_or_default();
+    let made_from = live.as_ref().and_then(made_from_of);
+    let left = stale::close(&promotion.engine, promotion.live).map_err(Failure::StrayBridge)?;
+    let link = left.map_or(Link::Off(None), |forwarders| Link::Stale { forwarders });
+    let (old, next) = (old.map(|old| Old::new(old, was)), live.map(|live| live.id));
+    let swap = Swap::new(promotion, recipe, old, candidate, next, link);
+    let outcome = port::run(swap, Stage::Port)?;
+    stale::remove(&promotion.engine, promotion.live);
+    rerun::as_asked(promotion, made_from.as_deref())?;
+    outcome::report(promotion, outcome, true)
+}
+
+/// How the container was that this one is to replace, or has replaced.
+fn condition_of_old(container: &Container) -> Condition {
+    Previous::of(container).map_or(Condition::default(), |previous| previous.condition)
+}

@@ -1,0 +1,176 @@
+//! On a swarm: the live service is updated to what the candidate service was verified with, and Swarm replaces the tasks.
+
+mod rollout;
+mod service;
+mod update;
+
+use std::time::Duration;
+
+use step::contract::failure::CommonFailure;
+use step::contract::handoff::Handoff;
+use step::engine::Engine;
+use step::engine::swarm::service::{Service, Update};
+use step::host::lock::Lock;
+use step::recipe::{CANDIDATE_LABEL, PREVIOUS_LABEL, Previous, Recipe};
+use step::signals::defer_interrupts;
+use step::terminal::progress;
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::report::{Replaced, Report};
+use rollout::{Done, Rollout};
+use service::ServicePromotion;
+
+pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
+    let lock = Lock::take(live, Duration::from_secs(1)).map_err(CommonFailure::NoLock)?;
+    let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
+    let engine = Engine::find(&args.common.engine)?.holding(&lock);
+    engine.manager()?;
+    let promotion = ServicePromotion {
+        args,
+        engine,
+        app,
+        live,
+        names,
+    };
+    run_holding(&promotion)
+}
+
+fn run_holding(promotion: &ServicePromotion<'_>) -> Result<Report, Failure> {
+    let live = promotion.engine.service(&promotion.names.live)?;
+    let candidate = promotion.engine.service(&promotion.names.candidate)?;
+    let Some(candidate) = candidate else {
+        return nothing_to_promote(promotion, live);
+    };
+    let recipe = Recipe::of_service(&candidate);
+    let recipe =
+        recipe.ok_or_else(|| no_candidate(promotion, "was not made by start-candidate"))?;
+    if let Some(live) = &live
+        && live.label(CANDIDATE_LABEL) == Some(&candidate.id)
+    {
+        progress(&format!(
+            "promote: carrying on an update of {}",
+            promotion.names.live
+        ));
+        return see_through(promotion, live, &candidate, &recipe, true);
+    }
+    check(promotion, live.as_ref(), &candidate, &recipe)?;
+    defer_interrupts();
+    let updated = match &live {
+        Some(live) => update::apply(promotion, live, &candidate, &recipe)?,
+        None => update::create(promotion, &candidate, &recipe)?,
+    };
+    see_through(promotion, &updated, &candidate, &recipe, false)
+}
+
+fn no_candidate(promotion: &ServicePromotion<'_>, why: &str) -> Failure {
+    Failure::NoCandidate(format!("the service {} {why}", promotion.names.candidate))
+}
+
+/// Done already, unless its update goes on.
+fn nothing_to_promote(
+    promotion: &ServicePromotion<'_>,
+    live: Option<Service>,
+) -> Result<Report, Failure> {
+    let live = live.filter(|live| live.label(CANDIDATE_LABEL).is_some());
+    let found = live.and_then(|live| Some((Recipe::of_service(&live)?, live)));
+    let handed = promotion.args.handoff.candidate_id.as_deref();
+    match found {
+        Some((recipe, live)) if handed.is_none_or(|id| live.label(CANDIDATE_LABEL) == Some(id)) => {
+            let update = Rollout::new(promotion, &live, &recipe).until_done()?;
+            Ok(report(promotion, update, recipe, false, false))
+        }
+        _ => Err(no_candidate(promotion, "does not exist")),
+    }
+}
+
+/// Whether the candidate is the one that was meant, still runs, and may go live.
+fn check(
+    promotion: &ServicePromotion<'_>,
+    live: Option<&Service>,
+    candidate: &Service,
+    recipe: &Recipe,
+) -> Result<(), Failure> {
+    let mut meant = promotion.args.handoff.candidate_id.iter();
+    if meant.any(|id| *id != candidate.id) {
+        return Err(no_candidate(promotion, "is another one than was probed"));
+    }
+    let tasks = promotion.engine.tasks(candidate)?;
+    if tasks.len() != 1 || !tasks.iter().all(step::engine::swarm::task::Task::runs) {
+        let why = tasks.first().map_or_else(
+            || "no task".to_owned(),
+            step::engine::swarm::task::Task::why,
+        );
+        return Err(no_candidate(promotion, &format!("does not run: {why}")));
+    }
+    let Some(live) = live else {
+        return Ok(());
+    };
+    let newer = Recipe::of_service(live).and_then(|it| it.newer_than(recipe.deploy_id));
+    if let Some((deploy_id, newer)) = recipe.deploy_id.zip(newer) {
+        return Err(Failure::Overtaken { deploy_id, newer });
+    }
+    if matches!(live.update(), Update::Running | Update::RollingBack) {
+        return Err(Failure::Locked(promotion.names.live.clone()));
+    }
+    match live.options().cannot_become(&candidate.options()) {
+        Some(part) => Err(Failure::NotVerified(format!(
+            "its {part}, which no update can change"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Waits for what becomes of the update, then takes the candidate away.
+fn see_through(
+    promotion: &ServicePromotion<'_>,
+    live: &Service,
+    candidate: &Service,
+    recipe: &Recipe,
+    carried_on: bool,
+) -> Result<Report, Failure> {
+    let waiting = Rollout::new(promotion, live, recipe);
+    let first = !carried_on && live.label(PREVIOUS_LABEL).is_none();
+    let waiting = if first { waiting.first() } else { waiting };
+    let done = waiting.until_done()?;
+    let mut report = report(promotion, done, recipe.clone(), true, carried_on);
+    if promotion.engine.remove_service(&candidate.id).is_err() {
+        report.left_over.push(promotion.names.candidate.clone());
+    }
+    progress(&format!(
+        "promote: {} is live with {}",
+        promotion.live, recipe.image
+    ));
+    Ok(report)
+}
+
+fn report(
+    promotion: &ServicePromotion<'_>,
+    done: Done,
+    recipe: Recipe,
+    changed: bool,
+    carried_on: bool,
+) -> Report {
+    let named = |previous: Previous| Replaced {
+        image: previous.image,
+        image_id: previous.image_id,
+    };
+    let previous = Previous::of_service(&done.service).filter(|_| changed);
+    Report {
+        container_id: done.service.id.clone(),
+        deploy_id: recipe.deploy_id,
+        changed,
+        carried_on,
+        replaced: previous.map(named),
+        swap: None,
+        heir: None,
+        left_over: Vec::new(),
+        tasks: done
+            .tasks
+            .iter()
+            .map(step::engine::swarm::task::Task::standing)
+            .collect(),
+        handoff: Handoff::of(promotion.app, promotion.live, &recipe),
+    }
+}

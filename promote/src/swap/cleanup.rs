@@ -1,0 +1,143 @@
+//! After the swap: the candidate finishes what was redirected to it, then it and the old container go.
+
+use step::engine::container::{Container, Mount};
+use step::engine::error::EngineError;
+use step::join::both;
+use step::recipe::Previous;
+use step::terminal::{progress, warn};
+
+use super::error::SwapError;
+use super::outcome::Outcome;
+use super::{Swap, verify};
+use crate::bridge::{Bridge, redirect};
+use crate::promotion::Promotion;
+use crate::traffic::drain::drain;
+
+/// All that is left is to clear away.
+pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
+    let mut bridge = swap.link.take();
+    bridge.iter_mut().for_each(Bridge::unwatch);
+    let left_over = if has_no_callers(&swap) {
+        both(|| clear_away(&swap), move || drop(bridge)).0
+    } else {
+        let left_over = clear_away(&swap);
+        // Until it is gone the candidate may still close redirected connections, and be looked up by name.
+        drop(bridge);
+        left_over
+    };
+    let seen = swap.seen();
+    progress(&format!(
+        "promote: {} is live with {}",
+        swap.promotion.names.live, swap.recipe.image
+    ));
+    let old = swap.old.as_ref().map(|old| &old.container);
+    Outcome {
+        previous: old.map(|old| Previous::replaced(&swap.recipe, old)),
+        container_id: swap.next.unwrap_or_default(),
+        recipe: swap.recipe,
+        seen,
+        left_over,
+    }
+}
+
+/// Drains the candidate, and removes the old container meanwhile.
+///
+/// An engine that was restarted meanwhile has started the old container as well, for its
+/// policy, and it may have the port: then the new one must show once more that it serves.
+pub(super) fn give_up_old(swap: &mut Swap<'_>) -> Result<(), SwapError> {
+    let engine = swap.promotion.engine.clone();
+    let old = swap.old.as_ref().map(|old| old.container.id.clone());
+    let ((), removed) = both(
+        || {
+            if !swap.link.is_off() || swap.candidate_has_name() {
+                let staying = swap.next.clone();
+                drain_candidate(swap, staying.as_deref());
+            }
+        },
+        move || old.map_or(Ok(()), |old| engine.remove_ended(&old)),
+    );
+    if let Some(old) = &mut swap.old {
+        old.gone = removed.is_ok();
+    }
+    removed.or_else(|_| verify::on_its_address(swap))
+}
+
+/// Whether the candidate has nobody left: no connection, nor a name by which one could come.
+fn has_no_callers(swap: &Swap<'_>) -> bool {
+    let drained = swap.waits.candidate_drained.as_ref();
+    !swap.candidate_has_name() && drained.is_some_and(|drained| !drained.may_be_open())
+}
+
+/// Waits for what was redirected to the candidate, which `staying` takes over; idle connections are
+/// closed by the app's own shutdown.
+pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>) {
+    let (promotion, forwarders) = (swap.promotion, swap.link.forwarders());
+    let named = swap.candidate_has_name();
+    let Some(candidate) = &swap.candidate else {
+        return;
+    };
+    if named && let Some(bridge) = swap.link.bridge_mut() {
+        // Found as long as it is there, it could never be drained, and would refuse the last.
+        let staying = staying.map(|id| promotion.engine.container(id));
+        if let Some(Ok(Some(staying))) = staying {
+            let live = &promotion.names.live;
+            bridge.redirect_name(redirect::by_name(candidate, &staying, live));
+        }
+    }
+    let limit = promotion.args.drain;
+    let drained = drain(candidate, &swap.recipe.publish, &forwarders, limit);
+    // Stopped it loses the name, which it must not keep after a rollback.
+    if named || drained.may_be_open() {
+        // It may say its last to those who were redirected to it.
+        swap.link.bridge_mut().into_iter().for_each(Bridge::unwatch);
+        stop_gracefully(promotion, &candidate.id, &promotion.names.candidate);
+    }
+    swap.waits.candidate_drained = Some(drained);
+}
+
+/// Has a container end by itself, which has connections to close.
+pub(super) fn stop_gracefully(promotion: &Promotion<'_>, id: &str, name: &str) {
+    if let Err(error) = promotion.engine.stop(id, promotion.args.stop_timeout) {
+        warn(&format!("promote: {name} did not stop: {error}"));
+    }
+}
+
+/// The deployment is done; what cannot be removed is said, and found by the next promotion.
+fn clear_away(swap: &Swap<'_>) -> Vec<String> {
+    let names = &swap.promotion.names;
+    let old = swap.old.as_ref().filter(|old| !old.gone);
+    let old = old.map(|old| (&old.container, &names.old));
+    let candidate = swap.candidate.as_ref();
+    let candidate = candidate.map(|candidate| (candidate, &names.candidate));
+    let found: Vec<(&Container, &String)> = old.into_iter().chain(candidate).collect();
+    let containers: Vec<&Container> = found.iter().map(|(container, _)| *container).collect();
+    if remove(swap, &containers).is_ok() {
+        return Vec::new();
+    }
+    // One may be gone by now, which is no error, and one may be what the other failed for.
+    let left = found.into_iter().filter(|(container, name)| {
+        let removed = remove(swap, &[container]);
+        if let Err(error) = &removed {
+            warn(&format!("promote: {name} could not be removed: {error}"));
+        }
+        removed.is_err()
+    });
+    left.map(|(_, name)| name.clone()).collect()
+}
+
+/// The candidate's own volumes go with it; the old container's data stays.
+fn remove(swap: &Swap<'_>, containers: &[&Container]) -> Result<(), EngineError> {
+    let engine = &swap.promotion.engine;
+    let candidate = swap.candidate.as_ref().map(|candidate| &candidate.id);
+    let has_own =
+        |c: &&&Container| candidate == Some(&c.id) && c.mounts.iter().any(Mount::is_anonymous);
+    let (alone, rest): (Vec<&Container>, Vec<&Container>) = containers.iter().partition(has_own);
+    for container in alone {
+        engine.remove_with_volumes(&[&container.id])?;
+    }
+    let rest: Vec<&str> = rest.iter().map(|c| c.id.as_str()).collect();
+    // Where one of several is gone, podman 4 leaves the others, and calls that a success.
+    let one_by_one = containers.iter().any(|c| c.is_podman());
+    let some = if one_by_one { 1 } else { rest.len().max(1) };
+    rest.chunks(some).try_for_each(|ids| engine.remove(ids))
+}

@@ -1,0 +1,76 @@
+//! What stopped a swap, before it is known whether it could be undone.
+
+use step::engine::error::EngineError;
+
+use crate::failure::{Evidence, Failure};
+
+/// What stopped a swap.
+pub(crate) struct SwapError {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    pub(crate) evidence: Box<Evidence>,
+}
+
+/// Which exit code it becomes once it is undone.
+pub(crate) enum Kind {
+    NotStarted,
+    Unhealthy,
+    PortTaken(u16),
+}
+
+impl SwapError {
+    pub(crate) fn not_started(message: String) -> Self {
+        Self {
+            kind: Kind::NotStarted,
+            message,
+            evidence: Box::default(),
+        }
+    }
+
+    pub(crate) fn unhealthy(message: String, evidence: Evidence) -> Self {
+        Self {
+            kind: Kind::Unhealthy,
+            message,
+            evidence: Box::new(evidence),
+        }
+    }
+
+    pub(crate) fn port_taken(port: u16) -> Self {
+        let message = format!("the host port {port} is taken by something else");
+        Self {
+            kind: Kind::PortTaken(port),
+            message,
+            evidence: Box::default(),
+        }
+    }
+
+    pub(crate) fn with_log(mut self, log: Vec<String>) -> Self {
+        self.evidence.log = log;
+        self
+    }
+
+    pub(crate) fn vanished() -> Self {
+        Self::not_started("the new container vanished".to_owned())
+    }
+
+    /// The failure of a swap that was undone.
+    pub(crate) fn undone(self) -> Failure {
+        let Self {
+            kind,
+            message,
+            evidence,
+        } = self;
+        match kind {
+            Kind::NotStarted => Failure::NotStarted { message, evidence },
+            Kind::Unhealthy => Failure::Unhealthy { message, evidence },
+            Kind::PortTaken(port) => Failure::PortTaken { port, evidence },
+        }
+    }
+}
+
+/// Whatever the engine did or did not do, the new container is not live.
+impl From<EngineError> for SwapError {
+    fn from(error: EngineError) -> Self {
+        Self::not_started(error.to_string())
+    }
+}

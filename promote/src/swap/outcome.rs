@@ -1,0 +1,65 @@
+//! A finished swap as a report.
+
+use step::contract::handoff::Handoff;
+use step::recipe::{Previous, Recipe};
+
+use crate::failure::{Evidence, Failure};
+use crate::promotion::Promotion;
+use crate::report::{Replaced, Report, Seen};
+
+/// A swap that was done.
+pub(crate) struct Outcome {
+    pub(crate) container_id: String,
+    pub(crate) recipe: Recipe,
+    pub(crate) previous: Option<Previous>,
+    pub(crate) seen: Option<Seen>,
+    pub(crate) left_over: Vec<String>,
+}
+
+/// The report of a swap that was done, unless its gap was too long.
+pub(crate) fn report(
+    promotion: &Promotion<'_>,
+    outcome: Outcome,
+    carried_on: bool,
+) -> Result<Report, Failure> {
+    let Outcome {
+        container_id,
+        recipe,
+        previous,
+        seen,
+        left_over,
+    } = outcome;
+    let gap_ms = seen.as_ref().map_or(0, |seen| seen.longest_gap_ms);
+    let max = promotion.args.max_gap;
+    if let Some(allowed) = max.filter(|max| u128::from(gap_ms) > max.as_millis()) {
+        let evidence = Evidence {
+            swap: seen,
+            ..Evidence::default()
+        };
+        return Err(Failure::GapTooLong {
+            live: promotion.names.live.clone(),
+            gap_ms,
+            allowed,
+            evidence: Box::new(evidence),
+        });
+    }
+    let named = |previous: &Previous| {
+        let recipe = previous.recipe.as_ref();
+        recipe.map(|recipe| recipe.image.to_string())
+    };
+    Ok(Report {
+        container_id,
+        deploy_id: recipe.deploy_id,
+        changed: true,
+        carried_on,
+        replaced: previous.map(|previous| Replaced {
+            image: named(&previous).unwrap_or(previous.image),
+            image_id: previous.image_id,
+        }),
+        swap: seen,
+        heir: promotion.killed.heir.clone(),
+        left_over,
+        tasks: Vec::new(),
+        handoff: Handoff::of(promotion.app, promotion.live, &recipe),
+    })
+}

@@ -1,0 +1,160 @@
+//! The published port moves: the old container is drained and stopped, then the final one starts and gets its name.
+
+use step::engine::cli::Reply;
+use step::engine::container::Container;
+use step::join::both;
+use step::recipe::{Condition, secrets_of};
+use step::terminal::spinner::waiting;
+use step::text::{printable, redact};
+
+use super::error::SwapError;
+use super::outcome::Outcome;
+use super::{Swap, cleanup, create, podman, rollback, verify};
+use crate::bridge::Bridge;
+use crate::failure::Failure;
+use crate::preflight::ports;
+use crate::promotion::Promotion;
+
+/// Where a swap begins; a promotion that resumes another enters it later.
+pub(crate) enum Stage {
+    /// The old container is to get its name `-old`.
+    Rename,
+    /// The final container is to be made once more, if the candidate still is what was verified.
+    Create,
+    /// The final container runs already.
+    Verify,
+    /// The final container has the live name already.
+    Port,
+}
+
+pub(crate) fn run(mut swap: Swap<'_>, from: Stage) -> Result<Outcome, Failure> {
+    let swapped = match from {
+        Stage::Rename => rename_old(&swap).and_then(|()| take_over(&mut swap)),
+        Stage::Create => create_again(&mut swap).and_then(|()| take_over(&mut swap)),
+        Stage::Verify => name_verified(&swap),
+        Stage::Port => verify_again(&swap).and_then(|()| verify::for_clients(&swap)),
+    };
+    match swapped.and_then(|()| cleanup::give_up_old(&mut swap)) {
+        Ok(()) => Ok(cleanup::finish(swap)),
+        Err(error) => Err(rollback::run(swap, error)),
+    }
+}
+
+pub(super) fn rename_old(swap: &Swap<'_>) -> Result<(), SwapError> {
+    let Some(old) = &swap.old else {
+        return Ok(());
+    };
+    let Promotion {
+        engine,
+        args,
+        names,
+        ..
+    } = swap.promotion;
+    let id = &old.container.id;
+    let renamed = engine.rename(id, &names.old);
+    if renamed.is_ok() || old.was == Condition::Healthy {
+        return Ok(renamed?);
+    }
+    // The engine cannot rename a container between two of its restarts.
+    engine.stop(id, args.stop_timeout)?;
+    Ok(engine.rename(id, &names.old)?)
+}
+
+fn create_again(swap: &mut Swap<'_>) -> Result<(), SwapError> {
+    let promotion = swap.promotion;
+    let up = |candidate: &&Container| candidate.state.up();
+    let candidate = swap.candidate.as_ref().filter(up).ok_or_else(|| {
+        let name = &promotion.names.candidate;
+        SwapError::not_started(format!("{name} does not run any more"))
+    })?;
+    let made = create::verified(promotion, &swap.recipe, candidate, swap.old.as_ref());
+    swap.next = Some(made.map_err(|failure| SwapError::not_started(failure.to_string()))?);
+    Ok(())
+}
+
+fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
+    let Promotion {
+        engine,
+        args,
+        names,
+        ..
+    } = swap.promotion;
+    let old = swap.old.as_ref().map(|old| old.container.clone());
+    if let Some(old) = old.filter(|old| old.state.running) {
+        podman::redirect_callers(swap, &old);
+        swap.waits.drained = Some(swap.drain(&old));
+        if swap.link.bridge().is_some_and(Bridge::is_lost) {
+            return Err(SwapError::not_started(format!(
+                "{} ended during the swap",
+                names.candidate
+            )));
+        }
+        let _wait = waiting(format!("promote: stopping {}", names.old));
+        // An engine that gave no answer may stop it later, under whatever was begun instead.
+        let stop = || engine.stop(&old.id, args.stop_timeout);
+        stop().or_else(|_| stop())?;
+    }
+    podman::keep_old_down(swap)?;
+    let wait = waiting(format!("promote: starting {}", names.next));
+    let next = swap.next_id()?;
+    let reply = engine.start(next)?;
+    drop(wait);
+    if reply.code != Some(0) {
+        return Err(not_started(swap, next, &reply));
+    }
+    name_verified(swap)
+}
+
+fn not_started(swap: &Swap<'_>, next: &str, reply: &Reply) -> SwapError {
+    let engine = &swap.promotion.engine;
+    if let Ok(Some(port)) = ports::taken(engine, &swap.recipe.publish, None) {
+        return SwapError::port_taken(port);
+    }
+    let found = engine.container(next).ok().flatten();
+    let secrets = found.as_ref().map(secrets_of).unwrap_or_default();
+    let said = found.map(|found| found.state.error);
+    let said = said.filter(|error| !error.is_empty());
+    let said = said.as_deref().unwrap_or(&reply.stderr);
+    let said = printable(&redact(said, &secrets), 300);
+    let log = engine.log_tail(next, 20, &secrets);
+    SwapError::not_started(format!("the new container did not start: {said}")).with_log(log)
+}
+
+/// Verifies the final container on its own address; only then gives it the live name and verifies it for clients.
+fn name_verified(swap: &Swap<'_>) -> Result<(), SwapError> {
+    let Promotion {
+        engine,
+        names,
+        args,
+        ..
+    } = swap.promotion;
+    verify::on_its_address(swap)?;
+    podman::give_callers_name(swap)?;
+    let next = swap.next_id()?;
+    if swap.is_on_podman() {
+        // Two changes of one container at once: the one would undo the other.
+        args.restart.set(engine, next)?;
+        engine.rename(next, &names.live)?;
+        return verify::for_clients(swap);
+    }
+    let (beside, further, live) = (engine.clone(), engine.clone(), names.live.as_str());
+    let policy = args.restart;
+    let (verified, (renamed, restarts)) = both(
+        || verify::through_the_port(swap),
+        move || {
+            both(
+                || beside.rename(next, live),
+                move || policy.set(&further, next),
+            )
+        },
+    );
+    verified.and(renamed.and(restarts).map_err(SwapError::from))?;
+    verify::settle(swap)
+}
+
+/// A kill may have come between its name and its restart policy.
+fn verify_again(swap: &Swap<'_>) -> Result<(), SwapError> {
+    verify::on_its_address(swap)?;
+    let Promotion { args, engine, .. } = swap.promotion;
+    Ok(args.restart.set(engine, swap.next_id()?)?)
+}

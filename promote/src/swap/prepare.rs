@@ -1,0 +1,173 @@
+//! Before the swap: the candidate is made ready to serve, and the final container is created.
+
+use step::engine::container::Container;
+use step::host::nft::Nft;
+use step::join::both;
+use step::recipe::Recipe;
+use step::signals::interrupted;
+use step::terminal::{progress, warn};
+
+use super::{Old, create};
+use crate::args::BridgeMode;
+use crate::bridge::{Bridge, redirect, stale};
+use crate::failure::Failure;
+use crate::network;
+use crate::preflight;
+use crate::promotion::Promotion;
+use crate::traffic::drain::drain;
+
+/// A candidate that may serve: with a bridge to it, or the reason why there is none.
+pub(crate) struct Ready {
+    pub(crate) candidate: Container,
+    pub(crate) bridge: Result<Bridge, String>,
+}
+
+/// The candidate ready to serve, and the full id of the final container; on a failure neither.
+pub(crate) fn run(
+    promotion: &Promotion<'_>,
+    candidate: Container,
+    recipe: &Recipe,
+    old: Option<&Old>,
+) -> Result<(Ready, String), Failure> {
+    let (before, beside) = (candidate.clone(), promotion.clone());
+    let (verified, live) = (&before, old.map(|old| &old.container));
+    let (ready, next) = both(
+        || make_ready(promotion, candidate, recipe, live),
+        move || create::verified(&beside, recipe, verified, old),
+    );
+    let (ready, next, failure) = match (ready, next, still_wanted(promotion)) {
+        (Ok(ready), Ok(next), Ok(())) => return Ok((ready, next)),
+        (Err(failure), next, _) => (None, next.ok(), failure),
+        (Ok(ready), Err(failure), _) => (Some(ready), None, failure),
+        (Ok(ready), Ok(next), Err(failure)) => (Some(ready), Some(next), failure),
+    };
+    let bridge = ready.and_then(|ready| stand_down(ready, live));
+    leave_as_before(promotion, &before, recipe, bridge, next.as_deref());
+    Err(failure)
+}
+
+/// Nobody is redirected to the candidate any more. Clients that call it by the app's name go to the live container.
+fn stand_down(ready: Ready, live: Option<&Container>) -> Option<Bridge> {
+    let Ready { candidate, bridge } = ready;
+    let mut bridge = bridge.ok()?;
+    if let Err(why) = bridge.close() {
+        warn(&format!("promote: {why}"));
+    }
+    if let Some(live) = live
+        && network::is_known_as(&candidate, live.name())
+    {
+        bridge.redirect_name(redirect::by_name(&candidate, live, live.name()));
+    }
+    Some(bridge)
+}
+
+/// Nothing was touched that cannot be put back: the new container goes, and so does the name
+/// that the candidate has been given.
+fn leave_as_before(
+    promotion: &Promotion<'_>,
+    candidate: &Container,
+    recipe: &Recipe,
+    bridge: Option<Bridge>,
+    next: Option<&str>,
+) {
+    let Promotion { engine, args, .. } = promotion;
+    let removed = next.map_or(Ok(()), |next| engine.remove_with_volumes(&[next]));
+    let forwarders = bridge.as_ref().map(Bridge::forwarder_ports);
+    // What it was asked it answers before it is taken off its network.
+    drain(
+        candidate,
+        &recipe.publish,
+        &forwarders.unwrap_or_default(),
+        args.drain,
+    );
+    let returned = network::take_back(engine, candidate, promotion.live.as_str());
+    for error in [removed, returned].into_iter().filter_map(Result::err) {
+        warn(&format!("promote: not all is as before: {error}"));
+    }
+}
+
+fn still_wanted(promotion: &Promotion<'_>) -> Result<(), Failure> {
+    if interrupted() {
+        Err(Failure::Interrupted(promotion.names.live.clone()))
+    } else {
+        Ok(())
+    }
+}
+
+/// Sees that the ports can be had, gives the candidate the app's name and opens the bridge to
+/// it, as far as `--bridge` wants it.
+fn make_ready(
+    promotion: &Promotion<'_>,
+    candidate: Container,
+    recipe: &Recipe,
+    live: Option<&Container>,
+) -> Result<Ready, Failure> {
+    preflight::ports_free(promotion, recipe, live)?;
+    let mode = promotion.args.bridge;
+    let without = |candidate, why: &str| {
+        stale::remove(&promotion.engine, promotion.live);
+        let bridge = Err(why.to_owned());
+        Ok(Ready { candidate, bridge })
+    };
+    let Some(live) = live.filter(|live| live.state.up()) else {
+        return without(candidate, "nothing was live before");
+    };
+    if mode == BridgeMode::Off {
+        return without(candidate, "--bridge off");
+    }
+    let plan = Bridge::plan(&promotion.engine, &candidate, &recipe.publish);
+    if let (Err(why), BridgeMode::Require) = (&plan, mode) {
+        return Err(Failure::NoBridge(why.clone()));
+    }
+    let candidate = preflight::share_name(promotion, candidate, live)?;
+    let bridge = plan.and_then(|nft| open(promotion, nft, &candidate, recipe));
+    if bridge.is_err() {
+        stale::remove(&promotion.engine, promotion.live);
+    }
+    match (&bridge, mode) {
+        (Err(why), BridgeMode::Require) => return Err(Failure::NoBridge(why.clone())),
+        (Err(why), _) => warn(&format!(
+            "promote: without a bridge the port is closed for a moment: {why}"
+        )),
+        (Ok(_), _) => progress(&format!(
+            "promote: new connections go to {}",
+            promotion.names.candidate
+        )),
+    }
+    Ok(Ready { candidate, bridge })
+}
+
+/// After a crash nobody may be serving: a candidate that runs does at once.
+pub(crate) fn serve_again(
+    promotion: &Promotion<'_>,
+    candidate: Option<&Container>,
+    recipe: &Recipe,
+) -> Result<Bridge, String> {
+    if promotion.args.bridge == BridgeMode::Off {
+        return Err("--bridge off".to_owned());
+    }
+    match candidate.filter(|candidate| candidate.state.up()) {
+        Some(candidate) => Bridge::plan(&promotion.engine, candidate, &recipe.publish)
+            .and_then(|nft| open(promotion, nft, candidate, recipe)),
+        None => Err("no candidate runs".to_owned()),
+    }
+}
+
+fn open(
+    promotion: &Promotion<'_>,
+    nft: Nft,
+    candidate: &Container,
+    recipe: &Recipe,
+) -> Result<Bridge, String> {
+    let config = promotion.args.probe_config(Some(recipe));
+    let limit = promotion.args.drain;
+    Bridge::open(
+        nft,
+        promotion.live,
+        candidate,
+        &recipe.publish,
+        &config,
+        limit,
+        &promotion.cgroup,
+    )
+}

@@ -1,0 +1,5 @@
+//! What clients do, by pids and ports: requests in flight, and what the host port answers.
+
+pub(crate) mod connections;
+pub(crate) mod drain;
+pub(crate) mod monitor;

@@ -1,0 +1,248 @@
+//! The open connections of a container, read from the kernel, and which of them wait for an answer.
+//!
+//! No engine tells whether a request is in flight, and an open connection is no sign of one: idle keep-alive
+//! connections stay open for minutes. The kernel knows of each connection when bytes last came and went (`tcp_info`).
+//! The client waits while it spoke last, or while the app's answer has not fully reached it. That told a request of 4 s
+//! from an idle connection. A stream that pauses looks idle.
+//!
+//! The kernel answers by sock_diag, for the network of the thread that asks. So a thread of its own enters the
+//! container's network. That takes root, or CAP_SYS_ADMIN and CAP_SYS_PTRACE.
+
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::thread;
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_packet_sock_diag::constants::{
+    AF_INET, AF_INET6, IPPROTO_TCP, TCP_CLOSING, TCP_FIN_WAIT1, TCP_LAST_ACK,
+};
+use netlink_packet_sock_diag::inet::nlas::{Nla, TcpInfo};
+use netlink_packet_sock_diag::inet::{
+    ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
+};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// How long ago, in milliseconds, a client that has not sent a byte may have connected and still
+/// count as about to send its request.
+const JUST_CONNECTED_MS: u32 = 1000;
+
+/// The app has sent its last byte, which its client may not have got.
+const CLOSED: [u8; 3] = [TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_CLOSING];
+
+/// Tries to send again, which are further and further apart: three seconds at the least.
+const LOST_AFTER: u8 = 3;
+
+/// Where a message of netlink says what it is (netlink(7)).
+const TYPE: Range<usize> = 4..6;
+/// It is like a question for the connection in all but this (linux/sock_diag.h, `SOCK_DESTROY`).
+const DESTROY: u16 = 21;
+
+/// Connections of a container's clients.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Connections {
+    /// All that are open.
+    pub(crate) open: usize,
+    /// Those with a request in flight.
+    pub(crate) in_flight: usize,
+}
+
+/// The connections to `ports`, in the network of the process `pid`.
+///
+/// # Errors
+/// Without the right to enter that network (root, or CAP_SYS_ADMIN and CAP_SYS_PTRACE).
+pub(crate) fn connections(pid: i32, ports: &[u16]) -> io::Result<Connections> {
+    let ports = ports.to_vec();
+    within(pid, move || connections_here(&ports))
+}
+
+/// Ends the idle ones among the connections whose other end `is_meant`, in the network of the process `pid`: both
+/// sides hear of it at once. Tells how many are left, with a request in flight.
+///
+/// # Errors
+/// Without the right to enter that network or to end what is in it, and where the kernel has no such thing
+/// (`CONFIG_INET_DIAG_DESTROY`).
+pub(crate) fn end_idle(
+    pid: i32,
+    is_meant: impl Fn(IpAddr, u16) -> bool + Send + 'static,
+) -> io::Result<usize> {
+    within(pid, move || {
+        let mut busy = 0;
+        for family in [AF_INET, AF_INET6] {
+            for open in of_family(family)? {
+                let SocketId {
+                    destination_address: ip,
+                    destination_port: port,
+                    ..
+                } = open.header.socket_id;
+                // A server on all addresses of both families has its callers in the newer one's form.
+                if !is_meant(ip.to_canonical(), port) {
+                    continue;
+                }
+                // Asked once more, because its client may have spoken since all were listed.
+                match one(family, open.header.socket_id.clone())? {
+                    Some(open) if is_in_flight(&open) => busy += 1,
+                    Some(open) => end(family, open.header.socket_id)?,
+                    None => {}
+                }
+            }
+        }
+        Ok(busy)
+    })
+}
+
+fn within<T: Send + 'static>(
+    pid: i32,
+    done: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    // On a thread of its own: one that has changed its network is of no other use.
+    let thread = thread::spawn(move || {
+        let network = File::open(format!("/proc/{pid}/ns/net"))?;
+        move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
+        done()
+    });
+    thread.join().unwrap_or_else(|_| {
+        Err(io::Error::other(
+            "the thread in the container's network ended",
+        ))
+    })
+}
+
+/// The connections to `ports`, in the network of this process.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub(crate) fn connections_here(ports: &[u16]) -> io::Result<Connections> {
+    let mut open = of_family(AF_INET)?;
+    open.extend(of_family(AF_INET6)?);
+    open.retain(|connection| ports.contains(&connection.header.socket_id.source_port));
+    Ok(Connections {
+        open: open.len(),
+        in_flight: open.iter().filter(|open| is_in_flight(open)).count(),
+    })
+}
+
+/// The client spoke last, or the answer has not left yet.
+fn is_in_flight(connection: &InetResponse) -> bool {
+    connection.header.send_queue > 0 || info(connection).is_none_or(client_spoke_last)
+}
+
+fn client_spoke_last(info: &TcpInfo) -> bool {
+    if info.bytes_received == 0 {
+        return info.last_data_recv < JUST_CONNECTED_MS;
+    }
+    let answered = info.data_segs_out > 0;
+    !answered || info.last_data_recv < info.last_data_sent
+}
+
+/// Closed by the app, with nothing on its way but the word that it ends, which counts as one byte; or its client is gone,
+/// as nothing has been heard of it at so many tries.
+fn is_done_with(connection: &InetResponse) -> bool {
+    let is_lost = |info: &TcpInfo| info.retransmits > LOST_AFTER;
+    CLOSED.contains(&connection.header.state)
+        && (connection.header.send_queue <= 1 || info(connection).is_some_and(is_lost))
+}
+
+fn info(connection: &InetResponse) -> Option<&TcpInfo> {
+    connection.nlas.iter().find_map(|nla| match nla {
+        Nla::TcpInfo(info) => Some(info),
+        _ => None,
+    })
+}
+
+fn of_family(family: u8) -> io::Result<Vec<InetResponse>> {
+    let any = if family == AF_INET {
+        SocketId::new_v4()
+    } else {
+        SocketId::new_v6()
+    };
+    let socket = ask(&request(NLM_F_DUMP, family, any))?;
+    let mut found = Vec::new();
+    loop {
+        let (bytes, _) = socket.recv_from_full()?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let message =
+                NetlinkMessage::<SockDiagMessage>::deserialize(rest).map_err(io::Error::other)?;
+            let length = usize::try_from(message.header.length).unwrap_or(usize::MAX);
+            match message.payload {
+                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
+                    found.extend(Some(*response).filter(|it| !is_done_with(it)));
+                }
+                NetlinkPayload::Done(_) => return Ok(found),
+                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                _ => {}
+            }
+            // Messages are padded to four bytes.
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+}
+
+/// The connection with this id, if it is still there.
+fn one(family: u8, socket_id: SocketId) -> io::Result<Option<InetResponse>> {
+    match answer(&request(0, family, socket_id))? {
+        Some(SockDiagMessage::InetResponse(response)) => Ok(Some(*response)),
+        _ => Ok(None),
+    }
+}
+
+/// One that has ended by itself meanwhile is done with, too.
+fn end(family: u8, socket_id: SocketId) -> io::Result<()> {
+    let mut bytes = request(NLM_F_ACK, family, socket_id);
+    bytes.splice(TYPE, DESTROY.to_ne_bytes());
+    answer(&bytes).map(drop)
+}
+
+/// What the kernel says about one connection: nothing where it is gone.
+fn answer(message: &[u8]) -> io::Result<Option<SockDiagMessage>> {
+    let (bytes, _) = ask(message)?.recv_from_full()?;
+    let answer =
+        NetlinkMessage::<SockDiagMessage>::deserialize(&bytes).map_err(io::Error::other)?;
+    match answer.payload {
+        NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
+        NetlinkPayload::Error(error) if error.code.is_some() => match error.to_io() {
+            gone if gone.kind() == io::ErrorKind::NotFound => Ok(None),
+            refused => Err(refused),
+        },
+        _ => Ok(None),
+    }
+}
+
+fn ask(message: &[u8]) -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.send(message, 0)?;
+    Ok(socket)
+}
+
+fn request(flags: u16, family: u8, socket_id: SocketId) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | flags;
+    let body = SockDiagMessage::InetRequest(InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::INFO,
+        // A client that has closed its side may still wait for the answer; one whose handshake the line has lost a
+        // packet of sends it again, to the same container; and what the app has closed may not have left yet.
+        states: StateFlags::ESTABLISHED
+            | StateFlags::CLOSE_WAIT
+            | StateFlags::SYN_RECV
+            | StateFlags::FIN_WAIT1
+            | StateFlags::LAST_ACK
+            | StateFlags::CLOSING,
+        socket_id,
+    });
+    let mut packet = NetlinkMessage::new(header, body.into());
+    packet.finalize();
+    let mut bytes = vec![0; packet.buffer_len()];
+    packet.serialize(&mut bytes);
+    bytes
+}

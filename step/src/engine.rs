@@ -1,0 +1,99 @@
+//! The engine: finding its command line tool, and asking it with a deadline.
+
+pub mod address;
+pub mod api;
+pub mod cli;
+mod commands;
+pub mod container;
+mod context;
+pub mod error;
+pub mod events;
+pub mod image;
+pub(crate) mod json;
+pub mod network;
+mod queries;
+pub mod swarm;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use xshell::Shell;
+
+use crate::host::lock::Lock;
+use crate::host::process::Limits;
+use crate::text::printable;
+use crate::time::duration;
+use api::http::Socket;
+use error::EngineError;
+
+/// The engine, reached through its CLI; `docker` or a compatible one.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    sh: Shell,
+    cli: PathBuf,
+    /// What it is asked by in the CLI's place, where that is sure to be the same engine.
+    socket: Option<Socket>,
+    limits: Limits,
+}
+
+impl Engine {
+    /// Finds the CLI: the one named, else `docker`, else `podman`.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCli`].
+    pub fn find(args: &EngineArgs) -> Result<Self, EngineError> {
+        let found = match &args.docker {
+            Some(named) => which::which(named).map_err(|error| {
+                let named = printable(&named.to_string_lossy(), 200);
+                EngineError::NoCli(format!("{named}: {error}"))
+            }),
+            None => which::which("docker")
+                .or_else(|_| which::which("podman"))
+                .map_err(|_| {
+                    EngineError::NoCli("neither docker nor podman is on the PATH".to_owned())
+                }),
+        };
+        let sh = Shell::new().map_err(|error| EngineError::NoCli(error.to_string()))?;
+        let cli = found?;
+        // A program that was named is meant, and no way around it.
+        let unnamed = args.docker.is_none();
+        let socket = unnamed.then(|| Socket::of(&cli, matches!(context::chosen(), Ok(None))));
+        Ok(Self {
+            sh,
+            cli,
+            socket: socket.flatten(),
+            limits: Limits::within(args.engine_timeout),
+        })
+    }
+
+    /// Has every call keep this lock until it ends: a command that outlives a killed step is
+    /// still being done, and nobody may act on what it is about to change.
+    #[must_use]
+    pub fn holding(mut self, lock: &Lock) -> Self {
+        self.limits.held = Some(Arc::clone(&lock.file));
+        self
+    }
+
+    /// What each of its calls is given.
+    pub fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+}
+
+/// How to reach the engine.
+#[derive(Args, Debug)]
+pub struct EngineArgs {
+    /// Ask the engine by this command line tool only, by name or path [default: docker or its socket, else podman]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "DEPLOY_STEPS_DOCKER",
+        hide_env_values = true
+    )]
+    pub docker: Option<PathBuf>,
+    /// Longest time for one call of the engine
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    pub engine_timeout: Duration,
+}

@@ -1,0 +1,94 @@
+//! Where a container can be reached from this machine.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use crate::model::port::Publish;
+
+/// The first of these addresses, with the lengths of their prefixes, to which this machine has a direct route.
+pub(super) fn own(places: impl Iterator<Item = (IpAddr, u8)>, port: u16) -> Option<SocketAddr> {
+    let mut near = places.filter(|&(ip, prefix)| is_neighbour(ip, prefix));
+    near.next().map(|(ip, _)| SocketAddr::new(ip, port))
+}
+
+/// Whether the engine of this process is run by another user than root, seen from where we are.
+pub(super) fn is_rootless(pid: i32) -> bool {
+    let map = |of: &str| fs::read_to_string(format!("/proc/{of}/uid_map")).unwrap_or_default();
+    let theirs = map(&pid.to_string());
+    has_a_user_alone(&theirs) && theirs != map("self")
+}
+
+/// Such an engine maps its own user alone; one of root's that maps ids has ranges of them.
+fn has_a_user_alone(map: &str) -> bool {
+    let mut lines = map
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines.any(|line| matches!(line[..], [_, outside, "1"] if outside != "0"))
+}
+
+/// Where this machine reaches a published port.
+pub fn host_side(publish: &Publish) -> SocketAddr {
+    let everywhere = IpAddr::from(Ipv4Addr::LOCALHOST);
+    SocketAddr::new(publish.address.unwrap_or(everywhere), publish.host)
+}
+
+/// Whether the route to `ip` starts on an interface of its own subnet. A UDP socket that is
+/// connected sends nothing; it only has the kernel choose the route.
+fn is_neighbour(ip: IpAddr, prefix: u8) -> bool {
+    let any = match ip {
+        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let source = UdpSocket::bind(any).and_then(|socket| {
+        socket.connect((ip, 9))?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| same_subnet(source.ip(), ip, prefix))
+}
+
+fn same_subnet(a: IpAddr, b: IpAddr, prefix: u8) -> bool {
+    let bits = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, 32),
+        IpAddr::V6(ip) => (ip.to_bits(), 128),
+    };
+    let ((a, width), (b, other)) = (bits(a), bits(b));
+    let prefix = u32::from(prefix).min(width);
+    width == other && prefix > 0 && (a ^ b) >> (128 - prefix) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_a_user_runs_is_told_from_one_of_roots_by_the_ids_it_maps() {
+        for (map, is_rootless) in [
+            (
+                "         0       1000          1\n         1     100000      65536\n",
+                true,
+            ),
+            (
+                "         0     100000       1000\n      1000       1000          1\n      1001     101000      64536\n",
+                true,
+            ),
+            ("         0          0 4294967295\n", false),
+            ("         0     100000      65536\n", false),
+            (
+                "         0          0          1\n         1     100000      65536\n",
+                false,
+            ),
+            ("", false),
+        ] {
+            assert_eq!(has_a_user_alone(map), is_rootless, "{map}");
+        }
+    }
+
+    #[test]
+    fn subnets_are_compared_by_their_prefix() {
+        let ip = |text: &str| text.parse().unwrap();
+        assert!(same_subnet(ip("172.17.0.1"), ip("172.17.255.9"), 16));
+        assert!(!same_subnet(ip("172.17.0.1"), ip("172.18.0.1"), 16));
+        assert!(!same_subnet(ip("172.17.0.1"), ip("::1"), 16));
+        assert!(is_neighbour(ip("127.0.0.1"), 8));
+    }
+}

@@ -1,0 +1,105 @@
+//! A command given at the engine's socket, by a child that holds the lock until the engine is done, as the CLI does.
+//!
+//! A command may take seconds. If the step is killed meanwhile, the engine goes on, and nobody may act on what is about
+//! to change. So the command is not sent by the step itself: this program, started once more, sends it and waits, with
+//! the lock as its stdin.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::http::{Answer, Socket, receive, send};
+use crate::engine::Engine;
+use crate::engine::cli::{Reply, words};
+use crate::engine::error::EngineError;
+use crate::host::process::How;
+use crate::text::printable;
+
+/// The hidden first argument; what follows are the socket, the request, and the CLI's words for it.
+const FLAG: &str = "--order";
+/// Longer than any command: the step that waits for this process has its own deadline, and ends it.
+const WHATEVER_IT_TAKES: Duration = Duration::from_secs(24 * 3600);
+
+/// A request that changes something.
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) body: String,
+}
+
+impl Request {
+    pub(crate) fn post(path: String) -> Self {
+        let (method, body) = ("POST", String::new());
+        Self { method, path, body }
+    }
+
+    pub(crate) fn delete(path: String) -> Self {
+        let (method, body) = ("DELETE", String::new());
+        Self { method, path, body }
+    }
+}
+
+impl Engine {
+    /// Sends the request to the socket where there is one, else by the CLI's words for it.
+    pub(crate) fn command(
+        &self,
+        request: Request,
+        cli: Command,
+        how: &How,
+    ) -> Result<Reply, EngineError> {
+        let Some(socket) = &self.socket else {
+            return self.call_as(cli, how);
+        };
+        let call = words(&cli);
+        let mut child = Command::new("/proc/self/exe");
+        child.arg0("docker").arg(FLAG).arg(socket.path());
+        child.args([request.method, &request.path, &request.body]);
+        child.arg(cli.get_program()).args(cli.get_args());
+        let mut reply = self.call_as(child, how)?;
+        reply.call = call;
+        Ok(reply)
+    }
+}
+
+/// Sends a request, where this process was started to do that.
+pub(crate) fn requested() -> Option<ExitCode> {
+    let mut args = env::args_os().skip(1);
+    args.next().filter(|first| first == FLAG)?;
+    Some(send_and_wait(&args.collect::<Vec<_>>()).unwrap_or(ExitCode::FAILURE))
+}
+
+fn send_and_wait(args: &[OsString]) -> io::Result<ExitCode> {
+    let [socket, method, path, body, cli, rest @ ..] = args else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let [method, path, body] = [method, path, body].map(|it| it.to_string_lossy());
+    let Ok(stream) = Socket::at(PathBuf::from(socket)).connect(WHATEVER_IT_TAKES) else {
+        // Nothing was sent yet: the CLI says best what is wrong.
+        return Err(Command::new(cli).args(rest).exec());
+    };
+    let answer = send(&stream, &method, &path, &body)
+        .and_then(|()| receive(&stream, Instant::now() + WHATEVER_IT_TAKES));
+    let said = match answer {
+        // 304 is a container that runs, or does not, already.
+        Ok(Answer {
+            status: 200..=299 | 304,
+            ..
+        }) => return Ok(ExitCode::SUCCESS),
+        Ok(answer) => format!("Error response from daemon: {}", message(&answer)),
+        Err(error) => format!("error during connect: {error}"),
+    };
+    writeln!(io::stderr(), "{said}")?;
+    Ok(ExitCode::FAILURE)
+}
+
+fn message(answer: &Answer) -> String {
+    let body: Option<Value> = answer.json();
+    let message = body.and_then(|it| Some(it.get("message")?.as_str()?.to_owned()));
+    message.unwrap_or_else(|| printable(&String::from_utf8_lossy(&answer.body), 300))
+}

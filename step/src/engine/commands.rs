@@ -1,0 +1,303 @@
+//! The commands the steps have for the engine, each one call of its CLI.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+use xshell::cmd;
+
+use super::Engine;
+use super::api::child::Request;
+use super::cli::Reply;
+use super::error::EngineError;
+use crate::host::process::How;
+use crate::text::printable;
+
+impl Engine {
+    /// Pulls; on a terminal the CLI draws its progress bars on our stderr. Given up on interrupt.
+    ///
+    /// # Errors
+    /// When the CLI cannot be run or overruns `timeout`; a failed pull is a [`Reply`].
+    pub fn pull(
+        &self,
+        image: &str,
+        platform: Option<&str>,
+        timeout: Duration,
+        draw: bool,
+    ) -> Result<Reply, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let platform = platform.map(|p| format!("--platform={p}"));
+        let command = cmd!(sh, "{cli} pull {platform...} {image}");
+        self.call_that_may_ask(
+            command.into(),
+            &How {
+                interruptible: true,
+                stdout_to_stderr: draw,
+                ..How::within(timeout)
+            },
+        )
+    }
+
+    /// Creates a container with the CLI's working folder at `folder`, so that relative paths in
+    /// `words` mean what they meant to the person who wrote them. Prints the id on success.
+    ///
+    /// # Errors
+    /// When the CLI cannot be run or overruns its deadline, or the folder is gone and needed; a
+    /// refusal is a [`Reply`].
+    pub fn create(&self, words: &[String], folder: &str) -> Result<Reply, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let command = in_folder(cmd!(sh, "{cli} create {words...}").into(), words, folder);
+        self.call(command?)
+    }
+
+    /// Starts a container; a failed start is a [`Reply`].
+    ///
+    /// # Errors
+    /// When the CLI cannot be run or overruns its deadline.
+    pub fn start(&self, id: &str) -> Result<Reply, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let order = Request::post(format!("/containers/{id}/start"));
+        self.command(order, cmd!(sh, "{cli} start {id}").into(), &self.usual())
+    }
+
+    /// Stops a container: SIGTERM, and SIGKILL after `grace`.
+    ///
+    /// # Errors
+    /// When the engine refuses, or overruns its deadline.
+    pub fn stop(&self, id: &str, grace: Duration) -> Result<(), EngineError> {
+        let Self {
+            sh, cli, limits, ..
+        } = self;
+        // The engine takes whole seconds: rather one more than a shutdown that is cut short.
+        let seconds = grace.as_millis().div_ceil(1000).to_string();
+        let how = How::within(limits.timeout + grace);
+        // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
+        let stop = || {
+            let order = Request::post(format!("/containers/{id}/stop?t={seconds}"));
+            self.command(order, cmd!(sh, "{cli} stop -t {seconds} {id}").into(), &how)
+        };
+        let reply = stop()?;
+        // Docker lets a paused container run for its end by itself, podman refuses to stop it.
+        if reply.code != Some(0)
+            && self
+                .call(cmd!(sh, "{cli} unpause {id}").into())
+                .is_ok_and(|reply| reply.code == Some(0))
+        {
+            stop()?.success()?;
+        } else {
+            reply.success()?;
+        }
+        Ok(())
+    }
+
+    /// Removes containers by force, leaving their anonymous volumes; those already gone are no error.
+    ///
+    /// # Errors
+    /// When one could not be removed.
+    pub fn remove(&self, ids: &[&str]) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        if self.socket.is_none() {
+            self.call(cmd!(sh, "{cli} rm --force {ids...}").into())?
+                .success()?;
+            return Ok(());
+        }
+        for id in ids {
+            let order = Request::delete(format!("/containers/{id}?force=true"));
+            let reply = self.command(
+                order,
+                cmd!(sh, "{cli} rm --force {id}").into(),
+                &self.usual(),
+            )?;
+            if !reply.stderr.contains("No such container") {
+                reply.success()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a container that does not run, leaving its anonymous volumes.
+    ///
+    /// # Errors
+    /// When it runs, or is not there.
+    pub fn remove_ended(&self, id: &str) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        let order = Request::delete(format!("/containers/{id}"));
+        self.command(order, cmd!(sh, "{cli} rm {id}").into(), &self.usual())?
+            .success()?;
+        Ok(())
+    }
+
+    /// Removes containers that never were live by force, with their anonymous volumes.
+    ///
+    /// # Errors
+    /// When one could not be removed.
+    pub fn remove_with_volumes(&self, ids: &[&str]) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(cmd!(sh, "{cli} rm --force --volumes {ids...}").into())?
+            .success()?;
+        Ok(())
+    }
+
+    /// Renames a container.
+    ///
+    /// # Errors
+    /// When the engine refuses, as for a name that is taken.
+    pub fn rename(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        let order = Request::post(format!("/containers/{id}/rename?name={name}"));
+        self.command(
+            order,
+            cmd!(sh, "{cli} rename {id} {name}").into(),
+            &self.usual(),
+        )?
+        .success()?;
+        Ok(())
+    }
+
+    /// Takes a container off a network.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn disconnect(&self, network: &str, id: &str) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(cmd!(sh, "{cli} network disconnect {network} {id}").into())?
+            .success()?;
+        Ok(())
+    }
+
+    /// Puts a container on a network, with options as for `docker network connect`.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn connect(&self, network: &str, id: &str, options: &[String]) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(cmd!(sh, "{cli} network connect {options...} {network} {id}").into())?
+            .success()?;
+        Ok(())
+    }
+
+    /// Changes a container's restart policy.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn set_restart(&self, id: &str, policy: &str) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        let request = Request {
+            body: json!({"RestartPolicy": {"Name": policy}}).to_string(),
+            ..Request::post(format!("/containers/{id}/update"))
+        };
+        let update = cmd!(sh, "{cli} update --restart {policy} {id}");
+        self.command(request, update.into(), &self.usual())?
+            .success()?;
+        Ok(())
+    }
+
+    /// Whether [`Engine::set_restart`] can be had, asked by doing it: the container keeps having no policy.
+    /// Podman 4 takes one at creation only.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn changes_restart(&self, id: &str) -> Result<bool, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let reply = self.call(cmd!(sh, "{cli} update --restart no {id}").into())?;
+        if reply.engine_is_away() {
+            return Err(reply.failure());
+        }
+        Ok(reply.code == Some(0))
+    }
+
+    /// Runs a program in a container; its exit code is the reply's.
+    ///
+    /// # Errors
+    /// When the CLI cannot be run or overruns `timeout`.
+    pub fn exec(
+        &self,
+        id: &str,
+        words: &[String],
+        timeout: Duration,
+    ) -> Result<Reply, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let how = How {
+            interruptible: true,
+            // Only the exit code counts, and a complaint of the engine's.
+            longest: 64 << 10,
+            ..How::within(timeout)
+        };
+        self.call_as(cmd!(sh, "{cli} exec {id} {words...}").into(), &how)
+    }
+
+    /// Removes images by name or id; a refusal is a [`Reply`].
+    ///
+    /// # Errors
+    /// When the CLI cannot be run or overruns its deadline.
+    pub fn remove_images(&self, references: &[&str]) -> Result<Reply, EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(cmd!(sh, "{cli} image rm {references...}").into())
+    }
+}
+
+/// The call with the CLI's working folder at `folder`, which must be there if `words` name files in it.
+pub(super) fn in_folder(
+    mut command: Command,
+    words: &[String],
+    folder: &str,
+) -> Result<Command, EngineError> {
+    command.current_dir(if Path::new(folder).is_dir() {
+        folder
+    } else if mentions_relative_paths(words) {
+        return Err(EngineError::Failed {
+            call: "docker create".to_owned(),
+            message: format!(
+                "the folder {} is gone, and run options name files in it",
+                printable(folder, 200)
+            ),
+        });
+    } else {
+        "/"
+    });
+    Ok(command)
+}
+
+/// Whether words of a call name files or folders by relative paths, as far as words tell.
+fn mentions_relative_paths(words: &[String]) -> bool {
+    const FILES: [&str; 2] = ["--env-file", "--label-file"];
+    let absolute = |path: &str| path.starts_with('/');
+    let after_flag = words
+        .windows(2)
+        .any(|pair| FILES.contains(&pair[0].as_str()) && !absolute(&pair[1]));
+    let glued = |word: &String| {
+        let (flag, path) = word.split_once('=').unwrap_or((word, "/"));
+        FILES.contains(&flag) && !absolute(path)
+    };
+    let dotted = |word: &String| {
+        let mut parts = word.split(['=', ',', ':']);
+        parts.any(|part| {
+            matches!(part, "." | "..") || part.starts_with("./") || part.starts_with("../")
+        })
+    };
+    after_flag || words.iter().any(|word| glued(word) || dotted(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_are_seen_in_every_form() {
+        let seen = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            mentions_relative_paths(&words)
+        };
+        assert!(seen(&["--env-file", "app.env"]) && seen(&["--env-file=app.env"]));
+        assert!(seen(&["-v", "./data:/data"]) && seen(&["--mount", "type=bind,src=../d,dst=/d"]));
+        assert!(!seen(&[
+            "--env-file",
+            "/etc/web.env",
+            "-v",
+            "data:/data",
+            "-e",
+            "A=b.c"
+        ]));
+    }
+}

@@ -1,0 +1,278 @@
+//! What `docker container inspect` says, as far as the steps read it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::address;
+use super::json::{image_id, nullable, tcp_port, words};
+use super::network::{Attachment, HostConfig, NetworkSettings};
+
+/// A container, by `docker container inspect`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Container {
+    /// The full id.
+    pub id: String,
+    name: String,
+    /// The full id of its image, `sha256:…`.
+    #[serde(deserialize_with = "image_id")]
+    pub image: String,
+    /// How often the engine restarted it.
+    #[serde(default)]
+    pub restart_count: u32,
+    /// Whether it runs, and how it ended.
+    pub state: State,
+    #[serde(default, deserialize_with = "nullable")]
+    resolv_conf_path: String,
+    #[serde(rename = "OCIRuntime", default, deserialize_with = "nullable")]
+    runtime: String,
+    #[serde(default)]
+    image_manifest_descriptor: Option<serde_json::Value>,
+    /// What it was created with.
+    pub config: Config,
+    /// How it is tied to the host.
+    pub host_config: HostConfig,
+    /// Its addresses and published ports.
+    pub network_settings: NetworkSettings,
+    /// Its volumes and binds.
+    #[serde(default, deserialize_with = "nullable")]
+    pub mounts: Vec<Mount>,
+}
+
+/// A container's state.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct State {
+    /// `created`, `running`, `paused`, `restarting`, `exited`, …
+    pub status: String,
+    /// True also while restarting, paused, or being stopped.
+    pub running: bool,
+    /// Between an exit and the next start.
+    pub restarting: bool,
+    /// Ended by the kernel for want of memory.
+    #[serde(rename = "OOMKilled")]
+    pub oom_killed: bool,
+    /// The main process's id on the engine's host; 0 when not running.
+    pub pid: i32,
+    /// The main process's exit code.
+    pub exit_code: i64,
+    /// Why the engine could not start it.
+    pub error: String,
+    #[serde(deserialize_with = "nullable")]
+    health: HealthState,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HealthState {
+    status: String,
+}
+
+impl State {
+    /// Running and not about to be started again.
+    pub fn up(&self) -> bool {
+        self.running && !self.restarting
+    }
+
+    /// The result of the image's own HEALTHCHECK: `starting`, `healthy`, `unhealthy`, or `None` without one.
+    pub fn health(&self) -> Option<&str> {
+        Some(self.health.status.as_str()).filter(|status| !matches!(*status, "" | "none"))
+    }
+}
+
+/// What a container was created with.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Config {
+    /// The image as it was named at creation.
+    pub image: String,
+    /// `NAME=value` pairs, the image's included.
+    #[serde(deserialize_with = "nullable")]
+    pub env: Vec<String>,
+    /// Labels, the image's included.
+    #[serde(deserialize_with = "nullable")]
+    pub labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    exposed_ports: BTreeMap<String, serde_json::Value>,
+    /// The program's arguments.
+    #[serde(deserialize_with = "nullable")]
+    pub cmd: Vec<String>,
+    /// The program.
+    #[serde(deserialize_with = "words")]
+    pub entrypoint: Vec<String>,
+    /// The user it runs as.
+    pub user: String,
+    /// The folder it runs in.
+    pub working_dir: String,
+}
+
+impl Config {
+    /// The TCP ports the image or the options expose, ascending.
+    pub fn exposed(&self) -> Vec<u16> {
+        let keys = self.exposed_ports.keys();
+        let mut ports: Vec<u16> = keys.filter_map(|key| tcp_port(key)).collect();
+        ports.sort_unstable();
+        ports
+    }
+}
+
+/// A volume or bind of a container.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Mount {
+    /// `volume`, `bind`, `tmpfs`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// The volume's name.
+    pub name: String,
+    /// The path on the host.
+    pub source: String,
+    /// The path in the container.
+    pub destination: String,
+    /// Whether the container may write to it.
+    #[serde(rename = "RW")]
+    pub writable: bool,
+}
+
+impl Mount {
+    /// A volume that the engine named itself, with 64 hex digits: no other container means it.
+    pub fn is_anonymous(&self) -> bool {
+        self.kind == "volume"
+            && self.name.len() == 64
+            && self.name.chars().all(|c| c.is_ascii_hexdigit())
+    }
+}
+
+impl Container {
+    /// The name, without the engine's leading slash.
+    pub fn name(&self) -> &str {
+        self.name.trim_start_matches('/')
+    }
+
+    /// The folder where docker keeps it, and its images as well.
+    pub(super) fn data_root(&self) -> Option<&str> {
+        let own = format!("/containers/{}/resolv.conf", self.id);
+        self.resolv_conf_path.strip_suffix(&own)
+    }
+
+    /// Whether its image is kept by containerd, not by docker itself.
+    pub(super) fn is_of_containerds_image(&self) -> bool {
+        self.image_manifest_descriptor.is_some()
+    }
+
+    /// The TCP ports that its image or its options expose, ascending. Older podman only lists them
+    /// among the ports that may be bound.
+    pub fn exposed(&self) -> Vec<u16> {
+        let mut ports = self.config.exposed();
+        ports.extend(self.network_settings.listed());
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+
+    /// Whether podman made it, which names the runtime there and shows a started container as it runs, not
+    /// as it was asked for.
+    pub fn is_podman(&self) -> bool {
+        !self.runtime.is_empty()
+    }
+
+    /// Whether its engine is run by another user than root, who has networks of a world of their own: an address there
+    /// may well be another container's here.
+    pub fn is_rootless(&self) -> bool {
+        address::is_rootless(self.state.pid)
+    }
+
+    /// Its own address for `port`, where this machine has a direct route to it. Not so
+    /// with rootless engines and Docker Desktop, where its network is another machine's.
+    pub fn own_address(&self, port: u16) -> Option<SocketAddr> {
+        let on_hosts = self.host_config.network_mode == "host";
+        // Without root podman's host network is this machine's all the same, and Docker's is not.
+        if self.is_rootless() && !(on_hosts && self.is_podman()) {
+            return None;
+        }
+        if on_hosts {
+            return Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        }
+        let places = self.network_settings.networks.values();
+        address::own(places.filter_map(Attachment::address), port)
+    }
+
+    /// The host's address that leads to its `port`, as the engine bound it.
+    pub fn host_address(&self, port: u16) -> Option<SocketAddr> {
+        let bound = self.network_settings.bound();
+        let binding = bound.iter().find(|publish| publish.container == port)?;
+        Some(address::host_side(binding))
+    }
+
+    /// The length of the subnet's prefix around its address `ip`.
+    pub fn prefix_of(&self, ip: IpAddr) -> Option<u8> {
+        let mut places = self
+            .network_settings
+            .networks
+            .values()
+            .filter_map(Attachment::address);
+        places
+            .find(|(address, _)| *address == ip)
+            .map(|(_, prefix)| prefix)
+    }
+
+    /// A label of the container (the image's included).
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.config.labels.get(name).map(String::as_str)
+    }
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Crash {
+    /// The engine's word: `exited`, `restarting`, `running` again, …
+    pub status: String,
+    /// The main process's exit code.
+    pub exit_code: i64,
+    /// Ended by the kernel for want of memory.
+    pub oom_killed: bool,
+    /// How often the engine has restarted it.
+    pub restarts: u32,
+}
+
+impl Crash {
+    /// What the engine says of the container's end.
+    pub fn of(state: &State, restarts: u32) -> Self {
+        Self {
+            status: state.status.clone(),
+            exit_code: state.exit_code,
+            oom_killed: state.oom_killed,
+            restarts,
+        }
+    }
+}
+
+/// A container, as far as a list of all shows it.
+#[derive(Debug)]
+pub struct ContainerSummary {
+    /// Its name.
+    pub name: String,
+    /// The full id of its image, `sha256:…`.
+    pub image: String,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+impl From<Container> for ContainerSummary {
+    fn from(container: Container) -> Self {
+        Self {
+            name: container.name().to_owned(),
+            image: container.image,
+            labels: container.config.labels,
+        }
+    }
+}
+
+impl ContainerSummary {
+    /// A label of the container (the image's included).
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name).map(String::as_str)
+    }
+}

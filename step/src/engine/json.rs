@@ -1,0 +1,46 @@
+//! How engines write JSON: what they leave out, and where they differ.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::text::printable;
+
+/// The engine writes `null` for what is empty.
+pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    value: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
+}
+
+/// A full id as docker writes an image's: podman leaves out what it is a digest by.
+pub(crate) fn image_id<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    let id = String::deserialize(value)?;
+    let bare = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(if bare { format!("sha256:{id}") } else { id })
+}
+
+/// Words, or one text of them all as older podman writes an entrypoint.
+pub(crate) fn words<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Words(Vec<String>),
+        Text(String),
+    }
+    Ok(match Option::deserialize(value)? {
+        Some(Either::Words(words)) => words,
+        Some(Either::Text(text)) => vec![text],
+        None => Vec::new(),
+    })
+}
+
+/// The number in `80/tcp`.
+pub(crate) fn tcp_port(key: &str) -> Option<u16> {
+    let number = key.strip_suffix("/tcp")?.parse().ok();
+    number.filter(|&port| port > 0)
+}
+
+/// The engine's words may be quoted in it.
+pub(crate) fn unreadable(error: &serde_json::Error) -> String {
+    let why = printable(&error.to_string(), 300);
+    format!("its answer could not be read: {why}")
+}

@@ -1,0 +1,249 @@
+//! What Docker Swarm says of services, tasks and nodes, and the commands for services: each one call of the CLI.
+
+pub mod options;
+pub mod service;
+pub mod task;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use xshell::cmd;
+
+use super::Engine;
+use super::cli::Reply;
+use super::commands::in_folder;
+use super::error::EngineError;
+use super::json::{nullable, unreadable};
+use crate::host::process::How;
+use crate::text::{printable, tail};
+use service::Service;
+use task::Task;
+
+/// Whether this kernel has IPVS, by which Swarm hands a published port to the tasks.
+pub fn has_ipvs() -> bool {
+    if Path::new("/proc/net/ip_vs").exists() {
+        return true;
+    }
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let modules = Path::new("/lib/modules").join(release.trim());
+    let lists = ["modules.dep", "modules.builtin"].map(|list| modules.join(list));
+    let listed = |list: &PathBuf| std::fs::read_to_string(list).ok();
+    let all: Vec<String> = lists.iter().filter_map(listed).collect();
+    // Without any list of modules there are none to be loaded.
+    all.iter().any(|list| list.contains("/ip_vs.ko"))
+}
+
+/// A node, by `docker node ls`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Node {
+    /// Its id.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Its name.
+    pub hostname: String,
+    /// `Ready`, `Down`, …
+    pub status: String,
+    /// `Active`, or `Pause` and `Drain` for one that is given no tasks.
+    pub availability: String,
+}
+
+impl Node {
+    /// Whether it is given tasks.
+    pub fn takes_tasks(&self) -> bool {
+        self.status == "Ready" && self.availability == "Active"
+    }
+
+    /// How it is.
+    pub fn standing(&self) -> String {
+        let (status, availability) = (&self.status, &self.availability);
+        format!("{status}, {availability}").to_lowercase()
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Info {
+    #[serde(deserialize_with = "nullable")]
+    swarm: Membership,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Membership {
+    local_node_state: String,
+    control_available: bool,
+    error: String,
+}
+
+impl Engine {
+    /// Asks whether this engine manages a swarm; only then the other queries have answers.
+    ///
+    /// # Errors
+    /// [`EngineError::NoManager`], or when the engine cannot be asked.
+    pub fn manager(&self) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        let reply = self.call(cmd!(sh, "{cli} info --format '{{json .}}'").into())?;
+        let info: Info = read(&reply.success()?)?;
+        let swarm = info.swarm;
+        if swarm.control_available && swarm.error.is_empty() {
+            return Ok(());
+        }
+        Err(EngineError::NoManager(
+            match swarm.local_node_state.as_str() {
+                "active" if swarm.error.is_empty() => "it is a worker".to_owned(),
+                "active" | "error" => printable(&swarm.error, 300),
+                _ => "it is in no swarm".to_owned(),
+            },
+        ))
+    }
+
+    /// A service, by exact name or id.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn service(&self, name: &str) -> Result<Option<Service>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let reply = self.call(cmd!(sh, "{cli} service inspect {name}").into())?;
+        let missing = reply.stderr.to_lowercase().contains("no such service");
+        if reply.code != Some(0) && !missing {
+            return Err(reply.failure());
+        }
+        let found: Vec<Service> = read(&reply)?;
+        let asked = |it: &Service| it.name() == name || it.id == name;
+        Ok(found.into_iter().find(asked))
+    }
+
+    /// The tasks of a service, those that have ended included, the newest first.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn tasks(&self, service: &Service) -> Result<Vec<Task>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let id = &service.id;
+        let ids = self.lines(cmd!(sh, "{cli} service ps --quiet --no-trunc {id}").into())?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found: Vec<Task> =
+            self.inspect(cmd!(sh, "{cli} inspect --type task {ids...}").into())?;
+        found.retain(|task| task.is_of(service));
+        found.sort_by(|a, b| b.created.cmp(&a.created));
+        Ok(found)
+    }
+
+    /// All nodes.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn nodes(&self) -> Result<Vec<Node>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let reply = self.call(cmd!(sh, "{cli} node ls --format '{{json .}}'").into())?;
+        let reply = reply.success()?;
+        let lines = reply.stdout.lines().filter(|line| !line.is_empty());
+        let nodes = lines.map(|line| {
+            serde_json::from_str(line).map_err(|error| EngineError::Failed {
+                call: reply.call.clone(),
+                message: unreadable(&error),
+            })
+        });
+        nodes.collect()
+    }
+
+    /// Creates a service, with paths in `words` meant in `folder`, and does not wait for its tasks; a refusal is
+    /// a [`Reply`].
+    ///
+    /// # Errors
+    /// When the CLI cannot be run or overruns its deadline, or the folder is gone and needed.
+    pub fn create_service(&self, words: &[String], folder: &str) -> Result<Reply, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let command = cmd!(
+            sh,
+            "{cli} service create --detach --with-registry-auth {words...}"
+        );
+        self.call(in_folder(command.into(), words, folder)?)
+    }
+
+    /// Changes a service and does not wait for its tasks; a refusal is a [`Reply`].
+    ///
+    /// # Errors
+    /// When the CLI cannot be run or overruns its deadline.
+    pub fn update_service(&self, id: &str, words: &[String]) -> Result<Reply, EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(
+            cmd!(
+                sh,
+                "{cli} service update --detach --with-registry-auth {words...} {id}"
+            )
+            .into(),
+        )
+    }
+
+    /// Has a service go back to its specification before, and does not wait for its tasks.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn roll_back_service(&self, id: &str) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        self.call(cmd!(sh, "{cli} service rollback --detach {id}").into())?
+            .success()?;
+        Ok(())
+    }
+
+    /// Removes a service; one that is gone is no error.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn remove_service(&self, id: &str) -> Result<(), EngineError> {
+        let Self { sh, cli, .. } = self;
+        let reply = self.call(cmd!(sh, "{cli} service rm {id}").into())?;
+        if reply.stderr.to_lowercase().contains("no such service")
+            || reply.stderr.contains("not found")
+        {
+            return Ok(());
+        }
+        reply.success().map(drop)
+    }
+
+    /// What a task has written, on whatever node it ran: the last `count` lines.
+    pub fn task_log(&self, task: &str, count: usize, secrets: &[String]) -> Vec<String> {
+        let text = self.task_output(task, count);
+        tail(&text, count, secrets)
+    }
+
+    /// The same as it was written, streams mixed; empty where it cannot be had, as from a node that is down.
+    pub fn task_output(&self, task: &str, count: usize) -> String {
+        // It waits for nodes that do not answer.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let Self { sh, cli, .. } = self;
+        let lines = count.to_string();
+        let command = cmd!(sh, "{cli} service logs --raw --tail {lines} {task}");
+        match self.call_as(command.into(), &How::within(PATIENCE)) {
+            Ok(reply) if reply.code == Some(0) => format!("{}\n{}", reply.stdout, reply.stderr),
+            _ => String::new(),
+        }
+    }
+
+    /// Runs a program of this machine in a container on a network of the swarm, and removes it; its exit
+    /// code and what it said are the reply's.
+    ///
+    /// # Errors
+    /// When the CLI cannot be run or overruns `timeout`.
+    pub fn run_once(&self, words: &[String], timeout: Duration) -> Result<Reply, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let how = How {
+            interruptible: true,
+            ..How::within(timeout)
+        };
+        self.call_as(cmd!(sh, "{cli} run --rm {words...}").into(), &how)
+    }
+}
+
+fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, EngineError> {
+    serde_json::from_str(&reply.stdout).map_err(|error| EngineError::Failed {
+        call: reply.call.clone(),
+        message: unreadable(&error),
+    })
+}

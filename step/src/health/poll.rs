@@ -1,0 +1,257 @@
+//! One wait for health: look after look, while the engine is listened to.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::check::{CheckResult, NetworkCheck, engines_word, run_inside};
+use super::target::Target;
+use super::{Attempt, Probed, RetryPolicy, Unhealthy};
+use crate::engine::Engine;
+use crate::engine::container::Crash;
+use crate::engine::error::EngineError;
+use crate::engine::events::{Death, Word};
+use crate::signals::interrupted;
+use crate::terminal::spinner;
+use crate::time::millis;
+
+/// How many of the last attempts a report shows.
+const SHOWN: usize = 5;
+/// How long a step may sleep before it looks for an interrupt.
+const SLICE: Duration = Duration::from_millis(50);
+/// How far back the engine is asked for the container's end: to before it was last inspected.
+const SINCE: Duration = Duration::from_millis(500);
+
+/// Looks until the target is healthy. A container is watched besides: its end is noticed
+/// within milliseconds, whatever a look is waiting for.
+///
+/// # Errors
+/// [`Unhealthy`].
+pub fn await_health(
+    engine: Option<&Engine>,
+    target: &Target,
+    patience: &RetryPolicy,
+) -> Result<Probed, Unhealthy> {
+    if let Some(crash) = &target.crash {
+        return Err(Unhealthy::Crashed(crash.clone(), Vec::new()));
+    }
+    Poll::new(engine, target, patience).run()
+}
+
+/// Looks once, without watching the container.
+///
+/// # Errors
+/// What was seen instead of health.
+pub fn probe_once(target: &Target) -> Result<String, String> {
+    target
+        .network
+        .as_ref()
+        .map_or(Ok(String::new()), NetworkCheck::check)
+}
+
+enum Event {
+    Seen(CheckResult),
+    Told(Word),
+}
+
+struct Poll<'a> {
+    watched: Option<(&'a Engine, &'a str)>,
+    target: &'a Target,
+    patience: &'a RetryPolicy,
+    sender: Sender<Event>,
+    events: Receiver<Event>,
+    began: Instant,
+    /// Started only when the first look was not good at once: an app that is healthy needs no watch.
+    watch: Option<Death>,
+    /// The watch was lost, as when the engine is restarted, and the engine has not been asked since.
+    blind: bool,
+    last: Vec<Attempt>,
+    looks: u32,
+}
+
+impl<'a> Poll<'a> {
+    fn new(engine: Option<&'a Engine>, target: &'a Target, patience: &'a RetryPolicy) -> Self {
+        let (sender, events) = channel();
+        Self {
+            watched: engine.zip(target.id.as_deref()),
+            target,
+            patience,
+            sender,
+            events,
+            began: Instant::now(),
+            watch: None,
+            blind: false,
+            last: Vec::new(),
+            looks: 0,
+        }
+    }
+
+    fn run(mut self) -> Result<Probed, Unhealthy> {
+        let mut good = 0;
+        loop {
+            let began = Instant::now();
+            let seen = self.attempt()?;
+            self.looks += 1;
+            self.note(began, &seen);
+            self.regain()?;
+            good = if seen.is_ok() && !self.blind {
+                good + 1
+            } else {
+                0
+            };
+            if good >= self.patience.successes {
+                return Ok(self.proof());
+            }
+            let pause = self.patience.pause(self.began.elapsed(), good > 0);
+            if self.is_over(pause) {
+                if self.blind {
+                    self.check_only_state()?;
+                }
+                return Err(Unhealthy::NotInTime(self.proof()));
+            }
+            self.start_watch()?;
+            self.wait(Instant::now() + pause)?;
+        }
+    }
+
+    fn is_over(&self, pause: Duration) -> bool {
+        match self.patience.attempts {
+            Some(allowed) => self.looks >= allowed,
+            None => self.began.elapsed() + pause >= self.patience.within,
+        }
+    }
+
+    fn start_watch(&mut self) -> Result<(), Unhealthy> {
+        if let (None, Some((engine, id))) = (&self.watch, self.watched) {
+            let sender = self.sender.clone();
+            let tell = move |word| drop(sender.send(Event::Told(word)));
+            self.watch = Some(engine.on_death(id, SINCE, tell)?);
+        }
+        Ok(())
+    }
+
+    fn attempt(&mut self) -> Result<CheckResult, Unhealthy> {
+        let Some(network) = self.target.network.clone() else {
+            return self.attempt_inside();
+        };
+        let sender = self.sender.clone();
+        std::thread::spawn(move || drop(sender.send(Event::Seen(network.check()))));
+        loop {
+            match self.events.recv_timeout(SLICE) {
+                Ok(Event::Seen(seen)) => return Ok(seen),
+                Ok(Event::Told(word)) => self.heard(word)?,
+                Err(_) if interrupted() => return Err(Unhealthy::Interrupted),
+                Err(_) => self.start_watch()?,
+            }
+        }
+    }
+
+    fn attempt_inside(&self) -> Result<CheckResult, Unhealthy> {
+        let (engine, id) = self.watched.ok_or(Unhealthy::Gone)?;
+        if self.target.config.probe.docker_health {
+            return engines_word(engine, id)?.ok_or(Unhealthy::Gone);
+        }
+        let seen = run_inside(
+            engine,
+            id,
+            &self.target.config.probe.exec,
+            self.target.config.timeout,
+        )?;
+        if seen.is_err() {
+            self.check_only_state()?;
+        }
+        Ok(seen)
+    }
+
+    fn wait(&mut self, until: Instant) -> Result<(), Unhealthy> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            match self.events.recv_timeout(left.min(SLICE)) {
+                Ok(Event::Told(word)) => self.heard(word)?,
+                Ok(Event::Seen(_)) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)
+                    if interrupted() =>
+                {
+                    return Err(Unhealthy::Interrupted);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn heard(&mut self, word: Word) -> Result<(), Unhealthy> {
+        self.blind |= word == Word::Lost;
+        match word {
+            Word::Ended => self.check(),
+            Word::Lost => Ok(()),
+        }
+    }
+
+    /// Unwatched, the container may have ended and its address be another's by now: no look
+    /// counts until the engine has said that it is up, and it is watched again.
+    fn regain(&mut self) -> Result<(), Unhealthy> {
+        if !self.blind {
+            return Ok(());
+        }
+        match self.check_only_state() {
+            Err(Unhealthy::Engine(EngineError::Unreachable(_))) => Ok(()),
+            Err(why) => Err(why),
+            Ok(()) => {
+                self.blind = false;
+                self.watch = None;
+                self.start_watch()
+            }
+        }
+    }
+
+    /// The engine said that the main process ended: whatever it is now, it was not steady.
+    fn check(&self) -> Result<(), Unhealthy> {
+        let Some((engine, id)) = self.watched else {
+            return Ok(());
+        };
+        let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
+        Err(Unhealthy::Crashed(
+            Crash::of(&container.state, container.restart_count),
+            self.last.clone(),
+        ))
+    }
+
+    fn check_only_state(&self) -> Result<(), Unhealthy> {
+        self.watched
+            .map_or(Ok(()), |(engine, id)| still_up(engine, id, &self.last))
+    }
+
+    fn note(&mut self, began: Instant, seen: &CheckResult) {
+        if self.last.len() == SHOWN {
+            self.last.remove(0);
+        }
+        let (Ok(saw) | Err(saw)) = seen;
+        spinner::status(saw);
+        self.last.push(Attempt {
+            at_ms: millis(began.duration_since(self.began)),
+            took_ms: millis(began.elapsed()),
+            ok: seen.is_ok(),
+            saw: saw.clone(),
+        });
+    }
+
+    fn proof(self) -> Probed {
+        Probed {
+            attempts: self.looks,
+            last: self.last,
+        }
+    }
+}
+
+fn still_up(engine: &Engine, id: &str, last: &[Attempt]) -> Result<(), Unhealthy> {
+    let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
+    if container.state.up() {
+        return Ok(());
+    }
+    Err(Unhealthy::Crashed(
+        Crash::of(&container.state, container.restart_count),
+        last.to_vec(),
+    ))
+}

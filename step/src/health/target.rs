@@ -1,0 +1,158 @@
+//! What is looked at, and where it is asked.
+
+use std::net::SocketAddr;
+
+use super::ProbeConfig;
+use super::check::{HttpCheck, NetworkCheck};
+use crate::engine::address::host_side;
+use crate::engine::container::{Container, Crash};
+use crate::model::port::Publish;
+use crate::model::probe::Probe;
+use crate::recipe::Recipe;
+use crate::text::printable;
+
+/// Which of a container's addresses is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The port the engine published on this machine, which works wherever the engine runs.
+    HostPort,
+    /// The container's own address, which nothing else can answer for.
+    OwnAddress,
+}
+
+/// One place to look at.
+#[derive(Debug)]
+pub struct Target {
+    /// The container's full id, where it is a container.
+    pub(crate) id: Option<String>,
+    /// How the container had ended already when it was inspected.
+    pub(crate) crash: Option<Crash>,
+    /// What is asked over the network; `None` for a program inside or a HEALTHCHECK.
+    pub(crate) network: Option<NetworkCheck>,
+    pub(crate) config: ProbeConfig,
+    /// The place, for people.
+    pub shown: String,
+}
+
+impl Target {
+    /// A container, at the one address or, where it has no such, at the other.
+    ///
+    /// # Errors
+    /// Why there is no address to ask.
+    pub fn container(container: &Container, config: &ProbeConfig, by: By) -> Result<Self, String> {
+        let probe = &config.probe;
+        let crashed = !container.state.up();
+        let mut target = Self {
+            id: Some(container.id.clone()),
+            crash: crashed.then(|| Crash::of(&container.state, container.restart_count)),
+            network: None,
+            config: config.clone(),
+            shown: container.name().to_owned(),
+        };
+        if crashed || config.is_inside() {
+            return Ok(target);
+        }
+        let port = port(container, probe)?;
+        let own = container.own_address(port);
+        let published = container.host_address(port);
+        let found = match by {
+            By::OwnAddress => own.or(published),
+            By::HostPort => published.or(own),
+        };
+        let at = found.ok_or_else(|| no_address(port))?;
+        (target.network, target.shown) = (Some(config.network(at)), config.shown(at));
+        Ok(target)
+    }
+
+    /// Whether a container like this one, on the same networks, could be asked if it published only these ports.
+    ///
+    /// # Errors
+    /// Why there would be no address to ask.
+    pub fn foreseen(
+        container: &Container,
+        config: &ProbeConfig,
+        publish: &[Publish],
+    ) -> Result<(), String> {
+        if config.is_inside() {
+            return Ok(());
+        }
+        let port = port(container, &config.probe)?;
+        let published = publish.iter().any(|publish| publish.container == port);
+        let reachable = published || container.own_address(port).is_some();
+        reachable.then_some(()).ok_or_else(|| no_address(port))
+    }
+
+    /// Any URL, without a container behind it that could be watched.
+    pub fn url(url: &str, config: &ProbeConfig) -> Self {
+        let look = NetworkCheck::Http(Box::new(HttpCheck::new(url.to_owned(), config)));
+        Self::without_container(look, config, printable(url, 200))
+    }
+
+    /// A published port of this machine. A program inside or a HEALTHCHECK cannot be asked
+    /// through a port, so a connection must do.
+    pub fn host_port(publish: &Publish, config: &ProbeConfig) -> Self {
+        let at = host_side(publish);
+        Self::without_container(config.network(at), config, config.shown(at))
+    }
+
+    fn without_container(look: NetworkCheck, config: &ProbeConfig, shown: String) -> Self {
+        Self {
+            id: None,
+            crash: None,
+            network: Some(look),
+            config: config.clone(),
+            shown,
+        }
+    }
+}
+
+fn no_address(port: u16) -> String {
+    format!("port {port} of the container is neither published nor reachable from this machine")
+}
+
+/// How to look, and how that is shown, at an address.
+impl ProbeConfig {
+    /// By a program in the container or its HEALTHCHECK.
+    fn is_inside(&self) -> bool {
+        self.probe.docker_health || !self.probe.exec.is_empty()
+    }
+
+    fn only_connects(&self) -> bool {
+        self.probe.tcp || self.is_inside()
+    }
+
+    fn network(&self, at: SocketAddr) -> NetworkCheck {
+        if self.only_connects() {
+            return NetworkCheck::Tcp(at, self.timeout);
+        }
+        let scheme = if self.probe.https { "https" } else { "http" };
+        let url = format!("{scheme}://{at}{}", self.probe.path());
+        NetworkCheck::Http(Box::new(HttpCheck::new(url, self)))
+    }
+
+    fn shown(&self, at: SocketAddr) -> String {
+        if self.only_connects() {
+            at.to_string()
+        } else {
+            format!("{at}{}", printable(self.probe.path(), 200))
+        }
+    }
+}
+
+/// The port to ask: the one named, else the first that is or will be published, else the only exposed one.
+fn port(container: &Container, probe: &Probe) -> Result<u16, String> {
+    let planned = Recipe::of(container)
+        .map(|recipe| recipe.publish)
+        .unwrap_or_default();
+    let bound = container.network_settings.bound();
+    let first = planned
+        .first()
+        .or(bound.first())
+        .map(|publish| publish.container);
+    match (probe.port.or(first), &container.exposed()[..]) {
+        (Some(port), _) => Ok(port),
+        (None, [only]) => Ok(*only),
+        (None, []) => Err("the container neither publishes nor exposes a port".to_owned()),
+        (None, _) => Err("the container exposes several ports".to_owned()),
+    }
+}

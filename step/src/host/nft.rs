@@ -1,0 +1,135 @@
+//! The kernel's packet rules of an app, through the `nft` program: one table per app.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::process::{self, How, Limits, Lost};
+use crate::model::name::Name;
+use crate::text::printable;
+
+/// Far longer than the kernel takes for a table.
+pub const LONGEST: Duration = Duration::from_secs(10);
+/// The kernel may be busy with somebody else's rules.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The right and the means to change packet rules.
+#[derive(Clone, Debug)]
+pub struct Nft {
+    /// `nft`, or `sudo -n nft`.
+    words: Vec<PathBuf>,
+    limits: Limits,
+    /// The tables that there were when it was found, as nft lists them.
+    tables: String,
+}
+
+impl Nft {
+    /// Finds `nft` and a way to use it: as this user, else by `sudo -n`.
+    ///
+    /// # Errors
+    /// Why there is none, as a sentence.
+    pub fn find(limits: Limits) -> Result<Self, String> {
+        let limits = Limits {
+            timeout: limits.timeout.min(LONGEST),
+            ..limits
+        };
+        // sbin is not on every user's path.
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let folders = [folders, "/usr/sbin:/sbin".into()].join(":".as_ref());
+        let nft = which::which_in("nft", Some(folders), "/")
+            .map_err(|_| "nft is not installed".to_owned())?;
+        let own = Self {
+            words: vec![nft.clone()],
+            limits,
+            tables: String::new(),
+        };
+        let why = match own.run(&["list", "tables"]) {
+            Ok(tables) => return Ok(Self { tables, ..own }),
+            Err(why) => why,
+        };
+        let sudo = which::which("sudo").map_err(|_| format!("this user may not use nft: {why}"))?;
+        let by_sudo = Self {
+            words: vec![sudo, "-n".into(), nft],
+            ..own
+        };
+        match by_sudo.run(&["list", "tables"]) {
+            Ok(tables) => Ok(Self { tables, ..by_sudo }),
+            Err(_) => Err(format!(
+                "this user may use nft neither itself nor by sudo -n: {why}"
+            )),
+        }
+    }
+
+    /// The name of a container's table.
+    pub fn table(container: &Name) -> String {
+        format!("deploy-steps-{container}")
+    }
+
+    /// Whether the container may have a table: it was listed when `nft` was found, or that list was cut short.
+    pub fn may_have(&self, container: &Name) -> bool {
+        let table = Self::table(container);
+        let whole = self.tables.is_empty() || self.tables.ends_with('\n');
+        !whole || self.tables.split_whitespace().any(|word| word == table)
+    }
+
+    /// Applies a script in one transaction.
+    ///
+    /// # Errors
+    /// What nft said.
+    pub fn apply(&self, script: &str) -> Result<(), String> {
+        self.run(&[script]).map(drop)
+    }
+
+    /// The container's table as nft's JSON, or `None` where there is none.
+    pub fn read(&self, container: &Name) -> Option<Value> {
+        let table = Self::table(container);
+        let ask = || {
+            let said = self.run(&["-j", "list", "table", "inet", &table]).ok()?;
+            Some(serde_json::from_str(&said))
+        };
+        // An answer may be cut short; one that says no has been asked for twice already.
+        ask()?.or_else(|_| ask().unwrap_or(Ok(Value::Null))).ok()
+    }
+
+    /// Removes the container's tables; none is no error.
+    ///
+    /// # Errors
+    /// What nft said.
+    pub fn remove(&self, container: &Name) -> Result<(), String> {
+        let table = Self::table(container);
+        // Added first, so that deleting it cannot fail: both happen in one transaction.
+        let gone = |family| format!("add table {family} {table}\ndelete table {family} {table}\n");
+        let both = self.apply(&(gone("inet") + &gone("bridge")));
+        // A kernel may be built without rules for bridges.
+        both.or_else(|_| self.apply(&gone("inet")))
+    }
+
+    /// Once more where it fails: every script here does the same when it is applied again, and
+    /// without the rules clients would be refused.
+    fn run(&self, args: &[&str]) -> Result<String, String> {
+        self.run_once(args).or_else(|_| {
+            thread::sleep(PAUSE);
+            self.run_once(args)
+        })
+    }
+
+    fn run_once(&self, args: &[&str]) -> Result<String, String> {
+        let [program, prefix @ ..] = &self.words[..] else {
+            return Err("nft is not installed".to_owned());
+        };
+        let mut command = Command::new(program);
+        command.args(prefix).args(args);
+        let how = How::within(self.limits.timeout);
+        // Scripts are arguments, so nothing reads its stdin.
+        match process::run(command, self.limits.stdin(), &how) {
+            Ok(ended) if ended.status.success() => Ok(ended.stdout),
+            Ok(ended) => Err(printable(&ended.stderr, 300)),
+            Err(Lost::Deadline) => Err(format!("nft took longer than {:?}", self.limits.timeout)),
+            Err(Lost::Interrupt) => Err("nft was interrupted".to_owned()),
+            Err(Lost::NotRun(error)) => Err(format!("nft could not be run: {error}")),
+        }
+    }
+}

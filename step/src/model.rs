@@ -1,0 +1,6 @@
+//! Values with a grammar: whatever has one of these types is well formed.
+
+pub mod image_ref;
+pub mod name;
+pub mod port;
+pub mod probe;
