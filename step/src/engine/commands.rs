@@ -2,7 +2,8 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use xshell::cmd;
@@ -13,6 +14,9 @@ use super::cli::Reply;
 use super::error::EngineError;
 use crate::host::process::How;
 use crate::text::printable;
+
+/// Between two looks whether a container is gone.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Engine {
     /// Pulls; on a terminal the CLI draws its progress bars on our stderr. Given up on interrupt.
@@ -98,9 +102,8 @@ impl Engine {
     pub fn remove(&self, ids: &[&str]) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
         if self.socket.is_none() {
-            self.call(cmd!(sh, "{cli} rm --force {ids...}").into())?
-                .success()?;
-            return Ok(());
+            let reply = self.call(cmd!(sh, "{cli} rm --force {ids...}").into())?;
+            return self.removed(reply, ids);
         }
         for id in ids {
             let order = Request::delete(format!("/containers/{id}?force=true"));
@@ -109,9 +112,25 @@ impl Engine {
                 cmd!(sh, "{cli} rm --force {id}").into(),
                 &self.usual(),
             )?;
-            if !reply.stderr.contains("No such container") {
-                reply.success()?;
+            self.removed(reply, &[id])?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a removal that the engine was already asked for, as by a step that was killed meanwhile.
+    fn removed(&self, reply: Reply, ids: &[&str]) -> Result<(), EngineError> {
+        const BY_OTHERS: [&str; 2] = ["No such container", "is already in progress"];
+        let by_others = |line: &str| BY_OTHERS.iter().any(|said| line.contains(said));
+        let are_by_others = !reply.stderr.is_empty() && reply.stderr.lines().all(by_others);
+        if reply.code == Some(0) || !are_by_others {
+            return reply.success().map(drop);
+        }
+        let end = Instant::now() + self.limits.timeout;
+        while !self.containers(ids)?.is_empty() {
+            if Instant::now() > end {
+                return Err(reply.failure());
             }
+            thread::sleep(PAUSE);
         }
         Ok(())
     }
@@ -128,15 +147,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes containers that never were live by force, with their anonymous volumes.
+    /// Removes containers that never were live by force, with their anonymous volumes; those already gone are no error.
     ///
     /// # Errors
     /// When one could not be removed.
     pub fn remove_with_volumes(&self, ids: &[&str]) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} rm --force --volumes {ids...}").into())?
-            .success()?;
-        Ok(())
+        let reply = self.call(cmd!(sh, "{cli} rm --force --volumes {ids...}").into())?;
+        self.removed(reply, ids)
     }
 
     /// Renames a container.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use serde_json::json;
+use tests::cargo;
 use tests::docker::{Scope, docker, inspect};
 use tests::steps::run;
 
@@ -90,6 +91,25 @@ fn a_candidate_under_a_running_promotion_stays_and_the_rest_is_done() {
     done(&prune(&scope, &["--candidate"]));
     assert!(!exists(&scope.candidate()));
     std::fs::remove_file(lock_file(&scope)).unwrap();
+}
+
+#[test]
+fn a_candidate_whose_removal_has_begun_already_is_waited_for() {
+    let scope = Scope::new("going");
+    versions(&scope, 1);
+    let name = scope.candidate();
+    // Whether the engine is still at it or done with it is a matter of milliseconds.
+    for pause in ["0", "0.01", "0.02", "0.05", "0.1", "0.2"] {
+        start(&scope, &name, "v1");
+        let going = format!("docker rm -f -v {name} >/dev/null 2>&1 & sleep {pause}");
+        let docker = cargo::steps().unwrap().join("faulty-docker");
+        let mut prune = command(&scope, &["--candidate"]);
+        prune.arg("--docker").arg(docker);
+        prune.env("FAULT_AT", "rm").env("FAULT_BEFORE", going);
+        let report = done(&run(prune, None).unwrap());
+        assert_eq!(report["containers_removed"], json!([name]), "{report}");
+        assert!(!exists(&name));
+    }
 }
 
 #[test]
