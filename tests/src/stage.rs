@@ -32,7 +32,7 @@ pub use here::{ENGINE, on_machine, on_podman, on_rootless, on_rootless_docker, r
 pub use inner::inner;
 pub use machine::Machine;
 pub use needs::{Need, find, provide};
-pub use vm::{VM, Vm, on_vm, vm_needs};
+pub use vm::{VM, Vm, on_vm, patience, vm_needs};
 
 /// The variable that holds the stage's folder, for everything that runs inside one.
 pub const STAGE: &str = "DEPLOY_STEPS_STAGE";

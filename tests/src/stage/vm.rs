@@ -51,6 +51,11 @@ pub fn on_vm() -> bool {
     super::on_machine() && env::var_os(VM).is_some()
 }
 
+/// So long, or many times that on such a machine.
+pub fn patience(here: Duration) -> Duration {
+    if on_vm() { here * 10 } else { here }
+}
+
 /// What it takes to make the disk of such a machine, and to boot it.
 ///
 /// # Errors

@@ -32,6 +32,9 @@ pub(super) fn run(machine: &str, names: &[OsString], install: bool) -> anyhow::R
         "only root can make the disk of a machine: run this as root"
     );
     stage::provide(install, &stage::vm_needs(&Machine::named(machine)?)?)?;
+    // First, so that no test waits for it with a machine that runs.
+    cargo::demo_app()?;
+    cargo::static_steps()?;
     let mut test = Command::new("cargo");
     test.args(WORDS).current_dir(cargo::workspace());
     if names.is_empty() {
@@ -44,6 +47,7 @@ pub(super) fn run(machine: &str, names: &[OsString], install: bool) -> anyhow::R
     }
     let status = scrub(&mut test)
         .env(VM, machine)
+        .env("RUST_BACKTRACE", "0")
         .status()
         .context("`cargo` could not be started")?;
     Ok(ExitCode::from(code(code_of(status))))

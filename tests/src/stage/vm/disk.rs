@@ -55,7 +55,11 @@ impl Disk {
         fs::create_dir(half)?;
         done(Command::new("cp").arg("-a").args([&self.machine, &root]))?;
         let mut keygen = Command::new("ssh-keygen");
-        done(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key))?;
+        done(
+            keygen
+                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+                .arg(&key),
+        )?;
         let mut install = sealed(&[]);
         install.args(["sh", "-c", INSTALL, "sh"]).arg(&root);
         install.arg(key.with_added_extension("pub"));
@@ -78,8 +82,10 @@ pub(super) fn built(dir: &Path, disk: &Path) -> anyhow::Result<()> {
     let own = cargo::static_steps()?;
     files.extend(["probe-health", "prune-app"].map(|name| own.join(name)));
     files.push(cargo::demo_app()?.to_owned());
-    files.push(cargo::target_dir()?.join("CACHEDIR.TAG"));
     files.push(std::env::current_exe()?);
+    // By this the target folder is found, unless it is where it always is.
+    let tag = cargo::target_dir()?.join("CACHEDIR.TAG");
+    files.extend(Some(tag).filter(|it| it.is_file()));
     for file in files {
         let copy = below(dir, &file);
         fs::create_dir_all(copy.parent().context("a file lies in no folder")?)?;
@@ -88,7 +94,8 @@ pub(super) fn built(dir: &Path, disk: &Path) -> anyhow::Result<()> {
     let cargo = dir.join("cargo");
     fs::write(&cargo, CARGO.replace("HOST", &cargo::host_triple()?))?;
     fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755))?;
-    image(dir, disk, "2G")
+    image(dir, disk, "2G")?;
+    Ok(fs::remove_dir_all(dir)?)
 }
 
 /// The same path in another root folder.

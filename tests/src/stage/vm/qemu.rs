@@ -11,7 +11,9 @@ use super::disk::Disk;
 use super::found;
 
 /// Without protection from programs that guess: nobody else's run there, and it costs much when it is emulated.
-const APPEND: &str = "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off";
+/// Services have as much time as the machine is slower.
+const APPEND: &str = "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off \
+    systemd.default_timeout_start_sec=900";
 
 /// An emulator that runs, or has been killed.
 #[derive(Debug)]
@@ -143,8 +145,15 @@ fn words(disk: &Disk, dir: &Path, [ssh, app]: [u16; 2]) -> anyhow::Result<Vec<St
     ];
     let own = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "5"];
     let qemu = found("qemu-system-x86_64")?;
-    let words = words.into_iter().flat_map(|(flag, value)| [flag.into(), value]);
-    Ok(own.map(str::to_owned).into_iter().chain([file(qemu)]).chain(words).collect())
+    let words = words
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.into(), value]);
+    Ok(own
+        .map(str::to_owned)
+        .into_iter()
+        .chain([file(qemu)])
+        .chain(words)
+        .collect())
 }
 
 fn spawn(words: &[String], dir: &Path) -> anyhow::Result<Child> {
