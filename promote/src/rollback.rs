@@ -98,9 +98,10 @@ impl Swapping<'_> {
             let reply = engine.start(&old.id).map_err(said)?;
             if reply.code != Some(0) {
                 return Err(format!(
-                    "{} does not start: {}",
+                    "{} does not start: {}{}",
                     names.old,
-                    printable(&reply.stderr, 300)
+                    printable(&reply.stderr, 300),
+                    held_for_nobody(&reply.stderr)
                 ));
             }
         }
@@ -183,5 +184,15 @@ impl Swapping<'_> {
             steps.push(format!("docker rename {name} {}", names.live));
         }
         steps
+    }
+}
+
+/// Docker 26 whose power failed while it started a container keeps that one's port after its boot, and its proxy listens
+/// there: neither another start nor another promotion helps.
+fn held_for_nobody(stderr: &str) -> &'static str {
+    if stderr.contains("port is already allocated") {
+        "; if no container has the port, the engine keeps it since a power cut: systemctl restart docker"
+    } else {
+        ""
     }
 }

@@ -27,5 +27,9 @@ echo machine >"$root/etc/hostname"
 printf '127.0.0.1 localhost machine\n::1 localhost\n' >"$root/etc/hosts"
 rm -f "$root/etc/resolv.conf"
 : >"$root/etc/resolv.conf"
+# They are compiled at each boot of a new disk, for most of its time; the engine brings the profile of its containers.
+find "$root/etc/apparmor.d" -maxdepth 1 -type f -delete
+# Nothing is to be done at the first boot after an update.
+touch "$root/etc/.updated" "$root/var/.updated"
 # Without one it would be a first boot, which turns on whatever there is.
 tr -d - <"/proc/sys/kernel/random/uuid" >"$root/etc/machine-id"

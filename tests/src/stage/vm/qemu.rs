@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 
 use super::disk::Disk;
 use super::found;
+use super::login::Login;
 
 /// Without protection from programs that guess: nobody else's run there, and it costs much when it is emulated.
 /// Services have as much time as the machine is slower.
@@ -20,11 +21,8 @@ const APPEND: &str = "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=o
 pub(super) struct Qemu {
     child: Child,
     words: Vec<String>,
-    ssh: u16,
+    login: Login,
     app: u16,
-    key: PathBuf,
-    /// The login that all others use.
-    login: PathBuf,
     console: PathBuf,
 }
 
@@ -38,13 +36,16 @@ impl Qemu {
         ensure!(made.success(), "the VM's own disk could not be made");
         let (ssh, app) = (free()?, free()?);
         let words = words(disk, dir, [ssh, app])?;
+        let login = Login {
+            port: ssh,
+            key: disk.file("key"),
+            socket: dir.join("login"),
+        };
         Ok(Qemu {
             child: spawn(&words, dir)?,
             words,
-            ssh,
+            login,
             app,
-            key: disk.file("key"),
-            login: dir.join("login"),
             console: dir.join("console"),
         })
     }
@@ -59,8 +60,7 @@ impl Qemu {
     pub(super) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        // The login ends with it, a moment later.
-        let _ = fs::remove_file(&self.login);
+        self.login.forget();
         Ok(())
     }
 
@@ -69,38 +69,9 @@ impl Qemu {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.app))
     }
 
-    /// Whether somebody is logged in there, which takes a second or two by itself.
-    pub(super) fn connect(&self) -> bool {
-        let mut check = self.ssh_as(&["-O", "check"]);
-        if quiet(&mut check) {
-            return true;
-        }
-        let _ = fs::remove_file(&self.login);
-        quiet(&mut self.ssh_as(&["-M", "-N", "-f"]))
-    }
-
-    /// The start of a command there.
-    pub(super) fn ssh(&self) -> Command {
-        self.ssh_as(&[])
-    }
-
-    fn ssh_as(&self, flags: &[&str]) -> Command {
-        let mut ssh = Command::new("ssh");
-        ssh.args(["-F", "/dev/null", "-i"]).arg(&self.key);
-        for option in [
-            "BatchMode=yes",
-            "StrictHostKeyChecking=no",
-            "UserKnownHostsFile=/dev/null",
-            "LogLevel=ERROR",
-            "ConnectTimeout=30",
-            "ServerAliveInterval=20",
-            "ServerAliveCountMax=6",
-        ] {
-            ssh.args(["-o", option]);
-        }
-        ssh.arg("-S").arg(&self.login).args(flags);
-        ssh.args(["-p", &self.ssh.to_string(), "root@127.0.0.1"]);
-        ssh
+    /// The way in.
+    pub(super) fn login(&self) -> &Login {
+        &self.login
     }
 
     /// The end of what its kernel and its init said.
@@ -166,12 +137,6 @@ fn spawn(words: &[String], dir: &Path) -> anyhow::Result<Child> {
         .stderr(log)
         .spawn()
         .context("qemu could not be started")
-}
-
-fn quiet(command: &mut Command) -> bool {
-    command.stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }
 
 /// A port of this machine that nobody has.
