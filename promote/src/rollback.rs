@@ -187,7 +187,7 @@ impl Swapping<'_> {
     }
 }
 
-/// Docker 26 whose power failed while it started a container keeps that one's port after its boot, and its proxy listens
+/// Docker whose power failed while it started a container keeps that one's port after its boot, and its proxy listens
 /// there: neither another start nor another promotion helps.
 fn held_for_nobody(stderr: &str) -> &'static str {
     if stderr.contains("port is already allocated") {

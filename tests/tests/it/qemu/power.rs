@@ -118,7 +118,7 @@ fn serving(guest: &Guest) -> String {
     guest.vm.ok("docker ps -q --filter publish=8080").unwrap()
 }
 
-/// Docker 26 whose power fails while it starts a container holds that one's port after its boot, for nobody, until it is
+/// Docker whose power fails while it starts a container holds that one's port after its boot, for nobody, until it is
 /// started once more.
 fn is_held_by_the_engine(guest: &Guest) -> bool {
     let log = "journalctl --boot --unit=docker --no-pager";
