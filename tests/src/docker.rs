@@ -46,7 +46,7 @@ where
         .map(OsStr::to_string_lossy)
         .collect::<Vec<_>>()
         .join(" ");
-    let run = run_within(&mut command, stdin, DEADLINE)
+    let run = run_within(&mut command, stdin, stage::patience(DEADLINE))
         .with_context(|| format!("docker {shown}: failed"))?;
     if run.code != 0 {
         bail!(

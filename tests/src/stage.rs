@@ -15,6 +15,7 @@ mod private;
 mod root;
 mod rootless;
 mod user;
+mod vm;
 
 use std::env;
 use std::ffi::OsString;
@@ -30,7 +31,8 @@ pub use engine::Engine;
 pub use here::{ENGINE, on_machine, on_podman, on_rootless, on_rootless_docker, registries};
 pub use inner::inner;
 pub use machine::Machine;
-pub use needs::{Need, find};
+pub use needs::{Need, find, provide};
+pub use vm::{VM, Vm, on_vm, patience, vm_needs};
 
 /// The variable that holds the stage's folder, for everything that runs inside one.
 pub const STAGE: &str = "DEPLOY_STEPS_STAGE";

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 pub use crate::process::Run;
+use crate::stage::patience;
 use crate::{cargo, process};
 
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -18,5 +19,5 @@ pub fn step(name: &str) -> anyhow::Result<Command> {
 /// Runs a command to its end, with `stdin` as its input; past 120 s it is killed, and that is an error.
 pub fn run(mut command: Command, stdin: Option<&str>) -> anyhow::Result<Run> {
     let input = stdin.map(|text| text.as_bytes().to_vec());
-    process::run_within(&mut command, input, DEADLINE)
+    process::run_within(&mut command, input, patience(DEADLINE))
 }

@@ -195,7 +195,7 @@ impl Swarm {
             .map_err(|_| anyhow::anyhow!("a test panicked"))?;
         nodes[node] = Some(Machine { keeper, first });
         drop(nodes);
-        let end = Instant::now() + LIMIT;
+        let end = Instant::now() + stage::patience(LIMIT);
         while self.docker(node, &["version"]).is_err() {
             if Instant::now() > end {
                 let log = fs::read_to_string(dir.join(format!("log{number}"))).unwrap_or_default();
@@ -220,7 +220,7 @@ impl Swarm {
         for node in off {
             self.boot(node)?;
         }
-        let end = Instant::now() + LIMIT;
+        let end = Instant::now() + stage::patience(LIMIT);
         loop {
             let said = self.docker(0, &["node", "ls", "--format", "{{.Status}}"]);
             if said.is_ok_and(|all| all.lines().all(|status| status == "Ready")) {
@@ -319,7 +319,7 @@ impl Drop for Machine {
 
 /// The first process of the namespace that this one has made.
 fn first_of(unshare: &str) -> anyhow::Result<String> {
-    let end = Instant::now() + LIMIT;
+    let end = Instant::now() + stage::patience(LIMIT);
     loop {
         let children = fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children"));
         if let Some(first) = children.unwrap_or_default().split_whitespace().next() {

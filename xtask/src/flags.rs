@@ -187,7 +187,14 @@ pub(crate) struct Test {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) other: Other,
-    /// Passed on to `cargo test`, such as `-p step` or the name of a test.
+    /// Run instead what only a real machine can: this Debian release in qemu, by software emulation (as root).
+    ///
+    /// Debian's kernel is put above the root folder of `--machine` once; `--install` installs qemu. Deployments under
+    /// load, power cuts, reboots, memory limits, AppArmor, IPVS and ufw: it takes about an hour.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["engine", "engine_flag", "cgroup", "machine"],
+        value_parser = PossibleValuesParser::new(Machine::names()))]
+    pub(crate) vm: Option<String>,
+    /// Passed on to `cargo test`, such as `-p step` or the name of a test; with `--vm`, names of its tests.
     #[arg(last = true)]
     pub(crate) args: Vec<OsString>,
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: builds here, where there is a network, and runs the tests where there is an engine.
 
+mod vm;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
@@ -39,6 +41,9 @@ const PROXIES: [&str; 2] = ["nginx", "haproxy"];
 
 impl flags::Test {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
+        if let Some(name) = &self.vm {
+            return vm::run(name, &self.args, self.install);
+        }
         // First, as it is the quickest to fail.
         let wanted = self.other.wanted()?;
         let wanted = wanted.as_ref();

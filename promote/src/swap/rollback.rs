@@ -107,9 +107,10 @@ pub(super) fn restore_old(swap: &Swap<'_>) -> Result<(), String> {
         let reply = engine.start(&before.id).map_err(said)?;
         if reply.code != Some(0) {
             return Err(format!(
-                "{} does not start: {}",
+                "{} does not start: {}{}",
                 names.old,
-                printable(&reply.stderr, 300)
+                printable(&reply.stderr, 300),
+                held_for_nobody(&reply.stderr)
             ));
         }
     }
@@ -186,4 +187,14 @@ pub(super) fn commands_for_old(swap: &Swap<'_>) -> Vec<String> {
         steps.push(format!("docker rename {name} {}", names.live));
     }
     steps
+}
+
+/// A Docker Engine whose power failed while it started a container keeps that container's port after its boot. Its proxy
+/// listens there, and neither another start nor another promotion helps.
+fn held_for_nobody(stderr: &str) -> &'static str {
+    if stderr.contains("port is already allocated") {
+        "; if no container has the port, the engine keeps it since a power cut: systemctl restart docker"
+    } else {
+        ""
+    }
 }

@@ -146,6 +146,11 @@ impl Machine {
         watch(&mut child, signals)
     }
 
+    /// Where its root folder lies once it is made.
+    pub(super) fn path(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.root()?.path().to_owned())
+    }
+
     fn root(&self) -> anyhow::Result<Root> {
         Root::of(self.name, self.release)
     }

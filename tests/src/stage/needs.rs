@@ -36,7 +36,10 @@ pub(super) fn of(ground: Ground) -> Vec<Need> {
 }
 
 /// Sees to it that all `needs` are there; one sentence when something is missing.
-pub(super) fn provide(install: bool, needs: &[Need]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When something is missing and cannot be installed, or is not to be.
+pub fn provide(install: bool, needs: &[Need]) -> anyhow::Result<()> {
     let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());

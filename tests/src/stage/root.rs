@@ -23,7 +23,7 @@ const ENTER: &str = r#"mount -o bind,ro "$0/etc" /etc && mount -t tmpfs tmpfs /e
     mount --move /mnt /usr/local/sbin && PATH=/usr/sbin:/usr/bin exec "$@""#;
 
 /// Where a root folder says what it was made of.
-const MADE_OF: &str = ".made-of";
+pub(super) const MADE_OF: &str = ".made-of";
 
 /// Whether the root folder `home` is there, made by this recipe.
 pub(super) fn is_made(recipe: &str, home: &Path) -> bool {

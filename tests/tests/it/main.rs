@@ -24,6 +24,7 @@ mod promote;
 mod proxy;
 mod prune;
 mod pull;
+mod qemu;
 mod repository;
 mod resume;
 mod runs;

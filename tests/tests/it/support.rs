@@ -10,7 +10,7 @@ use tests::cargo;
 use tests::docker::{Scope, docker, inspect};
 use tests::image::{Built, Image};
 use tests::process::{Run, run_within};
-use tests::stage::{Cgroup, ENGINE, on_podman};
+use tests::stage::{Cgroup, ENGINE, on_podman, patience};
 use tests::steps::{run, step};
 
 /// One app with a host port of its own.
@@ -279,7 +279,7 @@ pub(crate) fn get(addr: SocketAddr, path: &str) -> anyhow::Result<String> {
 
 /// Waits until `is` says so, at most a minute.
 pub(crate) fn eventually(what: &str, is: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + patience(Duration::from_secs(60));
     while !is() {
         assert!(
             Instant::now() < end,

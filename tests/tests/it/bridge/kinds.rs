@@ -5,13 +5,15 @@ use std::time::Duration;
 use tests::clients::{Peer, RemoteLoad};
 use tests::docker::{Scope, default_network, docker, major_version};
 use tests::load::{Load, Outcome};
-use tests::stage::on_podman;
+use tests::stage::{on_podman, on_vm};
 
 use super::{has_proxy, say};
 use crate::support::App;
 
-/// Requests a second of each client, every one over a new connection.
-const RATE: u32 = 40;
+/// Requests a second of each client, every one over a new connection; an emulated machine answers some hundred of all.
+fn rate() -> u32 {
+    if on_vm() { 4 } else { 40 }
+}
 
 /// Without its own proxy the engine serves these at no time, deployment or not: nothing of it listens on
 /// IPv6, and it lets nobody cross from one of its networks to another. Podman and Docker 29 let them cross.
@@ -49,10 +51,10 @@ enum Client {
 impl Client {
     fn start(place: &Place<'_>, target: &str) -> Client {
         match place {
-            Place::Here => Client::Here(Load::to(target, "/", RATE)),
-            Place::Peer(peer) => Client::Elsewhere(peer.load(target, RATE).unwrap()),
+            Place::Here => Client::Here(Load::to(target, "/", rate())),
+            Place::Peer(peer) => Client::Elsewhere(peer.load(target, rate()).unwrap()),
             Place::Within(container) => {
-                Client::Elsewhere(RemoteLoad::beside(container, target, RATE).unwrap())
+                Client::Elsewhere(RemoteLoad::beside(container, target, rate()).unwrap())
             }
         }
     }
