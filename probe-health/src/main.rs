@@ -9,5 +9,5 @@ mod swarm;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::contract::main::main(probe::run)
+    step::contract::main::main(probe::run, &[])
 }

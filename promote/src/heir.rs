@@ -12,6 +12,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::iter;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -30,8 +31,8 @@ use crate::failure::Failure;
 use crate::promotion::Killed;
 use crate::report::Report;
 
-/// The hidden first argument; what follows are the arguments of the promotion.
-const FLAG: &str = "--heir";
+/// Its hidden role; what follows are the arguments of the promotion.
+pub(crate) const ROLE: &str = "__heir";
 /// How many heirs had to act one after another; whatever ends them all is not to be repeated for ever.
 const GENERATION: &str = "DEPLOY_STEPS_HEIR";
 const LAST_GENERATION: u32 = 2;
@@ -79,7 +80,7 @@ impl Heir {
         let (mut line, theirs) = UnixStream::pair()?;
         line.set_read_timeout(Some(READY_WITHIN))?;
         let mut child = command
-            .arg(FLAG)
+            .arg(ROLE)
             .args(own_arguments())
             .env(GENERATION, (generation() + 1).to_string())
             .stdin(OwnedFd::from(theirs))
@@ -125,7 +126,7 @@ fn generation() -> u32 {
 /// The promotion's arguments, without the report that was read and cannot be read again.
 fn own_arguments() -> Vec<OsString> {
     let mut skip = false;
-    let args = std::env::args_os().skip(1).filter(|arg| arg != FLAG);
+    let args = std::env::args_os().skip(1).filter(|arg| arg != ROLE);
     args.filter(|arg| {
         let (value, flag) = (std::mem::take(&mut skip), arg.to_string_lossy());
         skip = !value && flag == "--from";
@@ -134,16 +135,13 @@ fn own_arguments() -> Vec<OsString> {
     .collect()
 }
 
-/// Waits and acts, where this process was started to do that.
-pub(crate) fn requested(promote: Promote) -> Option<ExitCode> {
-    let mut args = std::env::args_os();
-    let program = args.next()?;
-    args.next().filter(|first| first == FLAG)?;
-    let args: Vec<OsString> = std::iter::once(program).chain(args).collect();
-    Some(match wait(args, promote) {
+/// Waits for the end of the promotion with these arguments, and acts if it was killed.
+pub(crate) fn run(args: Vec<OsString>, promote: Promote) -> ExitCode {
+    let args = iter::once("promote".into()).chain(args).collect();
+    match wait(args, promote) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
-    })
+    }
 }
 
 fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {

@@ -19,8 +19,17 @@ mod traffic;
 
 use std::process::ExitCode;
 
+use step::role::Role;
+
+/// What this program is started once more for.
+const ROLES: [Role; 2] = [
+    bridge::forwarder::ROLE,
+    Role {
+        name: heir::ROLE,
+        run: |args| heir::run(args, promote::run_holding),
+    },
+];
+
 fn main() -> ExitCode {
-    bridge::forwarder::requested()
-        .or_else(|| heir::requested(promote::run_holding))
-        .unwrap_or_else(|| step::contract::main::main(promote::run))
+    step::contract::main::main(promote::run, &ROLES)
 }

@@ -13,5 +13,5 @@ mod swarm;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::contract::main::main(prune::run)
+    step::contract::main::main(prune::run, &[])
 }

@@ -10,5 +10,5 @@ mod report;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::contract::main::main(pull::run)
+    step::contract::main::main(pull::run, &[])
 }

@@ -14,5 +14,5 @@ mod swarm;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    step::contract::main::main(start::run)
+    step::contract::main::main(start::run, &[])
 }

@@ -3,7 +3,7 @@
 //! From the top down, and each only uses what is below it: `contract` is what a step promises to its callers;
 //! `health` tells whether an app is healthy; `recipe` is what containers carry in their labels; `engine` is the only
 //! way to the container engine; `host` is this machine, and `terminal` the person at it; `model` has the values with
-//! a grammar. `exit_code`, `text`, `time`, `join` and `signals` belong to no floor.
+//! a grammar. `exit_code`, `text`, `time`, `join`, `role` and `signals` belong to no floor.
 
 pub mod contract;
 pub mod engine;
@@ -15,6 +15,7 @@ pub mod model;
 #[cfg(test)]
 mod properties;
 pub mod recipe;
+pub mod role;
 pub mod signals;
 pub mod terminal;
 pub mod text;

@@ -155,7 +155,7 @@ fn hand_on(client: &UnixStream, request: &[u8]) -> io::Result<()> {
 fn kill_step(client: &UnixStream) -> io::Result<()> {
     let caller = socket_peercred(client)?.pid;
     let words = fs::read_to_string(proc(caller).join("cmdline"))?;
-    let step = if words.contains("\0--order\0") {
+    let step = if words.contains("\0__send\0") {
         parent(caller)?
     } else {
         caller

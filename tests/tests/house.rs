@@ -25,14 +25,14 @@ const PROMOTE: &str = "\
     network: cgroup: state: report: restart:";
 
 const STEP: &str = "\
-    contract: recipe engine terminal model exit_code signals time text
+    contract: recipe engine terminal model exit_code role signals time text
     health: recipe engine terminal model signals time text
     recipe: engine model text
-    engine: host model exit_code time text
+    engine: host model exit_code role time text
     host: terminal model signals text
     terminal: text
     model: text
-    exit_code: join: signals: time: text:";
+    exit_code: join: role: signals: time: text:";
 
 /// The files of a crate by their paths below `src` without `.rs`, and the code in each: without comments and unit
 /// tests, and without the files that are nothing but tests.

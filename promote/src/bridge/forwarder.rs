@@ -9,6 +9,7 @@
 //! answers, and then removes the rules. It touches only rules that name its own port, as a later promotion may have
 //! others by then.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
@@ -22,6 +23,7 @@ use signal_hook::consts::SIGTERM;
 use step::host::nft::{LONGEST, Nft};
 use step::host::process::Limits;
 use step::model::name::Name;
+use step::role::Role;
 
 use super::exit_watch::Process;
 use super::listing::forwarders;
@@ -29,9 +31,14 @@ use super::relay::Relay;
 use super::ruleset;
 use crate::cgroup::Cgroup;
 
-/// The hidden first argument; then the candidate's address, its process, and the app's container.
-/// Stdin is the listening socket.
-const FLAG: &str = "--forward";
+/// What follows are the candidate's address, its process, and the app's container. Stdin is the listening socket.
+pub(crate) const ROLE: Role = Role {
+    name: "__forward",
+    run: |args| match forward(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    },
+};
 
 /// A forwarder that runs. Dropped, it ends with its last connection.
 #[derive(Debug)]
@@ -56,7 +63,7 @@ impl Forwarder {
         let port = listener.local_addr()?.port();
         let child = Command::new("/proc/self/exe")
             .arg0("promote")
-            .args([FLAG, &candidate.to_string(), &pid.to_string()])
+            .args([ROLE.name, &candidate.to_string(), &pid.to_string()])
             .arg(container.as_str())
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)))
             .stdout(Stdio::null())
@@ -90,23 +97,11 @@ impl Drop for Forwarder {
     }
 }
 
-/// Forwards, where this process was started to do that.
-pub(crate) fn requested() -> Option<ExitCode> {
-    // Arguments that are no text are somebody else's, and refused later.
-    let args: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map_while(|arg| arg.into_string().ok())
-        .collect();
-    let [flag, candidate, pid, container] = &args[..] else {
-        return None;
+fn forward(args: &[OsString]) -> io::Result<()> {
+    let args: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
+    let [candidate, pid, container] = args[..] else {
+        return Err(io::ErrorKind::InvalidInput.into());
     };
-    (flag == FLAG).then(|| match served(candidate, pid, container) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    })
-}
-
-fn served(candidate: &str, pid: &str, container: &str) -> io::Result<()> {
     let candidate = candidate.parse().map_err(io::Error::other)?;
     let process = Process::find(pid.parse().map_err(io::Error::other)?)?;
     let container = container.parse().map_err(io::Error::other)?;

@@ -16,21 +16,24 @@ use super::handoff::{self, Handoff, Received};
 use super::{identity, report};
 use crate::engine::api::child;
 use crate::exit_code::{Code, Verdict};
+use crate::role::{self, Role};
 use crate::text::printable;
 use crate::{signals, terminal};
 
-/// Runs a step: exactly one JSON line on stdout, its failure as a sentence on stderr, its exit code.
-pub fn main<A, R, F>(run: impl FnOnce(&A) -> Result<R, F>) -> ExitCode
+/// Runs a step: exactly one JSON line on stdout, its failure as a sentence on stderr, its exit code. Started for one of
+/// the step's own `roles`, or for one that all have, it does that work instead.
+pub fn main<A, R, F>(run: impl FnOnce(&A) -> Result<R, F>, roles: &[Role]) -> ExitCode
 where
     A: StepArgs,
     R: Serialize + JsonSchema,
     F: Failure,
 {
-    if let Some(code) = child::requested() {
-        return code;
-    }
-    #[cfg(feature = "pages")]
-    if let Some(code) = super::manual::requested(A::command()) {
+    let of_all = [
+        child::ROLE,
+        #[cfg(feature = "pages")]
+        super::manual::role::<A>(),
+    ];
+    if let Some(code) = role::requested(&of_all).or_else(|| role::requested(roles)) {
         return code;
     }
     let mut started = Instant::now();

@@ -1,6 +1,5 @@
 //! A step's man page and shell completions, for packages; not in the programs that are shipped.
 
-use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,27 +10,30 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+use super::args::StepArgs;
 use super::identity::VARIABLES;
+use crate::role::Role;
 use crate::terminal::warn;
 
 /// What belongs to every step besides the other steps.
 const ALSO: &str = "deploy.sh and doctor.sh are the whole pipeline and a look at what a machine lacks; \
     share/doc/deploy-steps below /usr or /usr/local has README.md, vm.md, and docs with troubleshooting.md by exit code. docker(1), nft(8)";
 
-/// Writes them below the folder that follows `--pages`, laid out as /usr/share is; `None` where it was not asked for.
-pub(crate) fn requested(command: Command) -> Option<ExitCode> {
-    let mut words = env::args_os().skip(1);
-    if words.next()? != "--pages" {
-        return None;
+/// Writes them below the folder that follows, laid out as /usr/share is.
+pub(super) fn role<A: StepArgs>() -> Role {
+    Role {
+        name: "__manual",
+        run: |words| {
+            let share = PathBuf::from(words.into_iter().next().unwrap_or_default());
+            match write(A::command(), &share) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    warn(&format!("{} cannot be written: {error}", share.display()));
+                    ExitCode::FAILURE
+                }
+            }
+        },
     }
-    let share = PathBuf::from(words.next()?);
-    Some(match write(command, &share) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            warn(&format!("{} cannot be written: {error}", share.display()));
-            ExitCode::FAILURE
-        }
-    })
 }
 
 fn write(mut command: Command, share: &Path) -> io::Result<()> {

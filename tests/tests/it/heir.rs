@@ -32,7 +32,7 @@ pub(crate) fn at_work(app: &App) -> Vec<String> {
         Some(words.ok()? + &variables.ok()?)
     };
     all.filter_map(read)
-        .filter(|line| line.contains("promote\0--heir") && line.contains(app.name()))
+        .filter(|line| line.contains("promote\0__heir") && line.contains(app.name()))
         .collect()
 }
 

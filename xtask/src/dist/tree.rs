@@ -49,7 +49,7 @@ pub(crate) fn lay_out(sh: &Shell, root: &Path, tree: &Path, programs: &Path) -> 
     let (share, writers) = (tree.join("share"), cargo::steps_with_pages()?);
     for step in STEPS {
         let writer = writers.join(step);
-        cmd!(sh, "{writer} --pages {share}").quiet().run()?;
+        cmd!(sh, "{writer} __manual {share}").quiet().run()?;
     }
     Ok(())
 }

@@ -4,7 +4,6 @@
 //! to change. So the command is not sent by the step itself: this program, started once more, sends it and waits, with
 //! the lock as its stdin.
 
-use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -19,10 +18,14 @@ use crate::engine::Engine;
 use crate::engine::cli::{Reply, words};
 use crate::engine::error::EngineError;
 use crate::host::process::How;
+use crate::role::Role;
 use crate::text::printable;
 
-/// The hidden first argument; what follows are the socket, the request, and the CLI's words for it.
-const FLAG: &str = "--order";
+/// What follows are the socket, the request, and the CLI's words for it.
+pub(crate) const ROLE: Role = Role {
+    name: "__send",
+    run: |args| send_and_wait(&args).unwrap_or(ExitCode::FAILURE),
+};
 /// Longer than any command: the step that waits for this process has its own deadline, and ends it.
 const WHATEVER_IT_TAKES: Duration = Duration::from_secs(24 * 3600);
 
@@ -58,20 +61,13 @@ impl Engine {
         };
         let call = words(&cli);
         let mut child = Command::new("/proc/self/exe");
-        child.arg0("docker").arg(FLAG).arg(socket.path());
+        child.arg0("docker").arg(ROLE.name).arg(socket.path());
         child.args([request.method, &request.path, &request.body]);
         child.arg(cli.get_program()).args(cli.get_args());
         let mut reply = self.call_as(child, how)?;
         reply.call = call;
         Ok(reply)
     }
-}
-
-/// Sends a request, where this process was started to do that.
-pub(crate) fn requested() -> Option<ExitCode> {
-    let mut args = env::args_os().skip(1);
-    args.next().filter(|first| first == FLAG)?;
-    Some(send_and_wait(&args.collect::<Vec<_>>()).unwrap_or(ExitCode::FAILURE))
 }
 
 fn send_and_wait(args: &[OsString]) -> io::Result<ExitCode> {

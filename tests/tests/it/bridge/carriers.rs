@@ -101,6 +101,6 @@ fn a_request_that_the_forwarder_has_not_passed_on_is_answered() {
     let old = app.id("");
     let renamed = || app.container("-old").is_some();
     let replaced = || app.container("").is_some_and(|it| text(&it["Id"]) != old);
-    let forwarder = ["--forward", app.name()];
+    let forwarder = ["__forward", app.name()];
     assert_eq!(swap(&app, &forwarder, renamed, replaced), "v2");
 }

@@ -41,7 +41,7 @@ fn wait(lane: &str, start: &str) -> Result<(), String> {
 
 /// Waits until no heir is at work.
 pub(super) fn wait_for_heirs(lane: &str) -> Result<(), String> {
-    wait(lane, "promote\0--heir")
+    wait(lane, "promote\0__heir")
 }
 
 /// Waits until nothing of the lane runs any more.
