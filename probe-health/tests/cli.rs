@@ -1,7 +1,5 @@
-//! The contract of probe-health where there is no engine.
+//! What is probe-health's own in its contract; what all steps promise is tested once, with the engine.
 #![cfg(test)]
-
-use std::fs;
 
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin_cmd;
@@ -11,20 +9,7 @@ use serde_json::Value;
 /// The step, free of what this environment happens to set and without an engine.
 fn probe_health(args: &[&str]) -> Command {
     let mut command = cargo_bin_cmd!("probe-health");
-    for name in [
-        "CONTAINER_NAME",
-        "APP_NAME",
-        "APP_PORT",
-        "MAX_RETRIES",
-        "RETRY_INTERVAL",
-        "DEPLOY_STEPS_DOCKER",
-        "DEPLOY_STEPS_DEPLOY_ID",
-        "DOCKER_HOST",
-        "DOCKER_CONTEXT",
-    ] {
-        command.env_remove(name);
-    }
-    command.env("PATH", "").args(args);
+    command.env_clear().env("PATH", "").args(args);
     command
 }
 
@@ -86,47 +71,6 @@ fn help_shows_every_flag_and_its_own_exit_codes() {
 }
 
 #[test]
-fn the_version_is_said() {
-    let version = concat!("probe-health ", env!("CARGO_PKG_VERSION"), "\n");
-    probe_health(&["--version"])
-        .assert()
-        .success()
-        .stdout(version);
-}
-
-#[test]
-fn help_never_shows_what_the_environment_holds() {
-    let mut command = probe_health(&["--help"]);
-    command
-        .env("APP_NAME", "hunter2")
-        .env("CONTAINER_NAME", "hunter2");
-    let done = command.assert().success();
-    done.stdout(predicate::str::contains("hunter2").not());
-}
-
-#[test]
-fn no_docker_is_3_with_one_line() {
-    for args in [
-        &["--app", "web", "--docker", "/nowhere/docker"][..],
-        &["--app", "web"],
-    ] {
-        let found = report(&mut probe_health(args), 3);
-        assert_eq!(found["ok"], false);
-        assert_eq!(found["step"], "probe-health");
-        assert_eq!(found["error"]["code"], 3);
-        assert_eq!(found["error"]["kind"], "no_docker");
-    }
-}
-
-#[test]
-fn the_app_may_come_from_the_environment() {
-    let mut command = probe_health(&["--docker", "/nowhere/docker"]);
-    report(command.env("APP_NAME", "web"), 3);
-    let mut command = probe_health(&["--docker", "/nowhere/docker"]);
-    command.env("APP_NAME", "-web").assert().code(2).stdout("");
-}
-
-#[test]
 fn durations_and_tries_from_the_environment_are_checked_where_they_count() {
     for (name, value) in [
         ("MAX_RETRIES", "0"),
@@ -139,43 +83,6 @@ fn durations_and_tries_from_the_environment_are_checked_where_they_count() {
         let mut command = probe_health(&["--app", "web"]);
         report(command.env(name, value), 3);
     }
-}
-
-#[test]
-fn garbage_from_the_step_before_is_6() {
-    for text in ["", "garbage", "{}", r#"{"ok":true,"app":"-x"}"#] {
-        let mut command = probe_health(&["--from", "-"]);
-        let found = report(command.write_stdin(text), 6);
-        assert_eq!(found["error"]["kind"], "from_unreadable");
-    }
-    report(&mut probe_health(&["--from", "/nowhere/report"]), 6);
-}
-
-#[test]
-fn a_failed_report_passes_unchanged_with_its_code() {
-    let failure = r#"{"step":"pull-image","ok":false,"error":{"code":12},"more":[1]}"#;
-    let mut command = probe_health(&["--from", "-"]);
-    let done = command.write_stdin(failure).assert().code(12);
-    done.stdout(format!("{failure}\n")).stderr("");
-}
-
-#[test]
-fn a_good_report_names_the_app() {
-    let folder = tempfile_folder();
-    let file = folder.join("report.json");
-    fs::write(&file, r#"{"ok":true,"app":"web"}"#).unwrap();
-    let file = file.to_str().unwrap();
-    report(
-        &mut probe_health(&["--from", file, "--docker", "/nowhere/docker"]),
-        3,
-    );
-    fs::remove_dir_all(folder).unwrap();
-}
-
-fn tempfile_folder() -> std::path::PathBuf {
-    let folder = std::env::temp_dir().join(format!("probe-health-cli-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 #[test]
@@ -203,11 +110,4 @@ fn quiet_keeps_errors() {
     quiet
         .stderr(predicate::str::contains("waiting for").not())
         .stderr(predicate::str::contains("not healthy after 1 attempts"));
-}
-
-#[test]
-fn the_schema_needs_neither_engine_nor_app() {
-    let mut command = probe_health(&["--schema"]);
-    let found = report(command.env("CONTAINER_NAME", "web"), 0);
-    assert_eq!(found["oneOf"].as_array().unwrap().len(), 2);
 }

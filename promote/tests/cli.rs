@@ -1,31 +1,18 @@
-//! The contract of promote where there is no engine: usage, streams and exit codes.
+//! What is promote's own in its contract; what all steps promise is tested once, with the engine.
 #![cfg(test)]
 
-use std::fs::{self, File};
-use std::process::Stdio;
+use std::fs;
 
-use assert_cmd::{Command, cargo::cargo_bin, cargo_bin_cmd};
+use assert_cmd::{Command, cargo_bin_cmd};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
 const NO_DOCKER: [&str; 2] = ["--docker", "/nonexistent/docker"];
-const STEERING: [&str; 7] = [
-    "APP_NAME",
-    "APP_PORT",
-    "CONTAINER_NAME",
-    "DEPLOY_STEPS_DOCKER",
-    "DEPLOY_STEPS_DEPLOY_ID",
-    "MAX_RETRIES",
-    "RETRY_INTERVAL",
-];
 
 fn promote(args: &[&str]) -> Command {
     let mut command = cargo_bin_cmd!("promote");
-    for name in STEERING {
-        command.env_remove(name);
-    }
-    command.args(args);
+    command.env_clear().args(args);
     command
 }
 
@@ -107,51 +94,6 @@ fn help_ends_with_the_codes_of_this_step_and_no_others() {
 }
 
 #[test]
-fn the_environments_values_are_not_shown_in_help() {
-    let mut help = promote(&["--help"]);
-    let help = help
-        .env("APP_NAME", "hidden-app")
-        .env("DEPLOY_STEPS_DOCKER", "/hidden/docker");
-    help.assert().code(0).stdout(contains("hidden").not());
-}
-
-#[test]
-fn the_version_goes_to_stdout() {
-    promote(&["--version"])
-        .assert()
-        .code(0)
-        .stdout(contains("promote 0."));
-}
-
-#[test]
-fn the_schema_describes_success_and_failure() {
-    let assert = promote(&["--schema"]).assert().code(0).stderr("");
-    let schema: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
-    let shapes = schema["oneOf"].as_array().unwrap();
-    let has = |shape: usize, name: &str| shapes[shape]["properties"].get(name).is_some();
-    assert_eq!(shapes.len(), 2);
-    for name in ["container_id", "changed", "carried_on", "replaced", "swap"] {
-        assert!(has(0, name), "{name}");
-    }
-    for name in ["error", "rolled_back_to", "last_attempts", "log"] {
-        assert!(has(1, name), "{name}");
-    }
-}
-
-#[test]
-fn a_docker_that_does_not_exist_is_3() {
-    let report = failure(promote(&with_app(&NO_DOCKER)), 3, "no_docker");
-    let message = report["error"]["message"].as_str().unwrap();
-    assert!(message.contains("/nonexistent/docker"), "{message}");
-    let mut by_variable = promote(&["--app", "web"]);
-    by_variable.env("DEPLOY_STEPS_DOCKER", NO_DOCKER[1]);
-    failure(by_variable, 3, "no_docker");
-    let mut nowhere = promote(&["--app", "web"]);
-    nowhere.env("PATH", "/nonexistent");
-    failure(nowhere, 3, "no_docker");
-}
-
-#[test]
 fn names_may_come_from_the_environment_and_are_checked_there_too() {
     let mut named = promote(&NO_DOCKER);
     named
@@ -169,50 +111,6 @@ fn names_may_come_from_the_environment_and_are_checked_there_too() {
 }
 
 #[test]
-fn what_is_not_a_report_is_6() {
-    let garbage = [
-        "",
-        "\n",
-        "hello",
-        "{",
-        "[]",
-        "{}",
-        r#"{"ok":"yes"}"#,
-        r#"{"ok":true}{"ok":true}"#,
-        r#"{"ok":true,"app":"--rm"}"#,
-        r#"{"ok":true,"app":"web","candidate_id":"short"}"#,
-        r#"{"ok":true,"app":"web","image":"-v/:/x"}"#,
-        r#"{"ok":false}"#,
-        r#"{"ok":false,"error":{"code":0}}"#,
-        r#"{"ok":false,"error":{"code":255}}"#,
-    ];
-    for text in garbage {
-        let mut command = promote(&with_app(&["--from", "-"]));
-        command.write_stdin(text);
-        failure(command, 6, "from_unreadable");
-    }
-    let missing = with_app(&["--from", "/nonexistent/report.json"]);
-    failure(promote(&missing), 6, "from_unreadable");
-    failure(promote(&with_app(&["--from", "/"])), 6, "from_unreadable");
-}
-
-#[test]
-fn a_failed_report_passes_through_unchanged_with_its_own_code() {
-    for code in [1, 10, 32, 50, 100] {
-        let report = format!(
-            r#"{{"step":"other","ok":false,"error":{{"code":{code},"kind":"k","message":"m"}},"extra":[1, 2]}}"#
-        );
-        let mut command = promote(&["--from", "-"]);
-        command.write_stdin(format!("{report}\n"));
-        command
-            .assert()
-            .code(code)
-            .stdout(format!("{report}\n"))
-            .stderr("");
-    }
-}
-
-#[test]
 fn a_report_gives_the_names_that_no_flag_gives() {
     let file = std::env::temp_dir().join(format!("promote-cli-{}", std::process::id()));
     fs::write(&file, r#"{"ok":true,"app":"web","container":"box"}"#).unwrap();
@@ -227,26 +125,4 @@ fn a_report_gives_the_names_that_no_flag_gives() {
         .code(2)
         .stdout("")
         .stderr(contains("--app"));
-}
-
-#[test]
-fn quiet_silences_progress_and_never_an_error() {
-    let args = with_app(&[&NO_DOCKER[..], &["--quiet"]].concat());
-    failure(promote(&args), 3, "no_docker");
-}
-
-#[test]
-fn a_report_that_cannot_be_written_is_a_failure() {
-    for (args, code) in [(vec!["--schema"], 1), (with_app(&NO_DOCKER), 3)] {
-        let mut command = std::process::Command::new(cargo_bin!("promote"));
-        for name in STEERING {
-            command.env_remove(name);
-        }
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let command = command.args(args).stdout(full).stderr(Stdio::piped());
-        let out = command.output().unwrap();
-        assert_eq!(out.status.code(), Some(code));
-        let said = String::from_utf8(out.stderr).unwrap();
-        assert!(said.contains("could not be written"), "{said}");
-    }
 }

@@ -1,4 +1,4 @@
-//! The contract of prune-app where there is no engine.
+//! What is prune-app's own in its contract; what all steps promise is tested once, with the engine.
 #![cfg(test)]
 
 use assert_cmd::Command;
@@ -9,20 +9,7 @@ use serde_json::Value;
 /// The step, free of what this environment happens to set and without an engine.
 fn prune_app(args: &[&str]) -> Command {
     let mut command = cargo_bin_cmd!("prune-app");
-    for name in [
-        "CONTAINER_NAME",
-        "APP_NAME",
-        "APP_PORT",
-        "MAX_RETRIES",
-        "RETRY_INTERVAL",
-        "DEPLOY_STEPS_DOCKER",
-        "DEPLOY_STEPS_DEPLOY_ID",
-        "DOCKER_HOST",
-        "DOCKER_CONTEXT",
-    ] {
-        command.env_remove(name);
-    }
-    command.env("PATH", "").args(args);
+    command.env_clear().env("PATH", "").args(args);
     command
 }
 
@@ -73,27 +60,6 @@ fn help_shows_every_flag_and_its_own_exit_codes() {
 }
 
 #[test]
-fn the_version_is_said() {
-    let version = concat!("prune-app ", env!("CARGO_PKG_VERSION"), "\n");
-    prune_app(&["--version"]).assert().success().stdout(version);
-}
-
-#[test]
-fn no_docker_is_3_with_one_line() {
-    for args in [
-        &["--app", "web", "--docker", "/nowhere/docker"][..],
-        &["--app", "web", "--candidate"],
-    ] {
-        let found = report(&mut prune_app(args), 3);
-        assert_eq!(found["ok"], false);
-        assert_eq!(found["step"], "prune-app");
-        assert_eq!(found["error"]["code"], 3);
-        assert_eq!(found["error"]["kind"], "no_docker");
-        assert!(found.get("removed").is_none(), "{found}");
-    }
-}
-
-#[test]
 fn the_app_may_come_from_the_environment_or_the_baton() {
     let mut command = prune_app(&["--docker", "/nowhere/docker"]);
     report(command.env("APP_NAME", "web"), 3);
@@ -102,28 +68,4 @@ fn the_app_may_come_from_the_environment_or_the_baton() {
     // The container alone does not say whose images are meant.
     let mut command = prune_app(&["--container", "web"]);
     command.assert().code(2).stdout("");
-}
-
-#[test]
-fn garbage_from_the_step_before_is_6() {
-    for text in ["", "garbage", "{}", r#"{"ok":true,"candidate_id":"x"}"#] {
-        let mut command = prune_app(&["--from", "-", "--app", "web"]);
-        let found = report(command.write_stdin(text), 6);
-        assert_eq!(found["error"]["kind"], "from_unreadable");
-    }
-}
-
-#[test]
-fn a_failed_report_passes_unchanged_with_its_code() {
-    let failure = r#"{"step":"promote","ok":false,"error":{"code":41},"more":[1]}"#;
-    let mut command = prune_app(&["--from", "-", "--candidate"]);
-    let done = command.write_stdin(failure).assert().code(41);
-    done.stdout(format!("{failure}\n")).stderr("");
-}
-
-#[test]
-fn the_schema_needs_neither_engine_nor_app() {
-    let mut command = prune_app(&["--schema"]);
-    let found = report(command.env("CONTAINER_NAME", "web"), 0);
-    assert_eq!(found["oneOf"].as_array().unwrap().len(), 2);
 }

@@ -9,6 +9,15 @@ use tests::process::code_of;
 
 use super::{STEPS, asked, done, failed, ready, step};
 
+/// All that steer steps.
+const VARIABLES: [&str; 5] = [
+    "APP_NAME",
+    "CONTAINER_NAME",
+    "APP_PORT",
+    "DEPLOY_STEPS_DOCKER",
+    "DEPLOY_STEPS_DEPLOY_ID",
+];
+
 #[test]
 fn a_usage_error_is_2_with_nothing_on_stdout() {
     let wrong: [&[&str]; 5] = [
@@ -28,6 +37,25 @@ fn a_usage_error_is_2_with_nothing_on_stdout() {
         }
         let run = asked(step(name).unwrap());
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{name} alone");
+    }
+}
+
+#[test]
+fn help_and_version_are_on_stdout_and_show_nothing_of_the_environment() {
+    for (name, _) in STEPS {
+        let mut version = step(name).unwrap();
+        version.arg("--version");
+        let said = asked(version);
+        let wanted = format!("{name} {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!((said.code, said.stdout, &*said.stderr), (0, wanted, ""));
+        let mut help = step(name).unwrap();
+        help.arg("--help");
+        for variable in VARIABLES {
+            help.env(variable, "hunter2");
+        }
+        let said = asked(help);
+        assert_eq!((said.code, &*said.stderr), (0, ""));
+        assert!(said.stdout.contains("--from") && !said.stdout.contains("hunter2"));
     }
 }
 
