@@ -47,13 +47,13 @@ pub(crate) struct Args {
     /// Give up after this long
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) within: Duration,
-    /// Longest pause between two looks; the first ones follow each other faster [env: RETRY_INTERVAL, beside APP_NAME]
+    /// Longest pause between two attempts; the first ones follow each other faster [env: RETRY_INTERVAL, beside APP_NAME]
     #[arg(long, value_name = "TIME", env = "RETRY_INTERVAL", hide_env = true, default_value = "1s", value_parser = duration)]
     pub(crate) interval: Duration,
     /// Look exactly this often, --interval apart, instead of --within [env: MAX_RETRIES, beside APP_NAME]
     #[arg(long, value_name = "N", env = "MAX_RETRIES", hide_env = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) attempts: Option<u32>,
-    /// How many looks in a row must be good
+    /// How many attempts in a row must be good
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) successes: u32,
     #[command(flatten)]

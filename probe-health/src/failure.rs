@@ -36,7 +36,7 @@ pub(crate) enum Failure {
 pub(crate) struct Seen {
     /// The container's name, or the URL.
     pub(crate) container: String,
-    /// The last looks, at most five.
+    /// The last attempts, at most five.
     pub(crate) last_attempts: Vec<Attempt>,
     /// How the container ended.
     #[serde(flatten)]

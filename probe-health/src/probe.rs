@@ -69,7 +69,7 @@ fn probe(
     drop(wait);
     let proof = proof.map_err(|why| failure(name, why, Some((engine, container))))?;
     progress(&format!(
-        "probe-health: {name} is healthy at look {}",
+        "probe-health: {name} is healthy at attempt {}",
         proof.attempts
     ));
     let (app, live) = (args.identity.app.clone(), args.identity.live().cloned());

@@ -12,7 +12,7 @@ pub(crate) struct Report {
     pub(crate) handoff: Handoff,
     /// The address that was asked.
     pub(crate) target: String,
-    /// How many looks it took.
+    /// How many attempts it took.
     pub(crate) attempts: u32,
     /// The last of them, at most five.
     pub(crate) last_attempts: Vec<Attempt>,

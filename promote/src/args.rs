@@ -33,12 +33,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Put the proven candidate in the live container's place.
+/// Put the verified candidate in the live container's place.
 ///
 /// Makes the final container from the candidate's image id and recipe, stops the live one, starts
 /// the new one on its ports and proves it. On any failure the old one serves again.
 /// With --network and --alias no port is published: the candidate itself goes live, under the name a proxy calls.
-/// Run again after a crash, it carries on from what it finds.
+/// Run again after a crash, it resumes from what it finds.
 /// Prints one JSON line: app, container, container_id, image, image_id, digest, replaced, swap.
 #[derive(Parser, Debug)]
 #[command(name = "promote", version, after_help = step::exit_code::codes_help(40), after_long_help = step::exit_code::help_end(40, EXAMPLES))]
@@ -57,8 +57,8 @@ pub(crate) struct Args {
     /// The name by which it is called there, which moves from the live container to the candidate
     #[arg(long, value_name = "NAME", requires = "network")]
     pub(crate) alias: Option<Name>,
-    /// The longest that the proxy keeps an address before it looks the name up again: for so long calls to the old
-    /// container's address are led to the new one, or without the right to do that it is stopped only so much later
+    /// How long the proxy caches an address. For that long calls to the old container are redirected to the new one;
+    /// without the right to redirect them, the old container is stopped that much later
     #[arg(long, value_name = "TIME", default_value = "2s", requires = "network", value_parser = duration)]
     pub(crate) linger: Duration,
     /// Fail (48) if the port did not answer for longer than this; the release is live all the same
@@ -76,7 +76,7 @@ pub(crate) struct Args {
     /// How long a container may take to end after SIGTERM before it is killed
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) stop_timeout: Duration,
-    /// The restart policy of the new container once it is proven
+    /// The restart policy of the final container once it is verified
     #[arg(long, value_name = "POLICY", value_enum, default_value = "always")]
     pub(crate) restart: RestartPolicy,
     /// With --swarm, how long each new task is watched; one that fails meanwhile has all of them rolled back, and the
@@ -141,7 +141,7 @@ impl StepArgs for Args {
 }
 
 impl Args {
-    /// How to look: flags first, then what the previous step did, then the container's recipe.
+    /// How to probe: flags first, then what the previous step did, then the container's recipe.
     pub(crate) fn probe_config(&self, recipe: Option<&Recipe>) -> ProbeConfig {
         let handed = self.handoff.probe.clone().unwrap_or_default();
         let carried = recipe

@@ -76,7 +76,7 @@ pub(crate) struct Evidence {
     /// How the new container ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crash: Option<Crash>,
-    /// The last looks at the new container.
+    /// The last attempts at the final container.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) last_attempts: Vec<Attempt>,
     /// The new container's last log lines.

@@ -1,4 +1,4 @@
-//! Put the proven candidate in the live container's place.
+//! Put the verified candidate in the live container's place.
 
 mod args;
 mod bridge;

@@ -20,7 +20,7 @@ use step::recipe::Recipe;
 /// engine resolves names. Returns whether anything was done; then the candidate's addresses have changed.
 ///
 /// The engine can only do it by taking the candidate off the network for a moment, which breaks
-/// the candidate's own connections there: it must be proven once more.
+/// the candidate's own connections there: it must be verified once more.
 pub(crate) fn share_name(
     engine: &Engine,
     candidate: &Container,

@@ -54,7 +54,7 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
     let target =
         target.map_err(|why| Failure::NoCandidate(format!("{name} cannot be probed: {why}")))?;
     let _wait = waiting(format!(
-        "promote: {name} at {} is looked at once more",
+        "promote: probing {name} at {} once more",
         target.shown
     ));
     match await_health(
@@ -69,13 +69,13 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
             no(format!("{name} does not run any more"))
         }
         Err(Unhealthy::NotInTime(proof)) => no(format!(
-            "{name} is not healthy now, the last look saw: {}",
+            "{name} is not healthy now, the last attempt saw: {}",
             proof.saw()
         )),
     }
 }
 
-/// The new container will have an address at which it can be proven, without the candidate's port on loopback.
+/// The new container will have an address at which it can be verified, without the candidate's port on loopback.
 pub(crate) fn provable(
     promotion: &Promotion<'_>,
     candidate: &Container,
@@ -118,7 +118,7 @@ pub(crate) fn share_name(
     Ok(again)
 }
 
-/// Whether the live container passes the same look; if not, a rollback need not ask it to.
+/// Whether the live container passes the same probe; if not, a rollback need not ask it to.
 pub(crate) fn condition(promotion: &Promotion<'_>, live: &Container) -> Condition {
     if !live.state.running {
         return Condition::Down;

@@ -50,12 +50,12 @@ pub(crate) struct Replaced {
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "Swap")]
 pub(crate) struct Seen {
-    /// `on` while new connections were led to the candidate, else `off`.
+    /// `on` while new connections were redirected to the candidate, else `off`.
     pub(crate) bridge: &'static str,
     /// Why there was no bridge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bridge_off_because: Option<String>,
-    /// Whether calls to the old container's address were led to the new one, where clients call the app by an alias.
+    /// Whether calls to the old container's address were redirected to the new one, where clients call the app by an alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) handed_over: Option<bool>,
     /// Why they were not.
@@ -69,7 +69,7 @@ pub(crate) struct Seen {
     pub(crate) longest_gap_ms: u64,
     /// How long the old container was given to finish requests in flight.
     pub(crate) drained_ms: u64,
-    /// How long the candidate was given to finish what the bridge had led to it.
+    /// How long the candidate was given to finish what the bridge had redirected to it.
     pub(crate) candidate_drained_ms: u64,
     /// How the requests in flight were known: `tcp_info`, or `unknown` without the right to look.
     pub(crate) drained_by: &'static str,

@@ -22,7 +22,7 @@ pub(crate) enum Phase {
     Fresh,
     /// The live container already has its name `-old`.
     Interrupted,
-    /// The new container is proven and named; what is left is clearing away.
+    /// The final container is verified and named; what is left is cleaning up.
     Committed,
 }
 
@@ -75,7 +75,7 @@ impl State {
 }
 
 /// Whether this candidate, or what was made from it, is what runs under the live name, which only
-/// a proven container has.
+/// a verified container has.
 pub(crate) fn is_made_from(live: &Container, candidate_id: &str) -> bool {
     let made = live.label(CANDIDATE_LABEL) == Some(candidate_id);
     (made || live.id == candidate_id) && live.state.up()

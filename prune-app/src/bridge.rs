@@ -6,7 +6,7 @@ use step::host::nft::Nft;
 use step::model::name::{Name, Names};
 use step::terminal::{progress, warn};
 
-/// Removes the app's rules, unless they may be what leads clients to the one container that serves.
+/// Removes the app's rules, unless they may be what redirects clients to the one container that serves.
 pub(crate) fn remove_stray(engine: &Engine, live: &Name, names: &Names) -> Result<(), EngineError> {
     let Ok(nft) = Nft::find(engine.limits()) else {
         return Ok(());

@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// Host header that they send
     #[arg(long, value_name = "HOST", value_parser = step::model::probe::host)]
     pub(crate) health_host: Option<String>,
-    /// Remove a candidate left over from before
+    /// Remove a stale candidate first
     #[arg(long)]
     pub(crate) replace: bool,
     /// Let the candidate write to a volume that the live container also mounts
@@ -127,7 +127,7 @@ impl Args {
         self.digest.clone().or(named)
     }
 
-    /// How health is to be looked at, as far as it was said.
+    /// How the app is to be probed, as far as it was said.
     pub(crate) fn probe(&self) -> Probe {
         Probe {
             path: self.health_path.clone(),

@@ -1,4 +1,4 @@
-//! The candidate's place: whether it may be taken, and what is left over in it.
+//! The candidate's place: whether it may be taken, and what is stale in it.
 
 use step::contract::failure::CommonFailure;
 use step::engine::Engine;
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// A place that may be taken.
 pub(crate) struct Slot {
-    left_over: Vec<Container>,
+    stale: Vec<Container>,
     /// While something is to be removed from it: no promotion may begin with that.
     _no_promotion: Option<Lock>,
 }
@@ -36,7 +36,7 @@ impl Slot {
         not_outdated(args, &found)?;
         let Some(lock) = lock? else {
             return Ok(Self {
-                left_over: Vec::new(),
+                stale: Vec::new(),
                 _no_promotion: None,
             });
         };
@@ -45,19 +45,19 @@ impl Slot {
         }
         found.retain(|container| container.name() == names.candidate);
         Ok(Self {
-            left_over: found,
+            stale: found,
             _no_promotion: Some(lock),
         })
     }
 
-    /// Removes what is left over in it.
+    /// Removes what is stale in it.
     pub(crate) fn clear(self, engine: &Engine, names: &Names) -> Result<(), Failure> {
-        for left_over in &self.left_over {
+        for stale in &self.stale {
             progress(&format!(
-                "start-candidate: removing the {} left over from before",
+                "start-candidate: removing the stale {}",
                 names.candidate
             ));
-            engine.remove_with_volumes(&[&left_over.id])?;
+            engine.remove_with_volumes(&[&stale.id])?;
         }
         Ok(())
     }

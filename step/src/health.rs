@@ -21,7 +21,7 @@ pub struct ProbeConfig {
     pub probe: Probe,
     /// Request headers, which may be secret.
     pub headers: Vec<(String, String)>,
-    /// Longest time for one look.
+    /// Longest time for one attempt.
     pub timeout: Duration,
 }
 
@@ -30,11 +30,11 @@ pub struct ProbeConfig {
 pub struct RetryPolicy {
     /// Give up after this long.
     pub within: Duration,
-    /// Longest pause between two looks.
+    /// Longest pause between two attempts.
     pub interval: Duration,
-    /// A fixed number of looks, `interval` apart, instead of `within`.
+    /// A fixed number of attempts, `interval` apart, instead of `within`.
     pub attempts: Option<u32>,
-    /// How many looks in a row must be good.
+    /// How many attempts in a row must be good.
     pub successes: u32,
 }
 
@@ -66,7 +66,7 @@ impl RetryPolicy {
     }
 }
 
-/// One look.
+/// One attempt.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// When it began, in milliseconds since the waiting began.
@@ -82,14 +82,14 @@ pub struct Attempt {
 /// A healthy app.
 #[derive(Debug)]
 pub struct Probed {
-    /// How many looks it took.
+    /// How many attempts it took.
     pub attempts: u32,
     /// The last of them.
     pub last: Vec<Attempt>,
 }
 
 impl Probed {
-    /// What the last look saw.
+    /// What the last attempt saw.
     pub fn saw(&self) -> &str {
         self.last.last().map_or("nothing", |attempt| &attempt.saw)
     }
@@ -98,7 +98,7 @@ impl Probed {
 /// Why an app did not become healthy.
 #[derive(Debug)]
 pub enum Unhealthy {
-    /// Not within the time or the number of looks.
+    /// Not within the time or the number of attempts.
     NotInTime(Probed),
     /// The container does not exist any more.
     Gone,

@@ -43,7 +43,7 @@ pub struct Recipe {
     pub command: Vec<String>,
     /// The folder in which relative paths among the options are meant.
     pub folder: String,
-    /// How health is looked at.
+    /// How the app is probed.
     #[serde(default, deserialize_with = "checked")]
     pub probe: Probe,
     /// The number of the deployment, such as a CI run's.

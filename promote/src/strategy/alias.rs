@@ -75,7 +75,7 @@ fn put_live(
 /// The old container has its name `-old` and runs on, as it does until the very end.
 fn resume(promotion: &Promotion<'_>, state: State, alias: Alias<'_>) -> Result<Report, Failure> {
     progress(&format!(
-        "promote: carrying on an unfinished promotion of {}",
+        "promote: resuming an unfinished promotion of {}",
         promotion.names.live
     ));
     defer_interrupts();

@@ -65,7 +65,7 @@ fn replace(
 /// The live container has its name `-old` already.
 fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
     progress(&format!(
-        "promote: carrying on an unfinished promotion of {}",
+        "promote: resuming an unfinished promotion of {}",
         promotion.names.live
     ));
     defer_interrupts();

@@ -50,7 +50,7 @@ fn run_holding(promotion: &ServicePromotion<'_>) -> Result<Report, Failure> {
         && live.label(CANDIDATE_LABEL) == Some(&candidate.id)
     {
         progress(&format!(
-            "promote: carrying on an update of {}",
+            "promote: resuming an update of {}",
             promotion.names.live
         ));
         return see_through(promotion, live, &candidate, &recipe, true);

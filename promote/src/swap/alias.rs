@@ -151,7 +151,7 @@ fn manual_commands(swap: &Swap<'_>) -> String {
         .chain([stop])
         .collect();
     format!(
-        "run promote again with the same flags, which carries on from what it finds; or by hand: {}",
+        "run promote again with the same flags, which resumes from what it finds; or by hand: {}",
         steps.join(" && ")
     )
 }

@@ -59,7 +59,7 @@ fn labels(recipe: &Recipe, candidate: &Container, old: Option<&Old>) -> Vec<Stri
     [made_from].into_iter().chain(replaced).collect()
 }
 
-/// Creates it without a restart policy, which it gets when it is proven: after a power loss the
+/// Creates it without a restart policy, which it gets when it is verified: after a power loss the
 /// engine must bring back the old container, not this one.
 fn create(
     promotion: &Promotion<'_>,

@@ -160,7 +160,7 @@ fn manual_commands(swap: &Swap<'_>, bridged: bool) -> String {
     let unbridge = bridged.then(|| format!("nft delete table inet {rules}"));
     let steps: Vec<String> = commands_for_old(swap).into_iter().chain(unbridge).collect();
     format!(
-        "run promote again, which carries on from what it finds; or by hand: docker rm -f {next}; {steps}",
+        "run promote again, which resumes from what it finds; or by hand: docker rm -f {next}; {steps}",
         next = names.next,
         steps = steps.join(" && "),
     )

@@ -58,7 +58,7 @@ fn judge(
             Err(unhealthy(swap, next, "it ended", Some(crash), last))
         }
         Err(Unhealthy::NotInTime(proof)) => {
-            let why = format!("the last look saw: {}", proof.saw());
+            let why = format!("the last attempt saw: {}", proof.saw());
             Err(unhealthy(swap, next, &why, None, proof.last))
         }
     }

@@ -49,7 +49,7 @@ pub struct Handoff {
     /// The platform that was asked for, if one was: a container of the image has to be created for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// How health was, or is to be, looked at.
+    /// How the app was probed, or is to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
 }

@@ -60,7 +60,7 @@ impl EngineError {
             ),
             Self::TimedOut { .. } => Verdict::new(
                 Code::EngineTimeout,
-                "look at the engine's load and log, then run the same command again; it carries on from what it finds",
+                "look at the engine's load and log, then run the same command again; it resumes from what it finds",
             ),
             Self::Interrupted { .. } => {
                 Verdict::new(Code::Interrupted, "run the same command again")

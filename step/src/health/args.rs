@@ -8,7 +8,7 @@ use super::ProbeConfig;
 use crate::model::probe::{Probe, StatusRange, host, path, plain};
 use crate::time::duration;
 
-/// The flags that say how to look.
+/// The flags that say how to probe.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "What healthy means")]
 pub struct ProbeArgs {
@@ -46,7 +46,7 @@ pub struct ProbeArgs {
     /// Let the image's own HEALTHCHECK decide
     #[arg(long, conflicts_with_all = ["path", "https", "expect_status", "expect_body"])]
     pub docker_health: bool,
-    /// Longest time for one look
+    /// Longest time for one attempt
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub timeout: Duration,
 }
@@ -69,7 +69,7 @@ impl ProbeArgs {
         }
     }
 
-    /// How to look for `probe`.
+    /// How to probe by `probe`.
     pub fn probe_config(&self, probe: Probe) -> ProbeConfig {
         ProbeConfig {
             probe,

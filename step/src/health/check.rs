@@ -1,4 +1,4 @@
-//! One look at an app: an HTTP request, a connection, a program in the container, or the engine's word.
+//! One attempt at an app: an HTTP request, a connection, a program in the container, or the engine's word.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
@@ -16,10 +16,10 @@ const BODY_READ: u64 = 64 << 10;
 /// A connection closed sooner than this was accepted by docker-proxy for an app that is not there.
 const STAYS_OPEN: Duration = Duration::from_millis(50);
 
-/// What a look found: nothing wrong, or what.
+/// What an attempt found: nothing wrong, or what.
 pub(crate) type CheckResult = Result<String, String>;
 
-/// A look over the network; may be run on a thread of its own.
+/// An attempt over the network; may be run on a thread of its own.
 #[derive(Clone, Debug)]
 pub(crate) enum NetworkCheck {
     Http(Box<HttpCheck>),

@@ -1,4 +1,4 @@
-//! One wait for health: look after look, while the engine is listened to.
+//! One wait for health: attempt after attempt, while the engine is listened to.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ const SLICE: Duration = Duration::from_millis(50);
 const SINCE: Duration = Duration::from_millis(500);
 
 /// Looks until the target is healthy. A container is watched besides: its end is noticed
-/// within milliseconds, whatever a look is waiting for.
+/// within milliseconds, whatever an attempt is waiting for.
 ///
 /// # Errors
 /// [`Unhealthy`].
@@ -60,12 +60,12 @@ struct Poll<'a> {
     sender: Sender<Event>,
     events: Receiver<Event>,
     began: Instant,
-    /// Started only when the first look was not good at once: an app that is healthy needs no watch.
+    /// Started only when the first attempt was not good at once: an app that is healthy needs no watch.
     watch: Option<Death>,
     /// The watch was lost, as when the engine is restarted, and the engine has not been asked since.
     blind: bool,
     last: Vec<Attempt>,
-    looks: u32,
+    attempts: u32,
 }
 
 impl<'a> Poll<'a> {
@@ -81,7 +81,7 @@ impl<'a> Poll<'a> {
             watch: None,
             blind: false,
             last: Vec::new(),
-            looks: 0,
+            attempts: 0,
         }
     }
 
@@ -90,7 +90,7 @@ impl<'a> Poll<'a> {
         loop {
             let began = Instant::now();
             let seen = self.attempt()?;
-            self.looks += 1;
+            self.attempts += 1;
             self.note(began, &seen);
             self.regain()?;
             good = if seen.is_ok() && !self.blind {
@@ -115,7 +115,7 @@ impl<'a> Poll<'a> {
 
     fn is_over(&self, pause: Duration) -> bool {
         match self.patience.attempts {
-            Some(allowed) => self.looks >= allowed,
+            Some(allowed) => self.attempts >= allowed,
             None => self.began.elapsed() + pause >= self.patience.within,
         }
     }
@@ -189,7 +189,7 @@ impl<'a> Poll<'a> {
         }
     }
 
-    /// Unwatched, the container may have ended and its address be another's by now: no look
+    /// Unwatched, the container may have ended and its address be another's by now: no attempt
     /// counts until the engine has said that it is up, and it is watched again.
     fn regain(&mut self) -> Result<(), Unhealthy> {
         if !self.blind {
@@ -239,7 +239,7 @@ impl<'a> Poll<'a> {
 
     fn proof(self) -> Probed {
         Probed {
-            attempts: self.looks,
+            attempts: self.attempts,
             last: self.last,
         }
     }

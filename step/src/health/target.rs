@@ -1,4 +1,4 @@
-//! What is looked at, and where it is asked.
+//! What is probed, and where.
 
 use std::net::SocketAddr;
 
@@ -20,7 +20,7 @@ pub enum By {
     OwnAddress,
 }
 
-/// One place to look at.
+/// One place to probe.
 #[derive(Debug)]
 pub struct Target {
     /// The container's full id, where it is a container.
@@ -110,7 +110,7 @@ fn no_address(port: u16) -> String {
     format!("port {port} of the container is neither published nor reachable from this machine")
 }
 
-/// How to look, and how that is shown, at an address.
+/// How to probe at an address, and how that is shown.
 impl ProbeConfig {
     /// By a program in the container or its HEALTHCHECK.
     fn is_inside(&self) -> bool {

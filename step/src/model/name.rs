@@ -63,13 +63,13 @@ impl fmt::Display for Name {
 /// The four container names of one app; which of them exist tells how far a promotion got.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// The name that only ever belongs to a proven container, e.g. `web`.
+    /// The name that only ever belongs to a verified container, e.g. `web`.
     pub live: String,
     /// The new release beside the live one, `web-new`.
     pub candidate: String,
     /// The container being replaced, `web-old`.
     pub old: String,
-    /// The final container before it is proven, `web-next`.
+    /// The final container before it is verified, `web-next`.
     pub next: String,
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How health is looked at; what is absent is the default (GET /health answers 200 to 299).
+/// How an app is probed; what is absent is the default (GET /health answers 200 to 299).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Probe {

@@ -10,7 +10,7 @@ impl Bench {
         Page {
             title: "What a release costs the clients".to_owned(),
             lead: format!(
-                "The same apps, replaced in different ways while {} requests a second arrive at the published port, each on a new connection. Docker cannot give one port to two containers: the plain way closes it until the new container answers. deploy-steps leads new connections to the already proven candidate meanwhile.",
+                "The same apps, replaced in different ways while {} requests a second arrive at the published port, each on a new connection. Docker cannot give one port to two containers: the plain way closes it until the new container answers. deploy-steps redirects new connections to the verified candidate meanwhile.",
                 self.rate
             ),
             glance: self.glance(),

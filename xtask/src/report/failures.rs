@@ -69,7 +69,7 @@ fn attempts(last: &Value) -> Markup {
     let mut looks = list(last).peekable();
     html! {
         @if looks.peek().is_some() {
-            p { "The last looks saw:" }
+            p { "The last attempts saw:" }
             ul {
                 @for it in looks {
                     @let at = it["at_ms"].as_f64().unwrap_or_default() / 1000.0;

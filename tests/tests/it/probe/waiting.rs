@@ -24,7 +24,7 @@ fn a_candidate_that_is_healthy_is_found_so_by_one_look() {
     let host_port = published(&scope.candidate(), 8080).unwrap();
     assert_eq!(report["target"], format!("{host_port}/health"));
     assert_eq!(last_saw(&report), "status 200");
-    assert!(run.stderr.contains("is healthy at look 1\n"), "{run:?}");
+    assert!(run.stderr.contains("is healthy at attempt 1\n"), "{run:?}");
     still_runs(&scope.candidate(), &id);
 }
 
