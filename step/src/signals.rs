@@ -20,6 +20,16 @@ pub fn catch_signals() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Has no signal that can be caught end this process before its work is done.
+///
+/// # Errors
+/// When the system refuses a handler.
+pub fn ignore_signals() -> std::io::Result<()> {
+    [SIGINT, SIGTERM, SIGHUP]
+        .into_iter()
+        .try_for_each(|signal| signal_hook::flag::register(signal, Arc::default()).map(drop))
+}
+
 /// Whether SIGINT or SIGTERM has arrived since the step began; never after [`defer_interrupts`].
 pub fn interrupted() -> bool {
     let arrived = INTERRUPTED

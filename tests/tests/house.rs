@@ -28,7 +28,7 @@ const STEP: &str = "\
     contract: recipe engine terminal model exit_code role signals time text
     health: recipe engine terminal model signals time text
     recipe: engine model text
-    engine: host model exit_code role time text
+    engine: host model exit_code role signals time text
     host: terminal model signals text
     terminal: text
     model: text

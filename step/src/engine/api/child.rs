@@ -19,6 +19,7 @@ use crate::engine::cli::{Reply, words};
 use crate::engine::error::EngineError;
 use crate::host::process::How;
 use crate::role::Role;
+use crate::signals::ignore_signals;
 use crate::text::printable;
 
 /// What follows are the socket, the request, and the CLI's words for it.
@@ -70,7 +71,10 @@ impl Engine {
     }
 }
 
+/// Whoever ends the step's whole unit, as systemd and logind do, sends this process a signal as well. It waits for the
+/// engine all the same: the step goes on, and nobody else may act on what is about to change.
 fn send_and_wait(args: &[OsString]) -> io::Result<ExitCode> {
+    ignore_signals()?;
     let [socket, method, path, body, cli, rest @ ..] = args else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
