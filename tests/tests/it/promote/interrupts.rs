@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tests::skipped::skip;
 use tests::stage::on_podman;
 
-use crate::support::{App, Fault, eventually, failed, ok};
+use crate::support::{App, Fault, failed, ok};
 
 #[test]
 fn an_interrupt_before_anything_was_stopped_is_undone() {
@@ -63,7 +63,8 @@ fn an_interrupt_during_the_swap_waits_until_it_is_done() {
 
 /// The ids of the processes that this one has started.
 fn children(pid: u32) -> Vec<Pid> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let threads = threads.into_iter().flatten().flatten();
     let lists = threads.filter_map(|it| fs::read_to_string(it.path().join("children")).ok());
     let ids: Vec<i32> = lists
         .flat_map(|list| {
@@ -79,26 +80,34 @@ fn a_command_at_the_engines_socket_outlives_a_signal_to_all_of_a_promotions_unit
     if on_podman() {
         return skip("podman is reached by its CLI");
     }
-    let app = App::new("unit");
-    let v1 = app.tagged(&app.image("v1").env("DEAF", "1"), "v1");
-    let v2 = app.build("v2");
-    app.deploy(&v1, &[]);
-    app.candidate(&v2, &[]);
-    let mut promote = app.command("promote", &["--stop-timeout", "2s"]);
-    promote.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let promote = promote.spawn().unwrap();
-    let stops = |pid: &Pid| {
-        let words = fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
-        words.is_ok_and(|words| words.contains("__send") && words.contains("/stop?"))
-    };
-    let at_work = || children(promote.id()).into_iter().find(stops);
-    eventually("the old container is being stopped", || at_work().is_some());
-    for pid in [at_work().unwrap(), Pid::from_child(&promote)] {
-        kill_process(pid, Signal::TERM).unwrap();
+    for request in ["/stop?", "/start", "/rename?"] {
+        let app = App::new("unit");
+        let v1 = app.tagged(&app.image("v1").env("DEAF", "1"), "v1");
+        let v2 = app.build("v2");
+        app.deploy(&v1, &[]);
+        app.candidate(&v2, &[]);
+        let mut promote = app.command("promote", &["--stop-timeout", "1s"]);
+        promote.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut promote = promote.spawn().unwrap();
+        let sends = |pid: &Pid| {
+            let words = fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
+            words.is_ok_and(|words| words.contains("__send") && words.contains(request))
+        };
+        // The first that it starts for this request, as soon as it is seen.
+        let mut is_signalled = false;
+        while promote.try_wait().unwrap().is_none() {
+            let sender = children(promote.id()).into_iter().find(sends);
+            if let Some(sender) = sender.filter(|_| !is_signalled) {
+                let _ = kill_process(sender, Signal::TERM);
+                let _ = kill_process(Pid::from_child(&promote), Signal::TERM);
+                is_signalled = true;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        let ended = promote.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{request}: {ended:?}");
+        app.assert_live(&v2);
     }
-    let ended = promote.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    app.assert_live(&v2);
 }
 
 #[test]
