@@ -141,7 +141,11 @@ impl Looking<'_> {
         let networks = self.service.networks();
         let mut at = networks.iter();
         at.find_map(|network| Some(((*network).to_owned(), task.address(network)?)))
-            .ok_or_else(|| self.no_address("its service is on no overlay network"))
+            .ok_or_else(|| {
+                self.no_address(
+                    "its service is on no overlay network: start it with `-- --network NAME`",
+                )
+            })
     }
 
     fn port(&self) -> Result<u16, Failure> {
