@@ -53,8 +53,12 @@ fn release(guest: &Guest, version: &str) {
     ok(&step(guest, "pull-image", &image));
     let start = format!("--image {image} --publish 8080:8080 -- --network web-net");
     ok(&step(guest, "start-candidate", &start));
-    ok(&step(guest, "probe-health", "--within 3m"));
-    ok(&step(guest, "promote", "--replicas 2 --monitor 5s"));
+    ok(&step(guest, "probe-health", "--within 10m"));
+    ok(&step(
+        guest,
+        "promote",
+        "--replicas 2 --monitor 5s --within 10m",
+    ));
 }
 
 /// What runs in containers of the nodes is linked statically.
