@@ -62,6 +62,11 @@ impl Seen {
                 format!("ended and was restarted {} times", crash.restarts)
             }
             Some(crash) if crash.status == "created" => "was never started".to_owned(),
+            // With cgroups of version 2 the engine now and then does not hear that memory ran out.
+            Some(crash) if crash.exit_code == 137 => {
+                "ended with exit code 137: killed by somebody, or by the kernel when memory ran out"
+                    .to_owned()
+            }
             Some(crash) => format!("ended with exit code {}", crash.exit_code),
             None => "ended".to_owned(),
         }

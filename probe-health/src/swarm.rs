@@ -117,7 +117,11 @@ impl TaskProbe<'_> {
         let networks = self.service.networks();
         let mut at = networks.iter();
         at.find_map(|network| Some(((*network).to_owned(), task.address(network)?)))
-            .ok_or_else(|| self.no_address("its service is on no overlay network"))
+            .ok_or_else(|| {
+                self.no_address(
+                    "its service is on no overlay network: start it with `-- --network NAME`",
+                )
+            })
     }
 
     fn port(&self) -> Result<u16, Failure> {

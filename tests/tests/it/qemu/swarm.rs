@@ -24,7 +24,8 @@ fn a_port_of_a_swarm_answers_clients_outside_through_a_release() {
     let guest = Guest::boot();
     let prepare = format!(
         "echo '{CONFIG}' >/run/images.yml && systemd-run --quiet docker-registry serve /run/images.yml \
-         && docker swarm init --advertise-addr 10.0.2.15"
+         && docker swarm init --advertise-addr 10.0.2.15 \
+         && docker network create -d overlay --attachable web-net"
     );
     guest.vm.ok(&prepare).unwrap();
     for version in ["v1", "v2"] {
@@ -50,10 +51,14 @@ fn image(version: &str) -> String {
 fn release(guest: &Guest, version: &str) {
     let image = image(version);
     ok(&step(guest, "pull-image", &image));
-    let start = format!("--image {image} --publish 8080:8080");
+    let start = format!("--image {image} --publish 8080:8080 -- --network web-net");
     ok(&step(guest, "start-candidate", &start));
-    ok(&step(guest, "probe-health", "--within 3m"));
-    ok(&step(guest, "promote", "--replicas 2 --monitor 5s"));
+    ok(&step(guest, "probe-health", "--within 10m"));
+    ok(&step(
+        guest,
+        "promote",
+        "--replicas 2 --monitor 5s --within 10m",
+    ));
 }
 
 /// What runs in containers of the nodes is linked statically.

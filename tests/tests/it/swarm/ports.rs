@@ -22,7 +22,9 @@ fn a_port_of_every_node_answers_through_a_release_where_the_kernel_can_lead_it_a
     let start = |image: &str, more: &[&str]| {
         sea.step("start-candidate", &[&["--image", image], more].concat())
     };
-    let started = start(&v1, &["--publish", &publish]);
+    let network = sea.network();
+    let first = ["--publish", &publish, "--", "--network", &network];
+    let started = start(&v1, &first);
     if !Path::new("/proc/net/ip_vs").exists() {
         let report = failed(&started, 22, "option_refused");
         let message = report["error"]["message"].to_string();
