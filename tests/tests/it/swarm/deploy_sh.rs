@@ -109,8 +109,13 @@ fn deploy_sh_on_a_swarm_brings_releases_and_falls_back_from_a_sick_one() {
     sea.assert_live(&v2);
 
     let program = cargo::steps().unwrap().join("xtask");
-    let xtask = [program.to_str().unwrap(), "deploy", "--swarm", "--app"];
-    let from = ["--steps=/usr/local/sbin", "--replace", &sick];
+    let xtask = [program.to_str().unwrap(), "deploy", "--app"];
+    let from = [
+        "--set=each --swarm",
+        "--steps=/usr/local/sbin",
+        "--replace",
+        &sick,
+    ];
     let xtask = [&xtask[..], &[sea.name()], &from].concat();
     at.assert_fallen_back(&at.run(&xtask, false));
     sea.assert_live(&v2);
