@@ -16,5 +16,5 @@ fn passes(vm: &Vm, words: &[&str]) {
 #[ignore = "boots a machine in qemu: cargo xtask test --vm debian@13"]
 fn no_kind_of_client_notices_a_promotion_beside_ufw() {
     let vm = Vm::boot().unwrap();
-    passes(&vm, &["--ignored", "machine::firewalls::ufw"]);
+    passes(&vm, &["--ignored", "machine::firewalls::ufw_at_work"]);
 }
