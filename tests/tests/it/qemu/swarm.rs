@@ -14,7 +14,7 @@ http: {addr: 127.0.0.1:5000}";
 
 const CHANGES: [&str; 2] = [
     "ENV GRACEFUL=1",
-    r#"HEALTHCHECK --interval=2s --timeout=30s --retries=3 CMD ["/demo-app", "healthy"]"#,
+    r#"HEALTHCHECK --interval=10s --timeout=60s --retries=3 CMD ["/demo-app", "healthy"]"#,
 ];
 
 /// The load from outside, led to the tasks of one node by IPVS.
