@@ -8,7 +8,7 @@ use step::contract::handoff::Handoff;
 use step::contract::identity::Identity;
 use step::health::RetryPolicy;
 use step::health::args::ProbeArgs;
-use step::model::name::Name;
+use step::model::name::{Name, Names};
 use step::model::probe::Probe;
 use step::time::duration;
 
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) how: ProbeArgs,
+    /// Read further headers from stdin, each on a line of its own, as this program does when it asks for another one
+    #[arg(long, hide = true, conflicts_with = "from")]
+    pub(crate) headers_from_stdin: bool,
     /// Give up after this long
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) within: Duration,
@@ -102,16 +105,12 @@ impl Args {
             .or(&self.handoff.probe.clone().unwrap_or_default())
     }
 
-    /// The container that is probed.
-    pub(crate) fn container_name(&self) -> Result<String, String> {
-        if let Some(name) = &self.candidate {
-            return Ok(name.to_string());
-        }
-        let (_, _, names) = self.identity.known()?;
-        Ok(if self.live {
+    /// The name of what is probed.
+    pub(crate) fn chosen(&self, names: Names) -> String {
+        if self.live {
             names.live
         } else {
             names.candidate
-        })
+        }
     }
 }

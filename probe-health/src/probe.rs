@@ -1,13 +1,17 @@
 //! Waiting for health, of a container or of a URL.
 
+use std::io;
+
 use step::contract::failure::CommonFailure;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::engine::container::Container;
+use step::health::args::headers;
 use step::health::poll::await_health;
 use step::health::target::{By, Target};
 use step::health::{Probed, Unhealthy};
-use step::recipe::{Recipe, secrets_of};
+use step::ownership::Owned;
+use step::ownership::marks::{recipe_of, secrets_of};
 use step::terminal::progress;
 use step::terminal::spinner::waiting;
 
@@ -18,7 +22,11 @@ use crate::swarm;
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(url) = &args.url {
-        let target = Target::url(url, &args.how.probe_config(args.probe()));
+        let mut config = args.how.probe_config(args.probe());
+        if args.headers_from_stdin {
+            config.headers.extend(headers_of_stdin()?);
+        }
+        let target = Target::url(url, &config);
         let wait = waiting(format!("probe-health: waiting for {}", target.shown));
         let proof = await_health(None, &target, &args.patience())
             .map_err(|why| failure(&target.shown, why, None))?;
@@ -32,10 +40,8 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(host) = engine.remote_host() {
         return Err(Failure::Elsewhere(step::text::printable(&host, 200)));
     }
-    let name = args.container_name().map_err(CommonFailure::Usage)?;
-    let container = engine
-        .container(&name)?
-        .ok_or_else(|| Failure::NoContainer(name.clone()))?;
+    let (name, container) = find(args, &engine)?;
+    let container = container.ok_or_else(|| Failure::NoContainer(name.clone()))?;
     let expected = args
         .handoff
         .candidate_id
@@ -47,13 +53,32 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     probe(args, &engine, &name, &container)
 }
 
+/// Any container by its own name, or the app's by its labels.
+fn find(args: &Args, engine: &Engine) -> Result<(String, Option<Container>), Failure> {
+    if let Some(name) = &args.candidate {
+        return Ok((name.to_string(), engine.container(name.as_str())?));
+    }
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
+    let name = args.chosen(names);
+    let found = Owned::read_some(engine, app, live, &[&name]).map_err(CommonFailure::from)?;
+    let container = found.named(&name);
+    Ok((name, container))
+}
+
+/// Headers that stand in nobody's arguments.
+fn headers_of_stdin() -> Result<Vec<(String, String)>, Failure> {
+    let text = io::read_to_string(io::stdin()).map_err(|error| error.to_string());
+    let read = text.and_then(|text| headers(&text));
+    Ok(read.map_err(CommonFailure::Usage)?)
+}
+
 fn probe(
     args: &Args,
     engine: &Engine,
     name: &str,
     container: &Container,
 ) -> Result<Report, Failure> {
-    let recipe = Recipe::of(container);
+    let recipe = recipe_of(container);
     let probe = args.probe().or(&recipe
         .as_ref()
         .map(|recipe| recipe.probe.clone())

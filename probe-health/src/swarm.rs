@@ -10,9 +10,11 @@ use step::contract::failure::CommonFailure;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::engine::image::Image;
+use step::engine::swarm::service::Service;
 use step::engine::swarm::task::Task;
 use step::model::image_ref::ImageRef;
-use step::recipe::Recipe;
+use step::ownership::Owned;
+use step::ownership::marks::Marks;
 use step::terminal::progress;
 use step::terminal::spinner::{status, waiting};
 use step::text::printable;
@@ -25,22 +27,23 @@ use task_probe::{TaskProbe, Word};
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
-    let name = args.container_name().map_err(CommonFailure::Usage)?;
-    let service = engine.service(&name)?;
+    let (name, service) = find(args, &engine)?;
     let service = service.ok_or_else(|| Failure::NoContainer(name.clone()))?;
     let is_candidate = !args.live && args.candidate.is_none();
     let mut expected = args.handoff.candidate_id.iter().filter(|_| is_candidate);
     if expected.any(|id| *id != service.id) {
         return Err(Failure::OtherContainer(name));
     }
-    let recipe = Recipe::of_service(&service).unwrap_or_default();
+    let recipe = Marks::of_service(&service)
+        .map(|it| it.recipe)
+        .unwrap_or_default();
     let probe = args.probe().or(&recipe.probe);
     if probe.tcp || probe.https || !probe.exec.is_empty() {
         let why =
             "with --swarm it is asked over plain HTTP, or by its HEALTHCHECK (--docker-health)";
         return Err(Failure::NoAddress(name, why.to_owned()));
     }
-    let published = recipe.publish.first().map(|publish| publish.container);
+    let published = recipe.tcp().first().map(|publish| publish.container);
     let mut config = TaskProbe {
         args,
         engine: &engine,
@@ -72,6 +75,18 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             ..Handoff::default()
         },
     })
+}
+
+/// Any service by its own name, or the app's by its labels.
+fn find(args: &Args, engine: &Engine) -> Result<(String, Option<Service>), Failure> {
+    if let Some(name) = &args.candidate {
+        return Ok((name.to_string(), engine.service(name.as_str())?));
+    }
+    let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
+    let found = Owned::read_services(engine, app, live).map_err(CommonFailure::from)?;
+    let name = args.chosen(names);
+    let service = found.named(&name);
+    Ok((name, service))
 }
 
 impl TaskProbe<'_> {

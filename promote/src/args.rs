@@ -1,17 +1,20 @@
 //! The flags of promote.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use step::contract::args::{Common, StepArgs};
 use step::contract::handoff::Handoff;
 use step::contract::identity::Identity;
+use step::engine::container::Container;
 use step::health::args::ProbeArgs;
 use step::health::{ProbeConfig, RetryPolicy};
 use step::model::name::Name;
 use step::recipe::Recipe;
 use step::time::duration;
 
+use crate::log_file;
 use crate::restart::RestartPolicy;
 
 const EXAMPLES: &[(&str, &str)] = &[
@@ -64,21 +67,26 @@ pub(crate) struct Args {
     /// Fail (48) if the port did not answer for longer than this; the release is live all the same
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) max_gap: Option<Duration>,
-    /// How long the new container may take to be healthy
+    /// How long the final container may take to be healthy
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) within: Duration,
-    /// How long the new container must stay healthy before the old one is given up; sick meanwhile, it is rolled back
+    /// How long the final container must stay healthy before the old one is given up; sick meanwhile, it is rolled back
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(crate) settle: Duration,
     /// How long to wait for requests in flight before a container is stopped
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) drain: Duration,
-    /// How long a container may take to end after SIGTERM before it is killed
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    pub(crate) stop_timeout: Duration,
-    /// The restart policy of the final container once it is verified
-    #[arg(long, value_name = "POLICY", value_enum, default_value = "always")]
-    pub(crate) restart: RestartPolicy,
+    /// How long a container may take to end after SIGTERM before it is killed [default: its own --stop-timeout, else 10s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) stop_timeout: Option<Duration>,
+    /// Append the replaced container's whole log to this file, before it is removed. A log may hold secrets: a new file
+    /// is for its owner only (mode 0600). A log that cannot be kept is a warning; --engine-timeout bounds the time
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep_log: Option<PathBuf>,
+    /// The restart policy of the final container once it is verified: no, always, unless-stopped, on-failure or
+    /// on-failure:TRIES [default: the live container's, where that starts again by itself, else always]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) restart: Option<RestartPolicy>,
     /// With --swarm, how long each new task is watched; one that fails meanwhile has all of them rolled back, and the
     /// update is done only when the last one's time is over
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
@@ -95,6 +103,9 @@ pub(crate) struct Args {
     #[arg(skip)]
     pub(crate) handoff: Handoff,
 }
+
+/// As `docker stop` gives a container that says nothing (Docker's reference of `docker stop`).
+const USUAL_GRACE: Duration = Duration::from_secs(10);
 
 /// Whether a bridge is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -132,15 +143,30 @@ impl StepArgs for Args {
         let of_one_machine = self.network.is_some()
             || self.max_gap.is_some()
             || !self.settle.is_zero()
+            || self.keep_log.is_some()
             || self.bridge == BridgeMode::Require;
         if self.common.swarm && of_one_machine {
-            return Err("--network, --alias, --bridge, --max-gap and --settle do not go with --swarm (--monitor is its --settle)".to_owned());
+            return Err("--network, --alias, --bridge, --max-gap, --settle and --keep-log do not go with --swarm (--monitor is its --settle)".to_owned());
+        }
+        if let Some(path) = &self.keep_log {
+            log_file::open(path)?;
         }
         self.identity.known().map(drop)
     }
 }
 
 impl Args {
+    /// How long the container may take to end after SIGTERM.
+    pub(crate) fn grace(&self, container: &Container) -> Duration {
+        let own = container.config.stop_timeout();
+        self.stop_timeout.or(own).unwrap_or(USUAL_GRACE)
+    }
+
+    /// The same of a container of which nothing is known.
+    pub(crate) fn usual_grace(&self) -> Duration {
+        self.stop_timeout.unwrap_or(USUAL_GRACE)
+    }
+
     /// How to probe: flags first, then what the previous step did, then the container's recipe.
     pub(crate) fn probe_config(&self, recipe: Option<&Recipe>) -> ProbeConfig {
         let handed = self.handoff.probe.clone().unwrap_or_default();
@@ -157,6 +183,11 @@ impl Args {
             network: self.network.as_ref()?.as_str(),
             name: self.alias.as_ref()?.as_str(),
         })
+    }
+
+    /// When the engine is to start what takes the place of `live` again by itself.
+    pub(crate) fn restart_after(&self, live: Option<&Container>) -> RestartPolicy {
+        RestartPolicy::of(self.restart, live)
     }
 
     pub(crate) fn patience(&self) -> RetryPolicy {

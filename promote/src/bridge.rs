@@ -12,22 +12,30 @@
 //! The candidate's address may be another container's soon after it ends. So the bridge is watched from its first
 //! moment, here and in each forwarder, and redirects nobody once the candidate's process has ended.
 
-mod exit_watch;
+mod calls;
+pub(crate) mod carried;
 pub(crate) mod forwarder;
 pub(crate) mod handover;
 mod idle;
 mod listing;
+mod look;
+pub(crate) mod opening;
+mod plan;
 #[cfg(test)]
 mod properties;
 pub(crate) mod redirect;
 mod relay;
+mod renewal;
 mod route;
+mod rules;
 mod ruleset;
+mod served;
+mod sockets;
 pub(crate) mod stale;
 mod verify;
+mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,34 +43,34 @@ use step::engine::Engine;
 use step::engine::container::Container;
 use step::health::ProbeConfig;
 use step::host::nft::Nft;
-use step::model::name::Name;
 use step::model::port::Publish;
 use step::terminal::warn;
 
 use crate::cgroup::Cgroup;
-use crate::traffic::connections::connections_here;
+use crate::traffic::connections::{Socket, connections_here};
 use crate::traffic::drain::drain;
-use exit_watch::{ExitWatch, Process};
+use carried::Forwarders;
 use forwarder::Forwarder;
-use redirect::{AddressRedirect, PortRedirect};
+use opening::Sides;
+use redirect::AddressRedirect;
 use relay::LAST_ANSWERS;
+use rules::Rules;
 use verify::verify;
+use watch::{Keeper, Process, Watch};
 
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A bridge that redirects. Dropped, it is removed.
 pub(crate) struct Bridge {
-    nft: Nft,
-    container: Name,
-    script: String,
+    rules: Arc<Rules>,
     stands: bool,
-    /// Set while new connections go where they went without it.
-    is_closed: AtomicBool,
-    /// Set when the candidate ended under the bridge, which redirects nobody since.
-    lost: Arc<AtomicBool>,
     /// While rules redirect to the candidate.
-    watch: Option<ExitWatch>,
+    watch: Option<Watch>,
     forwarders: Vec<Forwarder>,
+    /// The ports of forwarders to which the kernel translates.
+    redirected: Vec<u16>,
+    /// Where other hosts were stopped by a firewall before.
+    stopped: Vec<String>,
     /// Clients that call the app by its name were redirected by these.
     names: Vec<AddressRedirect>,
 }
@@ -90,47 +98,56 @@ impl Bridge {
         Nft::find(engine.limits())
     }
 
-    /// Opens it, and verifies it by connections through the host ports. Where that fails, requests that were redirected
-    /// until then are waited for, at most `limit`.
+    /// Opens it for those who are served now, and verifies it by their calls. Where that fails, requests that were
+    /// redirected until then are waited for, at most `limit`.
     ///
     /// # Errors
     /// Why there can be none, as a sentence; then nothing is left of it.
     pub(crate) fn open(
         nft: Nft,
-        container: &Name,
-        candidate: &Container,
-        publish: &[Publish],
+        engine: &Engine,
+        sides: &Sides<'_>,
         config: &ProbeConfig,
         limit: Duration,
         cgroup: &Cgroup,
     ) -> Result<Self, String> {
-        let (redirects, forwarders) = start_forwarders(container, candidate, publish, cgroup)?;
-        let address = redirects.first().map(|it| it.candidate);
-        let interface = route::interface(candidate, address)?;
-        let script = ruleset::open(container, &redirects, &interface);
-        nft.apply(&script)?;
-        let lost = Arc::new(AtomicBool::new(false));
-        let watch = watch(&nft, container, candidate, &lost)?;
+        let Sides {
+            container,
+            candidate,
+            publish,
+            ..
+        } = *sides;
+        let (plan, sockets) = opening::plan(&nft, engine, sides, config)?;
+        let forwarders = opening::forwarders(&plan, sockets, candidate, cgroup)?;
+        let script = opening::apply(&nft, &plan)?;
+        let rules = Arc::new(Rules::opened(nft, container, script));
+        let watch = watch(&rules, candidate);
+        // Unwatched, the rules may soon lead to another container.
+        let watch = watch.inspect_err(|_| drop(rules.nft.remove(container)))?;
         let bridge = Self {
-            nft,
-            container: container.clone(),
-            script,
+            rules,
             stands: true,
-            is_closed: AtomicBool::new(false),
-            lost,
             watch: Some(watch),
             forwarders,
+            redirected: plan.redirected(),
+            stopped: plan.stopped.clone(),
             names: Vec::new(),
         };
-        match verify(&bridge.nft, container, &redirects, config) {
+        match verify(&bridge.rules.nft, &plan, candidate, config) {
             Ok(()) => Ok(bridge),
             Err(why) => {
                 // Nobody drains the candidate later: there was no bridge then.
                 let _ = bridge.close();
-                drain(candidate, publish, &bridge.forwarder_ports(), limit);
+                let forwarders = Forwarders::of(container);
+                drain(candidate, publish, || forwarders.connections(), limit);
                 Err(why)
             }
         }
+    }
+
+    /// Whether a firewall has stopped what was redirected: packets come in and do not come out towards the candidate.
+    pub(crate) fn is_blocked(&self) -> bool {
+        verify::is_blocked(&self.rules.nft, &self.rules.container, &self.stopped)
     }
 
     /// New connections go where they went without the bridge; open ones stay.
@@ -138,35 +155,13 @@ impl Bridge {
     /// # Errors
     /// When they still go to the candidate, which would then answer every proof for another.
     pub(crate) fn close(&self) -> Result<(), String> {
-        let closed = self.nft.apply(&ruleset::close(&self.container));
-        // The candidate may be gone, and the table with it.
-        closed
-            .or_else(|why| self.nft.remove(&self.container).map_err(|_| why))
-            .map_err(|why| format!("the bridge could not be closed: {why}"))?;
-        self.is_closed.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Where its forwarders listen.
-    pub(crate) fn forwarder_ports(&self) -> Vec<u16> {
-        self.forwarders.iter().map(|it| it.port).collect()
+        self.rules.close()
     }
 
     /// Leads new connections to the candidate again, as long as its end would be noticed; tells whether they went
     /// elsewhere meanwhile, and do so no more.
     pub(crate) fn reopen(&self) -> bool {
-        if self.watch.is_none() || self.is_lost() {
-            return false;
-        }
-        match self.nft.apply(&self.script) {
-            Ok(()) => self.is_closed.swap(false, Ordering::Relaxed),
-            Err(why) => {
-                warn(&format!(
-                    "promote: the bridge could not be opened again: {why}"
-                ));
-                false
-            }
-        }
+        self.watch.is_some() && self.rules.reopen()
     }
 
     /// Redirects clients that resolved the app's name from the container that leaves to the one that stays.
@@ -175,8 +170,7 @@ impl Bridge {
         if redirects.is_empty() {
             return;
         }
-        let script = ruleset::redirect_addresses(&Nft::table(&self.container), &redirects);
-        match self.nft.apply(&script) {
+        match self.rules.add(&redirects) {
             Ok(()) => self.names.extend(redirects),
             Err(why) => warn(&format!(
                 "promote: who calls the app by its name may be refused: {why}"
@@ -190,10 +184,11 @@ impl Bridge {
         self.forwarders.iter().for_each(Forwarder::finish);
     }
 
-    /// Without the table the kernel would stop translating the forwarders' connections.
-    fn await_forwarded(&self) {
-        let (ports, end) = (self.forwarder_ports(), Instant::now() + LAST_ANSWERS);
-        let is_forwarding = || connections_here(&ports).is_ok_and(|found| found.in_flight > 0);
+    /// Without the table the kernel would stop translating what was redirected to a forwarder.
+    fn await_redirected(&self) {
+        let end = Instant::now() + LAST_ANSWERS;
+        let is_meant = |it: Socket| self.redirected.contains(&it.port);
+        let is_forwarding = || connections_here(is_meant).is_ok_and(|found| found.in_flight > 0);
         while Instant::now() < end && is_forwarding() {
             thread::sleep(PAUSE);
         }
@@ -201,7 +196,7 @@ impl Bridge {
 
     /// Whether the candidate ended while it was needed.
     pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+        self.rules.is_lost()
     }
 
     /// Leaves it standing: the candidate behind it is all that serves.
@@ -217,47 +212,33 @@ impl Drop for Bridge {
             return;
         }
         idle::end(&self.names);
-        self.await_forwarded();
-        if let Err(why) = self.nft.remove(&self.container) {
+        self.await_redirected();
+        let Rules { nft, container, .. } = &*self.rules;
+        if let Err(why) = nft.remove(container) {
             warn(&format!("promote: the bridge could not be removed: {why}"));
         }
     }
 }
 
-/// The redirect of each port, and the forwarder for what cannot be translated of it.
-fn start_forwarders(
-    container: &Name,
-    candidate: &Container,
-    publish: &[Publish],
-    cgroup: &Cgroup,
-) -> Result<(Vec<PortRedirect>, Vec<Forwarder>), String> {
-    let start = |publish: &Publish| {
-        let to = redirect::address(candidate, *publish)?;
-        let forwarder = Forwarder::start(to, candidate.state.pid, container, cgroup)
-            .map_err(|error| format!("no forwarder could be started: {error}"))?;
-        let redirect = PortRedirect {
-            publish: *publish,
-            candidate: to,
-            forwarder: forwarder.port,
-        };
-        Ok((redirect, forwarder))
-    };
-    publish.iter().map(start).collect()
-}
-
-/// The bridge redirects nobody from the moment the candidate ends.
-fn watch(
-    nft: &Nft,
-    container: &Name,
-    candidate: &Container,
-    lost: &Arc<AtomicBool>,
-) -> Result<ExitWatch, String> {
+/// The bridge redirects nobody from the moment the candidate ends, and is put back as long as it lives.
+fn watch(rules: &Arc<Rules>, candidate: &Container) -> Result<Watch, String> {
     let process = Process::find(candidate.state.pid)
         .map_err(|error| format!("the candidate's process cannot be seen: {error}"))?;
-    let (nft, container, lost) = (nft.clone(), container.clone(), Arc::clone(lost));
-    Ok(ExitWatch::start(process, move || {
-        lost.store(true, Ordering::Relaxed);
-        // The forwarders hand out the last answers, and remove the rest if nobody else does.
-        let _ = nft.apply(&ruleset::close(&container));
-    }))
+    let table = Nft::table(&rules.container);
+    Watch::start(process, table, Arc::clone(rules))
+        .map_err(|error| format!("the candidate cannot be watched: {error}"))
+}
+
+impl Keeper for Arc<Rules> {
+    fn ended(&self) {
+        self.lose();
+    }
+
+    fn rules_changed(&self) {
+        self.put_back();
+    }
+
+    fn goes_on(&self) {
+        self.renewal.renew();
+    }
 }

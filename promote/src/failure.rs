@@ -22,12 +22,19 @@ pub(crate) enum Failure {
     Interrupted(String),
     #[error("{0}")]
     NoCandidate(String),
-    #[error("the new container could not be proven: {0}; nothing was touched")]
-    NotProvable(String),
+    #[error("the final container could not be verified: {0}; nothing was touched")]
+    NotVerifiable(String),
     #[error("another promotion of {0} is running")]
     Locked(String),
     #[error("the host port {port} is taken by something else{}", undone(.evidence))]
-    PortTaken { port: u16, evidence: Box<Evidence> },
+    PortTaken {
+        port: String,
+        evidence: Box<Evidence>,
+    },
+    #[error(
+        "the host port {port} is taken, and {live} is on the host's network and may have it itself; no live container was touched"
+    )]
+    PortOfHost { port: String, live: String },
     #[error("the final container would differ from the candidate in {0}; nothing was touched")]
     NotVerified(String),
     #[error("no bridge is possible: {0}; nothing was touched")]
@@ -73,13 +80,13 @@ pub(crate) struct Evidence {
     /// What clients saw of the attempt, on the host port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) swap: Option<Seen>,
-    /// How the new container ended.
+    /// How the final container ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crash: Option<Crash>,
     /// The last attempts at the final container.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) last_attempts: Vec<Attempt>,
-    /// The new container's last log lines.
+    /// The final container's last log lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) log: Vec<String>,
     /// With --swarm, the service's tasks, the newest first.
@@ -114,7 +121,7 @@ impl failure::Failure for Failure {
                 Code::NoCandidate,
                 "start-candidate, then probe-health, then promote",
             ),
-            Self::NotProvable(_) => Verdict::new(
+            Self::NotVerifiable(_) => Verdict::new(
                 Code::NoCandidate,
                 "start the candidate with --publish, or look from inside with --exec or --docker-health",
             ),
@@ -124,15 +131,21 @@ impl failure::Failure for Failure {
             ),
             Self::PortTaken { .. } => Verdict::new(
                 Code::PortTaken,
-                "find its owner with `ss -ltnp` or `docker ps`, or publish another port",
+                "find its owner with `ss -lntup` or `docker ps`, or publish another port",
+            ),
+            Self::PortOfHost { live, .. } => Verdict::new(
+                Code::PortTaken,
+                format!(
+                    "a published port must be free: publish another one, or close it for a moment by `docker rename {live} {live}-before && docker stop {live}-before` and run promote again"
+                ),
             ),
             Self::NotVerified(_) => Verdict::new(
                 Code::NotVerified,
-                "an env file or another input changed since: start a new candidate and probe it",
+                "an input that is read again changed since: start a new candidate and probe it",
             ),
             Self::NoBridge(_) => Verdict::new(
                 Code::NoBridge,
-                "run it as root (or allow `sudo -n nft`) with nftables installed, on an engine of root's, or give --bridge auto",
+                "run it as root or with CAP_NET_ADMIN, with nftables installed, on an engine of root's, or give --bridge auto",
             ),
             Self::StrayBridge(_) => Verdict::new(
                 Code::Unexpected,
@@ -170,7 +183,8 @@ impl failure::Failure for Failure {
             Self::Common(_)
             | Self::Interrupted(_)
             | Self::NoCandidate(_)
-            | Self::NotProvable(_)
+            | Self::NotVerifiable(_)
+            | Self::PortOfHost { .. }
             | Self::Locked(_)
             | Self::NoBridge(_)
             | Self::StrayBridge(_)

@@ -7,7 +7,7 @@
 //! The two hold a line between them. The kernel breaks it when the first one ends, however it ends; only a promotion
 //! that is done says so before. The heir then takes the lock. The killed one's last command keeps that lock until the
 //! engine is done with it, so nobody acts on what is about to change. What the heir does is what the same command run
-//! again would do. Its report is in the system's log and in the lock file. Killed before any of its calls under load,
+//! again would do. Its report is in the system's log and beside the lock. Killed before any of its calls under load,
 //! no promotion lost a request (the kill matrix of the tests).
 
 use std::ffi::OsString;
@@ -20,13 +20,16 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use step::contract::handoff::Handoff;
-use step::host::lock::Lock;
+use step::engine::Engine;
+use step::host::lock::{LONGEST_NOTE, Lock};
 use step::model::name::Name;
+use step::text::printable;
 
 use crate::args::Args;
 use crate::cgroup::{self, Cgroup};
+use crate::environment;
 use crate::failure::Failure;
 use crate::promotion::Killed;
 use crate::report::Report;
@@ -36,6 +39,8 @@ pub(crate) const ROLE: &str = "__heir";
 /// How many heirs had to act one after another; whatever ends them all is not to be repeated for ever.
 const GENERATION: &str = "DEPLOY_STEPS_HEIR";
 const LAST_GENERATION: u32 = 2;
+/// Whose notes are beside the lock.
+pub(crate) const STEP: &str = "promote";
 const READY: u8 = b'+';
 const DONE: u8 = b'.';
 /// The longest that a line to the system's log may be (RFC 3164, with room for its head).
@@ -44,8 +49,11 @@ const LONGEST_LINE: usize = 900;
 /// How long one may take to say that it waits; systemd answers within milliseconds, or not at all.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
+/// What the promotion sends with its probes.
+type Headers = [(String, String)];
+
 /// How an heir promotes: it is handed this, as it cannot know the promotion that leaves it.
-pub(crate) type Promote = fn(&Args, &Lock, Killed) -> Result<Report, Failure>;
+pub(crate) type Promote = fn(&Args, &Engine, &Lock, Killed) -> Result<Report, Failure>;
 
 /// An heir that waits. Dropped, it has nothing to do and ends; only a kill leaves it at work.
 pub(crate) struct Heir {
@@ -61,27 +69,29 @@ impl Heir {
     ///
     /// # Errors
     /// When none can be started, or too many had to act already.
-    pub(crate) fn leave(live: &Name, handoff: &Handoff) -> io::Result<Self> {
+    pub(crate) fn leave(live: &Name, handoff: &Handoff, headers: &Headers) -> io::Result<Self> {
         if generation() >= LAST_GENERATION {
             return Err(io::Error::other("too many heirs had to act already"));
         }
         if let Some(scope) = cgroup::scope(live)
-            && let Ok(mut heir) = Self::start(scope, handoff)
+            && let Ok(mut heir) = Self::start(scope, handoff, headers)
         {
             heir.cgroup = Cgroup::of(&heir.child);
             return Ok(heir);
         }
         let mut here = Command::new("/proc/self/exe");
         here.arg0("promote");
-        Self::start(here, handoff)
+        Self::start(here, handoff, headers)
     }
 
-    fn start(mut command: Command, handoff: &Handoff) -> io::Result<Self> {
+    fn start(mut command: Command, handoff: &Handoff, headers: &Headers) -> io::Result<Self> {
         let (mut line, theirs) = UnixStream::pair()?;
         line.set_read_timeout(Some(READY_WITHIN))?;
         let mut child = command
             .arg(ROLE)
             .args(own_arguments())
+            .env_clear()
+            .envs(environment::short())
             .env(GENERATION, (generation() + 1).to_string())
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
@@ -89,7 +99,7 @@ impl Heir {
             .spawn()?;
         // The command has a copy of its end, without which this could wait for ever.
         drop(command);
-        match hand_over(&mut line, handoff) {
+        match hand_over(&mut line, handoff, headers) {
             Ok(()) => Ok(Self {
                 line,
                 child,
@@ -104,8 +114,10 @@ impl Heir {
 }
 
 /// Tells a new heir what it is to finish, and waits until it is ready to.
-fn hand_over(line: &mut UnixStream, handoff: &Handoff) -> io::Result<()> {
+fn hand_over(line: &mut UnixStream, handoff: &Handoff, headers: &Headers) -> io::Result<()> {
     serde_json::to_writer(&mut *line, handoff)?;
+    line.write_all(b"\n")?;
+    serde_json::to_writer(&mut *line, headers)?;
     line.write_all(b"\n")?;
     line.read_exact(&mut [0])
 }
@@ -123,14 +135,19 @@ fn generation() -> u32 {
     given.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// The promotion's arguments, without the report that was read and cannot be read again.
+/// The promotion's arguments, without the report that was read and cannot be read again, and without headers: the words
+/// of a process are there for everybody to see.
 fn own_arguments() -> Vec<OsString> {
+    const LEFT_OUT: [&str; 2] = ["--from", "--header"];
     let mut skip = false;
     let args = std::env::args_os().skip(1).filter(|arg| arg != ROLE);
     args.filter(|arg| {
         let (value, flag) = (std::mem::take(&mut skip), arg.to_string_lossy());
-        skip = !value && flag == "--from";
-        !(value || skip || flag.starts_with("--from="))
+        skip = !value && LEFT_OUT.contains(&&*flag);
+        let glued = flag
+            .split_once('=')
+            .is_some_and(|(flag, _)| LEFT_OUT.contains(&flag));
+        !(value || skip || glued)
     })
     .collect()
 }
@@ -151,8 +168,11 @@ fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {
     let mut handoff = String::new();
     line.read_line(&mut handoff)?;
     let handoff: Handoff = serde_json::from_str(&handoff)?;
-    let args: Args =
+    let mut args: Args =
         step::contract::identity::arguments(&args, &handoff).map_err(io::Error::other)?;
+    let mut headers = String::new();
+    line.read_line(&mut headers)?;
+    args.how.header = serde_json::from_str(&headers)?;
     line.get_mut().write_all(&[READY])?;
     let mut last = Vec::new();
     // A reset is an end as well.
@@ -170,20 +190,38 @@ fn act(args: &Args, promote: Promote) -> io::Result<()> {
         return Ok(());
     };
     // Its last command may still be under way.
-    let patience = args.common.engine.engine_timeout + args.stop_timeout;
-    let lock = Lock::inherit(live, patience)?;
+    let patience = args.common.engine.engine_timeout + args.usual_grace();
+    let engine = Engine::find(&args.common.engine).map_err(io::Error::other)?;
+    let lock = engine.lock(live, patience).map_err(io::Error::other)?;
     let result = match &lock {
-        Some(lock) => promote(args, lock, Killed::default()),
+        Some(lock) => promote(args, &engine, lock, Killed::default()),
         None => Err(Failure::Locked(live.to_string())),
     };
-    let (line, _) = step::contract::main::outcome("promote", result, started);
+    let (line, _) = step::contract::main::outcome(STEP, result, started);
     log(&format!(
         "promote of {live} was killed; its heir reports: {line}"
     ));
-    lock.map_or(Ok(()), |lock| lock.note(&line))
+    if let Some(lock) = lock {
+        lock.note(STEP, &short(&line));
+    }
+    Ok(())
 }
 
-/// Where a system has no log there is still the note in the lock file.
+/// A report with its evidence may be longer than a note; what it says is in the system's log as well.
+fn short(line: &str) -> String {
+    if line.len() <= LONGEST_NOTE {
+        return line.to_owned();
+    }
+    let report: Value = serde_json::from_str(line).unwrap_or_default();
+    let text = |key: &str| printable(report["error"][key].as_str().unwrap_or_default(), 500);
+    let error = json!({
+        "code": report["error"]["code"], "kind": report["error"]["kind"],
+        "message": text("message"), "hint": text("hint"),
+    });
+    json!({"step": STEP, "ok": report["ok"], "error": error}).to_string()
+}
+
+/// Where a system has no log there is still the note beside the lock.
 fn log(line: &str) {
     let cut = line
         .char_indices()
@@ -200,6 +238,6 @@ fn log(line: &str) {
 
 /// What the heir of an earlier promotion of the app has reported since the last one.
 pub(crate) fn last_report(lock: &Lock) -> Option<Value> {
-    let report: Value = serde_json::from_str(&lock.noted()).ok()?;
-    (report.get("step")? == "promote").then_some(report)
+    let report: Value = serde_json::from_str(&lock.noted(STEP)).ok()?;
+    (report.get("step")? == STEP).then_some(report)
 }

@@ -3,8 +3,10 @@
 mod args;
 mod bridge;
 mod cgroup;
+mod environment;
 mod failure;
 mod heir;
+mod log_file;
 mod network;
 mod preflight;
 mod promote;

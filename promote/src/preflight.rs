@@ -8,11 +8,12 @@ use step::engine::container::Container;
 use step::health::poll::{await_health, probe_once};
 use step::health::target::{By, Target};
 use step::health::{ProbeConfig, RetryPolicy, Unhealthy};
+use step::ownership::marks::{newer, recipe_of};
 use step::recipe::{Condition, Recipe};
 use step::terminal::spinner::waiting;
 
 use crate::failure::Failure;
-use crate::network;
+use crate::network::{self, wanted};
 use crate::promotion::Promotion;
 
 /// The candidate was healthy a moment ago; it is given this long to show it again.
@@ -23,8 +24,8 @@ pub(crate) fn not_overtaken(
     candidate: &Container,
     live: Option<&Container>,
 ) -> Result<(), Failure> {
-    let deploy_id = Recipe::of(candidate).and_then(|recipe| recipe.deploy_id);
-    let newer = live.and_then(|live| Recipe::newer(live, deploy_id));
+    let deploy_id = recipe_of(candidate).and_then(|recipe| recipe.deploy_id);
+    let newer = live.and_then(|live| newer(live, deploy_id));
     match deploy_id.zip(newer) {
         Some((deploy_id, newer)) => Err(Failure::Overtaken { deploy_id, newer }),
         None => Ok(()),
@@ -45,7 +46,7 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
             "{name} is another container than the one that was probed"
         ));
     }
-    let Some(recipe) = Recipe::of(candidate) else {
+    let Some(recipe) = recipe_of(candidate) else {
         return no(format!(
             "{name} carries no recipe: start-candidate has not made it"
         ));
@@ -75,39 +76,53 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
     }
 }
 
-/// The new container will have an address at which it can be verified, without the candidate's port on loopback.
-pub(crate) fn provable(
+/// The final container will have an address at which it can be verified, without the candidate's port on loopback.
+pub(crate) fn verifiable(
     promotion: &Promotion<'_>,
     candidate: &Container,
     recipe: &Recipe,
 ) -> Result<(), Failure> {
     let config = promotion.args.probe_config(Some(recipe));
-    Target::foreseen(candidate, &config, &recipe.publish).map_err(Failure::NotProvable)
+    Target::foreseen(candidate, &config, &recipe.tcp()).map_err(Failure::NotVerifiable)
 }
 
-/// The host ports that the new container wants are free, or the live container's own.
+/// The host ports that the final container wants are free, or the live container's own.
 pub(crate) fn ports_free(
     promotion: &Promotion<'_>,
     recipe: &Recipe,
     live: Option<&Container>,
 ) -> Result<(), Failure> {
-    match ports::taken(&promotion.engine, &recipe.publish, live)? {
-        Some(port) => Err(Failure::PortTaken {
+    let on_hosts = live.filter(|live| live.host_config.is_on_hosts_network());
+    match (
+        ports::taken(&promotion.engine, &recipe.publish, live)?,
+        on_hosts,
+    ) {
+        (Some(port), Some(live)) => Err(Failure::PortOfHost {
+            port,
+            live: live.name().to_owned(),
+        }),
+        (Some(port), None) => Err(Failure::PortTaken {
             port,
             evidence: Box::default(),
         }),
-        None => Ok(()),
+        (None, _) => Ok(()),
     }
 }
 
-/// Gives the candidate the app's name where clients may call it by that, and proves it once more.
-pub(crate) fn share_name(
+/// Gives the candidate the app's name and all others by which clients may call it, on all networks where they do, and
+/// proves it once more.
+pub(crate) fn share_names(
     promotion: &Promotion<'_>,
     candidate: Container,
+    recipe: &Recipe,
     live: &Container,
 ) -> Result<Container, Failure> {
-    let engine = &promotion.engine;
-    if !network::share_name(engine, &candidate, live)? {
+    let (engine, name) = (&promotion.engine, live.name());
+    let wanted = wanted::wanted(&recipe.options, Some(live), name, candidate.is_podman());
+    let mut shared = wanted::also_named(wanted::without_addresses(wanted), name);
+    // Elsewhere nobody has called the app so far.
+    shared.retain(|place| live.network_settings.networks.contains_key(&place.network));
+    if !network::give(engine, &candidate, &shared)? {
         return Ok(candidate);
     }
     let name = candidate.name().to_owned();
@@ -126,7 +141,7 @@ pub(crate) fn condition(promotion: &Promotion<'_>, live: &Container) -> Conditio
     let args = promotion.args;
     let config = ProbeConfig {
         timeout: Duration::from_secs(1),
-        ..args.probe_config(Recipe::of(live).as_ref())
+        ..args.probe_config(recipe_of(live).as_ref())
     };
     let target = Target::container(live, &config, By::HostPort);
     let healthy = live.state.up() && target.is_ok_and(|target| probe_once(&target).is_ok());

@@ -12,7 +12,7 @@ use step::terminal::warn;
 use crate::args::Args;
 use crate::cgroup::Cgroup;
 use crate::failure::Failure;
-use crate::heir::{self, Heir};
+use crate::heir::{self, Heir, STEP};
 use crate::promotion::{Killed, Promotion};
 use crate::report::Report;
 use crate::state::State;
@@ -23,26 +23,31 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         return strategy::swarm::run(args);
     }
     let (_, live, _) = args.identity.known().map_err(CommonFailure::Usage)?;
-    let lock = Lock::take(live, Duration::from_secs(1)).map_err(CommonFailure::NoLock)?;
+    let engine = Engine::find(&args.common.engine)?;
+    let lock = engine.lock(live, Duration::from_secs(1))?;
     let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
     let killed = Killed {
         heir: heir::last_report(&lock),
-        candidate_id: lock.unfinished(),
+        candidate_id: lock.unfinished(STEP),
     };
-    lock.note_at_work().map_err(CommonFailure::NoLock)?;
-    let result = run_holding(args, &lock, killed);
-    lock.note("").map_err(CommonFailure::NoLock)?;
+    let result = run_holding(args, &engine, &lock, killed);
+    lock.note(STEP, "");
     result
 }
 
 /// Promotes, with the lock in hand.
-pub(crate) fn run_holding(args: &Args, lock: &Lock, killed: Killed) -> Result<Report, Failure> {
+pub(crate) fn run_holding(
+    args: &Args,
+    engine: &Engine,
+    lock: &Lock,
+    killed: Killed,
+) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
-    let engine = Engine::find(&args.common.engine)?.holding(lock);
-    let state = State::read(&engine, &names)?;
+    let engine = engine.clone().holding(lock);
+    let state = State::read(&engine, app, live)?;
     let candidate_id = state.candidate_id();
     if let Some(id) = &candidate_id {
-        lock.note_work_on(id).map_err(CommonFailure::NoLock)?;
+        lock.note_work(STEP, id);
     }
     let heir = candidate_id.and_then(|id| leave_heir(args, live, id));
     let promotion = Promotion {
@@ -73,5 +78,7 @@ fn leave_heir(args: &Args, live: &Name, candidate_id: String) -> Option<Heir> {
             "promote: nobody takes over if this is killed: {error}"
         ));
     };
-    Heir::leave(live, &handoff).map_err(unheard).ok()
+    Heir::leave(live, &handoff, &args.how.header)
+        .map_err(unheard)
+        .ok()
 }

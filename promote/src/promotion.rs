@@ -21,7 +21,7 @@ pub(crate) struct Promotion<'a> {
     pub(crate) cgroup: Cgroup,
 }
 
-/// What a promotion that was killed has left in the lock file.
+/// What a promotion that was killed has noted beside the lock, which only this user or root can have written.
 #[derive(Default, Clone)]
 pub(crate) struct Killed {
     /// What its heir reported.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use step::contract::handoff::Handoff;
 use step::engine::swarm::task::TaskStatus;
+use step::ownership::way_back::WayBack;
 
 /// What is live now.
 #[derive(Serialize, JsonSchema)]
@@ -23,12 +24,21 @@ pub(crate) struct Report {
     /// The release that was replaced, to which `start-candidate --previous` goes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replaced: Option<Replaced>,
+    /// Whether going back to it would have all values of its run options.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) way_back: Option<WayBack>,
     /// What clients saw; absent for a first deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) swap: Option<Seen>,
     /// What the heir of an earlier promotion reported, which had been killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) heir: Option<Value>,
+    /// With --keep-log, whether the replaced container's log is in the file, all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log_kept: Option<bool>,
+    /// Volumes without a name that the replaced container had: its data stays in them, for nobody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) volumes_left: Vec<String>,
     /// Containers that should have been removed and could not be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) left_over: Vec<String>,

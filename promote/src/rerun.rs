@@ -1,10 +1,15 @@
 //! Asked again: what an earlier promotion has done already, or has left to be cleared away.
 
+use step::contract::failure::CommonFailure;
 use step::engine::container::Container;
-use step::recipe::{Previous, Recipe};
+use step::ownership::keeper::none_keeps;
+use step::ownership::marks::{previous_of, recipe_of};
+use step::ownership::way_back::{Live, WayBack};
+use step::recipe::Previous;
 use step::terminal::progress;
 use step::text::printable;
 
+use crate::bridge::carried::Forwarders;
 use crate::bridge::stale;
 use crate::failure::Failure;
 use crate::preflight;
@@ -39,6 +44,7 @@ pub(crate) fn unless_done(
         return clear_candidate(promotion, live, &candidate);
     }
     preflight::not_overtaken(&candidate, live.as_ref())?;
+    none_keeps(live.as_ref()).map_err(CommonFailure::from)?;
     go_on(live, candidate)
 }
 
@@ -75,11 +81,13 @@ fn nothing_to_promote(
     }
 }
 
-/// Whether what is live is what this promotion was asked for, or the killed one before it.
+/// Whether what is live is what this promotion was asked for, or the killed one before it. What the killed one has noted
+/// is root's word or this user's own, and only says which label is looked for.
 fn was_promoted(promotion: &Promotion<'_>, live: &Container) -> bool {
     let killed = &promotion.killed;
     let by_heir = |report: &serde_json::Value| {
-        report["ok"] == true && report["container_id"] == live.id.as_str()
+        let is_ours = recipe_of(live).is_some() && live.state.up();
+        is_ours && report["ok"] == true && report["container_id"] == live.id.as_str()
     };
     let handed_on = promotion.args.handoff.candidate_id.as_deref();
     let begun = killed.candidate_id.as_deref();
@@ -103,15 +111,17 @@ fn clear_candidate(
         "promote: {} was promoted already and is removed",
         names.candidate
     ));
-    // It was killed when it had its name, which may have been before it had its restart policy.
-    args.restart.set(engine, &live.id)?;
+    // It was killed when it had its name, which may have been before it had its restart policy. One that it has is
+    // that of the container it replaced.
+    args.restart_after(Some(live)).set(engine, &live.id)?;
     let left = stale::close(engine, promotion.live).map_err(Failure::StrayBridge)?;
-    if let Some(forwarders) = left {
-        let publish = Recipe::of(candidate).unwrap_or_default().publish;
-        let drained = drain(candidate, &publish, &forwarders, args.drain);
+    if left {
+        let forwarders = Forwarders::of(promotion.live);
+        let publish = recipe_of(candidate).unwrap_or_default().tcp();
+        let drained = drain(candidate, &publish, || forwarders.connections(), args.drain);
         if drained.may_be_open() {
             // Where it does not stop it is removed by force.
-            let _ = engine.stop(&candidate.id, args.stop_timeout);
+            let _ = engine.stop(&candidate.id, args.grace(candidate));
         }
     }
     engine.remove_with_volumes(&[&candidate.id])?;
@@ -133,11 +143,16 @@ pub(crate) fn as_asked(promotion: &Promotion<'_>, made_from: Option<&str>) -> Re
 
 /// The outcome of a swap that an earlier promotion made.
 fn done_before(live: &Container) -> Outcome {
+    let previous = previous_of(live);
+    let back = |it: &Previous| WayBack::to(it.recipe.as_ref(), &Live::container(live));
     Outcome {
+        way_back: previous.as_ref().map(back),
         container_id: live.id.clone(),
-        recipe: Recipe::of(live).unwrap_or_default(),
-        previous: Previous::of(live),
+        recipe: recipe_of(live).unwrap_or_default(),
+        previous,
         seen: None,
+        log_kept: None,
+        volumes_left: Vec::new(),
         left_over: Vec::new(),
     }
 }

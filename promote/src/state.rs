@@ -1,10 +1,11 @@
 //! Which of an app's four containers exist, and the phase of a promotion that this means.
 
+use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
-use step::engine::error::EngineError;
-use step::model::name::Names;
-use step::recipe::{CANDIDATE_LABEL, Recipe};
+use step::model::name::Name;
+use step::ownership::Owned;
+use step::ownership::marks::{MadeAs, Marks, candidate_of};
 
 /// The containers of one app.
 #[derive(Debug)]
@@ -27,19 +28,18 @@ pub(crate) enum Phase {
 }
 
 impl State {
-    pub(crate) fn read(engine: &Engine, names: &Names) -> Result<Self, EngineError> {
-        let mut found = engine.containers(&names.all())?;
-        let mut take = |name: &str| {
-            let at = found
-                .iter()
-                .position(|container| container.name() == name)?;
-            Some(found.swap_remove(at))
-        };
+    pub(crate) fn read(engine: &Engine, app: &Name, live: &Name) -> Result<Self, CommonFailure> {
+        let Owned {
+            live,
+            candidate,
+            old,
+            next,
+        } = Owned::read(engine, app, live)?;
         Ok(Self {
-            live: take(&names.live),
-            candidate: take(&names.candidate),
-            old: take(&names.old),
-            next: take(&names.next),
+            live,
+            candidate,
+            old,
+            next,
         })
     }
 
@@ -50,18 +50,18 @@ impl State {
             .candidate
             .as_ref()
             .map(|candidate| candidate.id.clone());
-        candidate.or_else(|| unfinished.map(|live| made_from_of(live).unwrap_or(live.id.clone())))
+        candidate.or_else(|| unfinished.map(|live| candidate_of(live).unwrap_or(live.id.clone())))
     }
 
     /// Whether what has the live name is a candidate that has taken it over, and was not made from one.
     pub(crate) fn is_by_alias(&self) -> bool {
-        let live = self.live.as_ref();
-        live.is_some_and(|live| Recipe::of(live).is_some() && made_from_of(live).is_none())
+        let live = self.live.as_ref().and_then(Marks::of);
+        live.is_some_and(|live| live.made_as == MadeAs::Candidate)
     }
 
     /// Whether a promotion that makes a final container is under way.
     pub(crate) fn is_by_port(&self) -> bool {
-        let made = self.live.as_ref().and_then(made_from_of).is_some();
+        let made = self.live.as_ref().and_then(candidate_of).is_some();
         self.old.is_some() && (self.next.is_some() || made)
     }
 
@@ -77,11 +77,6 @@ impl State {
 /// Whether this candidate, or what was made from it, is what runs under the live name, which only
 /// a verified container has.
 pub(crate) fn is_made_from(live: &Container, candidate_id: &str) -> bool {
-    let made = live.label(CANDIDATE_LABEL) == Some(candidate_id);
+    let made = candidate_of(live).as_deref() == Some(candidate_id);
     (made || live.id == candidate_id) && live.state.up()
-}
-
-/// The candidate that a container was made from.
-pub(crate) fn made_from_of(container: &Container) -> Option<String> {
-    container.label(CANDIDATE_LABEL).map(str::to_owned)
 }

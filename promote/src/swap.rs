@@ -1,11 +1,14 @@
 //! A swap in progress: its data. What is done with it stands in this folder's files.
 
 pub(crate) mod alias;
+pub(crate) mod callers;
 mod cleanup;
+mod compose;
 mod create;
 mod drift;
 pub(crate) mod error;
 pub(crate) mod link;
+pub(crate) mod names;
 pub(crate) mod outcome;
 mod podman;
 pub(crate) mod port;
@@ -21,9 +24,11 @@ use step::health::target::Target;
 use step::recipe::{Condition, Recipe};
 use step::time::millis;
 
+use crate::bridge::carried::Forwarders;
 use crate::network;
 use crate::promotion::Promotion;
 use crate::report::Seen;
+use crate::restart::RestartPolicy;
 use crate::traffic::drain::{Drained, KnownBy, drain};
 use crate::traffic::monitor::{Monitor, watched_port};
 use error::SwapError;
@@ -53,6 +58,8 @@ pub(crate) struct Old {
     pub(crate) was: Condition,
     /// Whether it has been removed.
     pub(crate) gone: bool,
+    /// Whether its log was kept, where it was to be.
+    pub(crate) log_kept: Option<bool>,
 }
 
 /// How the waits for clients went.
@@ -70,6 +77,7 @@ impl Old {
             container,
             was,
             gone: false,
+            log_kept: None,
         }
     }
 }
@@ -91,7 +99,7 @@ impl<'a> Swap<'a> {
             timeout: MONITOR_TIMEOUT,
             ..config
         };
-        let target = watched.map(|publish| Target::host_port(publish, &config));
+        let target = watched.map(|publish| Target::host_port(&publish, &config));
         Self {
             monitor: Monitor::start(target),
             promotion,
@@ -122,6 +130,12 @@ impl<'a> Swap<'a> {
         candidate.is_some_and(|candidate| network::is_known_as(candidate, live))
     }
 
+    /// When the engine is to start the final container again by itself.
+    fn restart_policy(&self) -> RestartPolicy {
+        let old = self.old.as_ref().map(|old| &old.container);
+        self.promotion.args.restart_after(old)
+    }
+
     pub(crate) fn is_on_podman(&self) -> bool {
         let old = self.old.iter().map(|old| &old.container);
         let mut known = self.candidate.iter().chain(old);
@@ -130,9 +144,10 @@ impl<'a> Swap<'a> {
 
     /// Waits for requests in flight on the published ports, also for those still in the engine's proxy.
     pub(crate) fn drain(&self, container: &Container) -> Drained {
-        let publish = &self.recipe.publish;
-        let by_proxy: Vec<u16> = publish.iter().map(|publish| publish.host).collect();
-        drain(container, publish, &by_proxy, self.promotion.args.drain)
+        let publish = self.recipe.tcp();
+        let forwarders = Forwarders::of(self.promotion.live);
+        let by_proxy = || forwarders.beside(&publish);
+        drain(container, &publish, by_proxy, self.promotion.args.drain)
     }
 
     /// What clients saw; nothing where nothing was live.
@@ -150,7 +165,7 @@ impl<'a> Swap<'a> {
             bridge: if self.link.is_off() { "off" } else { "on" },
             bridge_off_because: match &self.link {
                 Link::Off(why) => why.clone(),
-                Link::Open(_) | Link::Stale { .. } => None,
+                Link::Open(_) | Link::Stale => None,
             },
             drained_ms: waited(drained),
             candidate_drained_ms: waited(candidate_drained),

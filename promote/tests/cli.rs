@@ -83,14 +83,14 @@ fn help_ends_with_the_codes_of_this_step_and_no_others() {
         (43, "the rollback failed"),
         (45, "another promotion"),
         (46, "a host port"),
-        (47, "the new container"),
+        (47, "the final container"),
     ] {
         assert = assert.stdout(lists(code, what));
     }
     for other in [10, 20, 30, 50] {
         assert = assert.stdout(lists_none(other));
     }
-    assert.stdout(contains("--drain <TIME>").and(contains("[default: always]")));
+    assert.stdout(contains("--drain <TIME>").and(contains("else always]")));
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Also remove the images of this repository (without tag) that lack an app label
     #[arg(long, value_parser = repo)]
     pub(crate) repo: Option<ImageRef>,
-    /// Also keep the image with this digest, as the one to go back to: what --swarm asks of each node
+    /// Also keep the image with this digest, as the one to go back to: what the report of --swarm says for other nodes
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub(crate) previous: Option<String>,
     /// First remove the app's candidate container: the fallback after a failed deployment

@@ -1,27 +1,24 @@
 //! Rules that a promotion which was killed has left behind.
 
+use step::contract::failure::CommonFailure;
 use step::engine::Engine;
-use step::engine::error::EngineError;
+use step::engine::container::Container;
 use step::host::nft::Nft;
-use step::model::name::{Name, Names};
+use step::model::name::Name;
+use step::ownership::Owned;
 use step::terminal::{progress, warn};
 
+use crate::failure::Failure;
+
 /// Removes the app's rules, unless they may be what redirects clients to the one container that serves.
-pub(crate) fn remove_stray(engine: &Engine, live: &Name, names: &Names) -> Result<(), EngineError> {
-    let Ok(nft) = Nft::find(engine.limits()) else {
+pub(crate) fn remove_stray(engine: &Engine, app: &Name, live: &Name) -> Result<(), Failure> {
+    let nft = Nft::with_rules_of(live, engine.limits());
+    let Some(nft) = nft.filter(|nft| nft.read(live).is_some()) else {
         return Ok(());
     };
-    if !nft.may_have(live) || nft.read(live).is_none() {
-        return Ok(());
-    }
-    let found = engine.containers(&[&names.live, &names.old, &names.candidate])?;
-    let up = |name: &str| {
-        found
-            .iter()
-            .any(|container| container.name() == name && container.state.up())
-    };
-    let unfinished = found.iter().any(|container| container.name() == names.old);
-    if up(&names.candidate) && (unfinished || !up(&names.live)) {
+    let found = Owned::read(engine, app, live).map_err(CommonFailure::from)?;
+    let up = |it: &Option<Container>| it.as_ref().is_some_and(|it| it.state.up());
+    if up(&found.candidate) && (found.old.is_some() || !up(&found.live)) {
         progress("prune-app: the bridge to the candidate stays, a promotion is unfinished");
         return Ok(());
     }

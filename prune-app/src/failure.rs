@@ -5,6 +5,7 @@ use serde::Serialize;
 use step::contract::failure::{self, CommonFailure};
 use step::engine::error::EngineError;
 use step::exit_code::{Code, Verdict};
+use step::terminal::warn;
 use thiserror::Error;
 
 use crate::report::Report;
@@ -22,6 +23,19 @@ pub(crate) enum Failure {
 pub(crate) struct Evidence {
     #[serde(flatten)]
     report: Option<Report>,
+}
+
+impl Report {
+    /// What could not be removed is a failure.
+    pub(crate) fn told(self) -> Result<Self, Failure> {
+        for left in &self.not_removed {
+            warn(&format!("prune-app: {} stays: {}", left.what, left.why));
+        }
+        if self.not_removed.is_empty() {
+            return Ok(self);
+        }
+        Err(Failure::NotRemoved(Box::new(self)))
+    }
 }
 
 impl From<EngineError> for Failure {

@@ -6,7 +6,7 @@ use step::engine::Engine;
 use step::engine::image::Image;
 use step::join::both;
 use step::model::name::{Name, Names};
-use step::recipe::Previous;
+use step::ownership::marks::Marks;
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -23,6 +23,7 @@ pub(crate) fn inventory(
     args: &Args,
     app: &Name,
     names: &Names,
+    previous: Option<&str>,
     going: &[String],
 ) -> Result<Inventory, Failure> {
     let asked = engine.clone();
@@ -36,7 +37,7 @@ pub(crate) fn inventory(
         .iter()
         .map(|image| (image.id.clone(), image.parent.clone()))
         .collect();
-    for image in named(&images, args.previous.as_deref()) {
+    for image in named(&images, previous) {
         needed.entry(image.id.clone()).or_insert("previous");
     }
     for (id, why) in needed.clone() {
@@ -75,8 +76,8 @@ fn named<'a>(images: &'a [Image], digest: Option<&'a str>) -> impl Iterator<Item
     images.iter().filter(is_named)
 }
 
-/// The images that any container but those `going` was made from, stopped ones included, and
-/// the one to go back to.
+/// The images that any container but those `going` was made from, stopped ones included, and those to go back to: of
+/// every container, as one app may be live under several names. What is not live yet has none to go back to.
 pub(crate) fn needed(
     engine: &Engine,
     names: &Names,
@@ -86,9 +87,9 @@ pub(crate) fn needed(
     // By name as well: from a list that was cut short the way back would be missing.
     let summaries = engine.summaries(&names.all())?.into_iter();
     for summary in summaries.filter(|it| !going.contains(&it.name)) {
-        if let Some(previous) =
-            Previous::of_summary(&summary).filter(|_| summary.name == names.live)
-        {
+        let is_to_be_live = [&names.candidate, &names.next].contains(&&summary.name);
+        let marks = Marks::of_summary(&summary).filter(|_| !is_to_be_live);
+        if let Some(previous) = marks.and_then(|it| it.previous) {
             needed.entry(previous.image_id).or_insert("previous");
         }
         needed.insert(summary.image, "in_use");

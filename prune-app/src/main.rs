@@ -3,6 +3,7 @@
 mod args;
 mod bridge;
 mod failure;
+mod images;
 mod inventory;
 #[cfg(test)]
 mod properties;

@@ -5,7 +5,7 @@ use step::engine::image::Image;
 use step::model::image_ref::repository;
 
 use crate::args::{full_id, repo};
-use crate::prune::references;
+use crate::images::references;
 
 fn names() -> impl Strategy<Value = Vec<String>> {
     let name = "(docker.io/|127.0.0.1:5000/)?(library/)?[ab](:v[12]|@sha256:8{5})";
@@ -22,12 +22,14 @@ fn image(tags: &[String], digests: &[String], label: Option<&str>) -> Image {
 
 proptest! {
     #[test]
-    fn flags(text in prop_oneof![any::<String>(), "[a-z0-9./:-]{0,30}", "[0-9a-f]{63,65}"]) {
+    fn flags(text in prop_oneof![any::<String>(), "[a-z0-9./:-]{0,30}", "[0-9a-fg]{63,65}", "[a-z0-9-]{24,26}"]) {
         match repo(&text) {
             Ok(repo) => prop_assert_eq!(repository(repo.as_str()), &text),
             Err(why) => prop_assert!(why.starts_with(char::is_lowercase) && !why.contains('\n')),
         }
-        prop_assert_eq!(full_id(&text).is_ok(), text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()));
+        let container = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let service = text.len() == 25 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        prop_assert_eq!(full_id(&text).is_ok(), container || service);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use step::engine::image::Image;
 use step::model::name::Name;
 
@@ -23,7 +22,7 @@ pub(crate) struct Report {
     pub(crate) kept: Vec<Kept>,
     /// What should have gone and could not.
     pub(crate) not_removed: Vec<Left>,
-    /// With --swarm, what was done on each node: the three lists above are in its report.
+    /// With --swarm, the other nodes, where nothing was done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) nodes: Vec<OnNode>,
 }
@@ -68,17 +67,13 @@ pub(crate) struct Left {
     pub(crate) why: String,
 }
 
-/// What was done on a node.
+/// Another node of the swarm.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OnNode {
     /// The node's id.
     pub(crate) node: String,
     /// Its name.
     pub(crate) hostname: String,
-    /// The report of prune-app there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) report: Option<Value>,
-    /// Why there is none, or not a good one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
+    /// What is to be run there.
+    pub(crate) run: String,
 }

@@ -43,6 +43,8 @@ pub(crate) enum Failure {
     DiskFull(ImageRef, String),
     #[error("{0} lacks the label app={1}")]
     Unlabelled(ImageRef, Name),
+    #[error("{0} has the label {1}, which only a container of deploy-steps may have")]
+    LabelledAsOurs(ImageRef, String),
 }
 
 /// What a failed pull says besides its error.
@@ -114,6 +116,10 @@ impl failure::Failure for Failure {
                 Code::Unlabelled,
                 "build it with LABEL app=APP, without which prune-app never removes it, or give --allow-unlabelled",
             ),
+            Self::LabelledAsOurs(..) => Verdict::new(
+                Code::LabelledAsOurs,
+                "build it from a Dockerfile: docker commit writes a container's labels into the image",
+            ),
         }
     }
 
@@ -129,7 +135,8 @@ impl failure::Failure for Failure {
             | Self::Stalled(image, _)
             | Self::DiskFull(image, _)
             | Self::Damaged(image, _)
-            | Self::Unlabelled(image, _) => (Some(image), None, None),
+            | Self::Unlabelled(image, _)
+            | Self::LabelledAsOurs(image, _) => (Some(image), None, None),
         };
         Evidence {
             image,

@@ -12,9 +12,11 @@ use step::engine::image::{Image, familiar};
 use step::join::both;
 use step::model::image_ref::{ImageRef, repository};
 use step::model::name::Name;
+use step::ownership::marks::PREFIX;
 use step::signals::interrupted;
 use step::terminal::spinner::waiting;
 use step::terminal::{progress, terminal_stderr, warn};
+use step::text::printable;
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -48,6 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let digest = digest(reference, &image, args);
     check_digest(reference, digest.as_deref(), args)?;
     check_label(reference, &image, args)?;
+    check_ours(reference, &image)?;
     progress(&format!("pull-image: {reference} is {}", image.id));
     Ok(Report {
         size_bytes: image.size,
@@ -330,6 +333,15 @@ fn check_label(reference: &ImageRef, image: &Image, args: &Args) -> Result<(), F
         return Ok(());
     }
     Err(Failure::Unlabelled(reference.clone(), app.clone()))
+}
+
+/// A container says by its labels whose it is. It would inherit these.
+fn check_ours(reference: &ImageRef, image: &Image) -> Result<(), Failure> {
+    let label = image.labels().keys().find(|it| it.starts_with(PREFIX));
+    label.map_or(Ok(()), |label| {
+        let label = printable(label, 100);
+        Err(Failure::LabelledAsOurs(reference.clone(), label))
+    })
 }
 
 #[cfg(test)]

@@ -101,7 +101,10 @@ fn help_shows_every_flag_and_its_own_exit_codes() {
         .lines()
         .filter_map(|line| line.split_whitespace().next());
     let numbers: Vec<u8> = numbers.map(|number| number.parse().unwrap()).collect();
-    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15]);
+    assert_eq!(
+        numbers,
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
+    );
 }
 
 #[test]

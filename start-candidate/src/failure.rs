@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::contract::failure::{self, CommonFailure};
+use step::engine::environment::Uncarried;
 use step::engine::error::EngineError;
 use step::exit_code::{Code, Verdict};
 use step::model::image_ref::ImageRef;
@@ -25,8 +26,20 @@ pub(crate) enum Failure {
     NoPrevious(String),
     #[error("a candidate {0} exists already")]
     CandidateExists(String),
+    #[error(
+        "{live} has its port {port} on one that the engine chose, and the engine says which only while it runs"
+    )]
+    PortUnknown { live: String, port: String },
+    #[error(
+        "{0} is on the host's network, where the engine does not know by which ports it is called"
+    )]
+    OnHostsNetwork(String),
     #[error("not allowed: {0}")]
     OptionRefused(String),
+    #[error(
+        "not allowed: by the {kind} {name} a proxy finds the candidate and calls it before it is verified"
+    )]
+    Followed { kind: &'static str, name: String },
     #[error("the candidate may write to {destination}, which {live} has mounted too")]
     SharedVolume { destination: String, live: String },
     #[error("{candidate} did not start: {message}")]
@@ -36,6 +49,8 @@ pub(crate) enum Failure {
         exit_code: Option<i64>,
         log: Vec<String>,
     },
+    #[error("the release before needs values that are nowhere any more: {}", .0.join(", "))]
+    ValuesGone(Vec<String>),
     #[error("{0} vanished after it was created")]
     Vanished(String),
     #[error("{0} exists: a promotion was not finished")]
@@ -62,11 +77,23 @@ pub(crate) struct Evidence {
     /// Its last log lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     log: Vec<String>,
+    /// Names of variables and paths of files whose values are gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+}
+
+impl From<Uncarried> for Failure {
+    fn from(why: Uncarried) -> Self {
+        Self::OptionRefused(why.to_string())
+    }
 }
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        CommonFailure::from(error).into()
+        match error {
+            EngineError::TooLong { .. } => Self::OptionRefused(error.to_string()),
+            error => CommonFailure::from(error).into(),
+        }
     }
 }
 
@@ -96,11 +123,19 @@ impl failure::Failure for Failure {
             ),
             Self::OptionRefused(_) => Verdict::new(
                 Code::OptionRefused,
-                "leave that option out; ports and restarts are promote's business",
+                "mend that option or leave it out; ports go to --publish, restarts to promote --restart",
+            ),
+            Self::PortUnknown { .. } | Self::OnHostsNetwork(_) => Verdict::new(
+                Code::OptionRefused,
+                "say with --publish, before the `--`, where the next release is to be called",
+            ),
+            Self::Followed { .. } => Verdict::new(
+                Code::OptionRefused,
+                "leave it away, have the proxy call the app by a name, and give promote --network and --alias",
             ),
             Self::SharedVolume { .. } => Verdict::new(
                 Code::SharedVolume,
-                "mount it read-only, or give --allow-shared-volumes if the app bears two writers",
+                "mount it read-only, or give --allow-shared-volumes=PLACE if the app bears two writers there",
             ),
             Self::NotStarted { message, .. } if message.contains(NO_SPACE) => Verdict::new(
                 Code::NotStarted,
@@ -113,6 +148,10 @@ impl failure::Failure for Failure {
             Self::NotStarted { .. } => Verdict::new(
                 Code::NotStarted,
                 "check the image's program, the run options and the log lines; nothing was left behind",
+            ),
+            Self::ValuesGone(_) => Verdict::new(
+                Code::ValuesGone,
+                "give the run options of that release again after `--`",
             ),
             Self::Unfinished(_) => Verdict::new(
                 Code::PromotionUnfinished,
@@ -140,6 +179,11 @@ impl failure::Failure for Failure {
                 candidate: Some(candidate),
                 exit_code,
                 log,
+                ..Evidence::default()
+            },
+            Self::ValuesGone(missing) => Evidence {
+                missing,
+                ..Evidence::default()
             },
             Self::CandidateExists(candidate)
             | Self::Interrupted(candidate)
@@ -152,6 +196,9 @@ impl failure::Failure for Failure {
             | Self::NotPinned(_)
             | Self::NoPrevious(_)
             | Self::OptionRefused(_)
+            | Self::PortUnknown { .. }
+            | Self::OnHostsNetwork(_)
+            | Self::Followed { .. }
             | Self::SharedVolume { .. }
             | Self::Unfinished(_)
             | Self::PromotionRuns(_)

@@ -1,13 +1,13 @@
 //! What a created container must not be, seen on the container and not guessed from its options.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 
-use step::engine::container::{Container, Mount};
-use step::model::name::{Name, Names};
+use step::engine::container::Container;
+use step::model::name::Names;
 use step::model::port::Publish;
-use step::recipe::{APP_LABEL, CANDIDATE_LABEL, PREVIOUS_LABEL, RECIPE_LABEL};
+use step::ownership::marks::Marks;
 
+use crate::addresses;
 use crate::failure::Failure;
 use crate::plan::Plan;
 
@@ -33,9 +33,9 @@ fn refused(what: &str) -> Failure {
 /// Refuses what would touch the live container or keep promote from making the same container again.
 pub(crate) fn allowed(
     created: &Container,
-    app: &Name,
     names: &Names,
     plan: &Plan,
+    marks: &Marks,
 ) -> Result<(), Failure> {
     let host = &created.host_config;
     let restarts = host.restart_policy.restarts();
@@ -45,10 +45,7 @@ pub(crate) fn allowed(
     let ports = !host.published().iter().all(ours)
         || host.publish_all_ports
         || host.binding_count() != plan.loopback.len();
-    let other_labels = created.label(RECIPE_LABEL) != Some(&plan.recipe.label())
-        || created.label(APP_LABEL) != Some(app.as_str())
-        || sets_label(plan, PREVIOUS_LABEL)
-        || sets_label(plan, CANDIDATE_LABEL);
+    let other_labels = !marks.are_on(created);
     let found = [
         (
             created.name() != names.candidate,
@@ -60,7 +57,7 @@ pub(crate) fn allowed(
         ),
         (other_labels, "the labels of deploy-steps"),
         (
-            host.network_mode == "host",
+            host.is_on_hosts_network(),
             "the host's network (two releases cannot share it)",
         ),
         (
@@ -75,44 +72,24 @@ pub(crate) fn allowed(
     ];
     match found.into_iter().find(|(is, _)| *is) {
         Some((_, what)) => Err(refused(what)),
-        None => Ok(()),
+        None => addresses::make_sense(&plan.recipe.options, created.is_podman())
+            .map_err(Failure::OptionRefused),
+    }
+}
+
+/// Refuses the network of the live container, which ends with it.
+pub(crate) fn no_shared_network(created: &Container, live: &Container) -> Result<(), Failure> {
+    match created.host_config.network_of() {
+        Some(id) if id == live.id => Err(refused(
+            "the live container's own network, which ends with that container",
+        )),
+        _ => Ok(()),
     }
 }
 
 /// Whether an image among the options has made the real one the first word of its command.
 fn swallows_image(created: &Container, plan: &Plan) -> bool {
-    let is_image = |word: &String| *word == plan.recipe.image_id.as_str();
+    let is_image = |word: &String| *word == plan.image;
     let command = &plan.recipe.command;
     created.config.cmd.iter().any(is_image) && !command.iter().any(is_image)
-}
-
-/// The image of a container that promote made may have these labels, so the container does not tell.
-fn sets_label(plan: &Plan, label: &str) -> bool {
-    let mut options = plan.recipe.options.iter();
-    options.any(|option| option.contains(&format!("{label}=")))
-}
-
-/// Refuses a volume that the candidate may write to while the live container has it mounted.
-pub(crate) fn no_shared_volume(created: &Container, live: &Container) -> Result<(), Failure> {
-    let shared = created
-        .mounts
-        .iter()
-        .filter(|mount| mount.writable)
-        .find(|mount| live.mounts.iter().any(|other| overlap(mount, other)));
-    match shared {
-        Some(mount) => Err(Failure::SharedVolume {
-            destination: step::text::printable(&mount.destination, 200),
-            live: live.name().to_owned(),
-        }),
-        None => Ok(()),
-    }
-}
-
-fn overlap(a: &Mount, b: &Mount) -> bool {
-    let (from, to) = (Path::new(&a.source), Path::new(&b.source));
-    let volumes = a.kind == "volume" && b.kind == "volume";
-    if volumes {
-        return a.name == b.name;
-    }
-    !a.source.is_empty() && !b.source.is_empty() && (from.starts_with(to) || to.starts_with(from))
 }

@@ -1,8 +1,14 @@
 //! Start a new container beside the live one.
 
+mod addresses;
 mod args;
 mod failure;
+mod followed;
+mod half_made;
 mod inspection;
+mod left_behind;
+mod like_live;
+mod own_ports;
 mod plan;
 #[cfg(test)]
 mod properties;
@@ -10,6 +16,7 @@ mod report;
 mod slot;
 mod start;
 mod swarm;
+mod volumes;
 
 use std::process::ExitCode;
 

@@ -1,51 +1,84 @@
 //! What the candidate is to be: the flags first, then what the previous release or the live container had.
 
-use std::net::Ipv4Addr;
+pub(crate) mod values;
 
 use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::engine::image::Image;
 use step::model::image_ref::{ImageRef, repository};
-use step::model::name::Names;
+use step::model::name::{Name, Names};
+use step::model::places::mode;
 use step::model::port::Publish;
+use step::model::run_options::has_operand;
+use step::ownership::marks::{MadeAs, Marks, previous_of, recipe_of};
+use step::ownership::way_back::replaced;
+use step::recipe::values::{Filled, Given, Values, Variables};
 use step::recipe::{Previous, Recipe};
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::like_live::{self, Options};
 
 /// A candidate before it exists.
 pub(crate) struct Plan {
     pub(crate) recipe: Recipe,
-    /// What it is to replace, where no port is published: then promote may put the candidate itself live.
-    pub(crate) replaces: Option<Previous>,
+    /// What its image is called, as a list of containers shows it.
+    pub(crate) image: String,
+    /// The id of the container that is live.
+    pub(crate) replaces: Option<String>,
+    /// Its release, where no port is published: then promote may put the candidate itself live.
+    pub(crate) previous: Option<Previous>,
     /// The container's ports that get an ephemeral port on the host's loopback address.
     pub(crate) loopback: Vec<u16>,
+    /// The recipe's options with their values.
+    pub(crate) filled: Filled,
+    /// The names whose values the live container has lent.
+    pub(crate) from_live: Vec<String>,
+    /// The names of what the live container has and the candidate has not.
+    pub(crate) not_carried: Vec<String>,
 }
 
-pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, Failure> {
-    let needs_live = args.previous || args.publish.is_empty();
-    let live = if needs_live {
-        engine.container(&names.live)?
-    } else {
-        None
-    };
-    let previous = live
-        .as_ref()
-        .filter(|_| args.previous)
-        .and_then(Previous::of);
+impl Plan {
+    /// What its container says of itself.
+    pub(crate) fn marks(&self, app: &Name, live: &Name) -> Marks {
+        Marks {
+            replaces: self.replaces.clone(),
+            previous: self.previous.clone(),
+            ..Marks::new(app, live, MadeAs::Candidate, self.recipe.clone())
+        }
+    }
+}
+
+pub(crate) fn plan(
+    engine: &Engine,
+    args: &Args,
+    names: &Names,
+    live: Option<&Container>,
+) -> Result<Plan, Failure> {
+    let previous = live.filter(|_| args.previous).and_then(previous_of);
     let (asked, id) = wanted(args, names, previous.as_ref())?;
     let wanted = id.as_ref().unwrap_or(&asked).as_str();
     let earlier = previous.and_then(|previous| previous.recipe);
-    let publish = match (&args.publish[..], &earlier, &live) {
+    let publish = match (&args.publish[..], &earlier, live) {
         ([], Some(earlier), _) => earlier.publish.clone(),
-        ([], None, Some(live)) => published(live),
+        ([], None, Some(live)) => published(live, args)?,
         (given, ..) => given.to_vec(),
     };
     // An engine may have forgotten by which it came.
     let known = earlier.as_ref().and_then(|earlier| earlier.digest.clone());
     let known = known.or_else(|| args.digest_of(&asked));
-    let rest = options(args, earlier);
+    let mut chosen = options(engine, args, earlier, live)?;
+    if let Some(live) = live.filter(|_| !args.previous) {
+        like_live::keep_stop_timeout(&mut chosen.recipe, live);
+    }
+    let Options {
+        recipe: rest,
+        values,
+        gone,
+        from_live,
+        not_carried,
+    } = chosen;
     let image = engine
         .image_for(wanted, platform(&rest.options))?
         .ok_or_else(|| Failure::ImageAbsent(wanted.to_owned()))?;
@@ -55,31 +88,56 @@ pub(crate) fn plan(engine: &Engine, args: &Args, names: &Names) -> Result<Plan, 
         image_id: image.id.parse().map_err(CommonFailure::Usage)?,
         publish,
         // Gone back by hand, a release stands where the one it takes back stood: late jobs stay late.
-        deploy_id: args.deploy_id.or_else(|| taken_back(args, live.as_ref())),
+        deploy_id: args.deploy_id.or_else(|| taken_back(args, live)),
         ..rest
     };
-    let goes_live = live.as_ref().filter(|_| recipe.publish.is_empty());
+    let goes_live = live.filter(|_| recipe.publish.is_empty());
+    let filled = Filled::new(&recipe.options, &values, &gone)?;
     Ok(Plan {
-        replaces: goes_live.map(|live| Previous::replaced(&recipe, live)),
+        replaces: live.map(|live| live.id.clone()),
+        previous: goes_live.map(|live| {
+            let own = variables(&values, live, &from_live);
+            replaced(&recipe, live, &own)
+        }),
         loopback: loopback(&recipe, &image),
+        image: image.called(&recipe.image, recipe.digest.as_deref()),
+        filled,
+        from_live,
+        not_carried,
         recipe,
     })
 }
 
-/// What the live container publishes. Podman chooses the loopback port of a candidate at its creation, and says
-/// the same of it as of one that was asked for: it is nothing to publish again when the candidate itself is live.
-fn published(live: &Container) -> Vec<Publish> {
-    let mut ports = live.host_config.published();
-    if let Some(recipe) = Recipe::of(live).filter(|_| live.is_podman()) {
-        let loopback = Some(Ipv4Addr::LOCALHOST.into());
-        ports.retain(|port| port.address != loopback || recipe.publish.contains(port));
+/// Those of the candidate by name: given, or lent by the live container.
+fn variables<'a>(values: &'a Values, live: &'a Container, lent: &[String]) -> Variables<'a> {
+    let is_lent = |name: &str| lent.iter().any(|it| it == name);
+    let mut all = live.variables();
+    all.retain(|name, _| is_lent(name));
+    let given = values.env.iter();
+    all.extend(given.map(|(name, value)| (name.as_str(), Some(value.as_str()))));
+    all
+}
+
+/// What the live container publishes: of one that the steps made what they were told, as its candidate's own port on
+/// loopback is nothing to publish; of another one what the engine says. On the host's network that is nothing: the caller
+/// says by a port or a network where the next release is called.
+fn published(live: &Container, args: &Args) -> Result<Vec<Publish>, Failure> {
+    let says_where = || mode(&args.options_and_command().0).is_some();
+    match recipe_of(live) {
+        Some(recipe) => Ok(recipe.publish),
+        None if live.host_config.is_on_hosts_network() && !says_where() => {
+            Err(Failure::OnHostsNetwork(live.name().to_owned()))
+        }
+        None => live.published().map_err(|port| Failure::PortUnknown {
+            live: live.name().to_owned(),
+            port,
+        }),
     }
-    ports
 }
 
 fn taken_back(args: &Args, live: Option<&Container>) -> Option<u64> {
     let live = live.filter(|_| args.previous)?;
-    Recipe::of(live)?.deploy_id
+    recipe_of(live)?.deploy_id
 }
 
 /// The image as it is named, and its id where the name may mean another one by now.
@@ -115,36 +173,65 @@ fn platform(options: &[String]) -> Option<&str> {
     found
 }
 
-/// Options, command and probe: those given, else all of the earlier release's.
-fn options(args: &Args, earlier: Option<Recipe>) -> Recipe {
+/// Options, command and probe: those given, with their values, else all of the earlier release's, or what the live
+/// container has besides.
+fn options(
+    engine: &Engine,
+    args: &Args,
+    earlier: Option<Recipe>,
+    live: Option<&Container>,
+) -> Result<Options, Failure> {
+    let found = |recipe: &Recipe, live: &Container| values::of_container(engine, recipe, live);
+    let (given, values) = given(args)?;
+    Ok(match (earlier, live) {
+        (Some(earlier), Some(live)) if args.rest.is_empty() => {
+            let probe = given.probe.or(&earlier.probe);
+            let earlier = Recipe { probe, ..earlier };
+            let found = found(&earlier, live)?;
+            Options::found(earlier, found)
+        }
+        (Some(earlier), _) => {
+            let probe = given.probe.clone().or(&earlier.probe);
+            Options::given(Recipe { probe, ..given }, values)
+        }
+        (None, Some(live)) if args.like_live => {
+            like_live::take(engine, live, given, values, found)?
+        }
+        (None, Some(live)) if !args.previous && !args.has_options() => {
+            let missed = like_live::missed(engine, live, &given)?;
+            Options {
+                not_carried: missed,
+                ..Options::given(given, values)
+            }
+        }
+        (None, _) => Options::given(given, values),
+    })
+}
+
+/// What the caller has given, with the values of its options apart.
+pub(crate) fn given(args: &Args) -> Result<(Recipe, Values), Failure> {
     let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
     let (options, command) = args.options_and_command();
-    let given = Recipe {
-        options,
+    if has_operand(&options) {
+        return Err(Failure::OptionRefused(
+            "one of the run options is no option and no option's value; the image is --image's, and a command comes after a second `--`".to_owned(),
+        ));
+    }
+    let given = Given::of(&options);
+    let recipe = Recipe {
+        options: given.options,
+        values: given.sources,
         command,
         folder: folder.to_string_lossy().into_owned(),
         probe: args.probe(),
         ..Recipe::default()
     };
-    match earlier {
-        Some(earlier) if args.rest.is_empty() => Recipe {
-            probe: given.probe.or(&earlier.probe),
-            ..earlier
-        },
-        Some(earlier) => Recipe {
-            probe: given.probe.clone().or(&earlier.probe),
-            ..given
-        },
-        None => given,
-    }
+    Ok((recipe, given.values))
 }
 
 /// The ports to publish and to probe, else the image's only exposed one.
 fn loopback(recipe: &Recipe, image: &Image) -> Vec<u16> {
-    let published = recipe
-        .publish
-        .iter()
-        .map(|publish: &Publish| publish.container);
+    let published = recipe.tcp().into_iter().map(|publish| publish.container);
     let mut ports: Vec<u16> = published.chain(recipe.probe.port).collect();
     if let ([], [only]) = (&ports[..], &image.exposed()[..]) {
         ports.push(*only);

@@ -17,6 +17,18 @@ pub(crate) struct Report {
     /// The number of the deployment, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deploy_id: Option<u64>,
+    /// Names of options and variables that the live container has and the candidate has not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) not_carried: Vec<String>,
+    /// With --previous or --like-live, the names whose values the live container has lent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) values_from_live: Vec<String>,
+    /// Other containers that lose the live one when it is replaced: they share its network, or call it by a link.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cut_off: Vec<String>,
+    /// Places in the container where the live one has data in a volume without a name, and the next release an empty one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fresh_volumes: Vec<String>,
 }
 
 impl Report {
@@ -31,6 +43,10 @@ impl Report {
             handoff,
             publish: recipe.publish,
             deploy_id: recipe.deploy_id,
+            not_carried: Vec::new(),
+            values_from_live: Vec::new(),
+            cut_off: Vec::new(),
+            fresh_volumes: Vec::new(),
         }
     }
 }

@@ -5,80 +5,80 @@ use step::engine::Engine;
 use step::engine::container::Container;
 use step::host::lock::Lock;
 use step::model::name::{Name, Names};
-use step::recipe::Recipe;
+use step::ownership::Owned;
+use step::ownership::marks::{Marks, newer};
 use step::terminal::progress;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::half_made::{self, STEP};
 
 /// A place that may be taken.
 pub(crate) struct Slot {
-    stale: Vec<Container>,
-    /// While something is to be removed from it: no promotion may begin with that.
-    _no_promotion: Option<Lock>,
+    pub(crate) live: Option<Container>,
+    candidate: Option<Container>,
+    /// No promotion may begin with what is removed from it, or with what is not made yet.
+    lock: Lock,
 }
 
 impl Slot {
-    /// Looks who is there, if anything depends on it.
+    /// Looks who is there.
     pub(crate) fn look(
         engine: &Engine,
         args: &Args,
+        app: &Name,
         live: &Name,
         names: &Names,
     ) -> Result<Self, Failure> {
-        // Under the lock nobody else replaces a candidate either.
-        let lock = no_promotion_runs(live).map(|lock| args.replace.then_some(lock));
-        let mut found = if args.replace || args.deploy_id.is_some() {
-            engine.containers(&names.all())?
-        } else {
-            Vec::new()
-        };
+        // Under the lock nobody else makes or replaces a candidate either.
+        let lock = no_promotion_runs(engine, live);
+        let found = Owned::read(engine, app, live).map_err(CommonFailure::from)?;
         not_outdated(args, &found)?;
-        let Some(lock) = lock? else {
-            return Ok(Self {
-                stale: Vec::new(),
-                _no_promotion: None,
-            });
-        };
-        if found.iter().any(|container| container.name() == names.old) {
+        let lock = lock?;
+        if found.old.is_some() {
             return Err(Failure::Unfinished(names.old.clone()));
         }
-        found.retain(|container| container.name() == names.candidate);
         Ok(Self {
-            stale: found,
-            _no_promotion: Some(lock),
+            live: found.live,
+            candidate: found.candidate,
+            lock,
         })
     }
 
-    /// Removes what is stale in it.
-    pub(crate) fn clear(self, engine: &Engine, names: &Names) -> Result<(), Failure> {
-        for stale in &self.stale {
-            progress(&format!(
-                "start-candidate: removing the stale {}",
-                names.candidate
-            ));
+    /// Removes what is stale in it, and returns the lock under which it is to be filled.
+    pub(crate) fn clear(
+        self,
+        engine: &Engine,
+        args: &Args,
+        marks: &Marks,
+    ) -> Result<Lock, Failure> {
+        if let Some(stale) = &self.candidate {
+            let name = stale.name();
+            let is_own = || half_made::is_own(stale, marks, self.lock.unfinished(STEP).as_ref());
+            if !args.replace && !is_own() {
+                return Err(Failure::CandidateExists(name.to_owned()));
+            }
+            progress(&format!("start-candidate: removing the stale {name}"));
             engine.remove_with_volumes(&[&stale.id])?;
         }
-        Ok(())
+        Ok(self.lock)
     }
 }
 
 /// Not beside a newer deployment, nor in its candidate's place.
-fn not_outdated(args: &Args, found: &[Container]) -> Result<(), Failure> {
-    let mut newer = found.iter().filter_map(|container| {
+fn not_outdated(args: &Args, found: &Owned<Container>) -> Result<(), Failure> {
+    let all = [&found.live, &found.candidate, &found.old, &found.next];
+    let mut newer = all.into_iter().flatten().filter_map(|container| {
         Some(Failure::Outdated {
             container: container.name().to_owned(),
-            newer: Recipe::newer(container, args.deploy_id)?,
+            newer: newer(container, args.deploy_id)?,
             deploy_id: args.deploy_id?,
         })
     });
     newer.next().map_or(Ok(()), Err)
 }
 
-fn no_promotion_runs(live: &Name) -> Result<Lock, Failure> {
-    match Lock::if_no_promotion(live) {
-        Ok(Some(lock)) => Ok(lock),
-        Ok(None) => Err(Failure::PromotionRuns(live.to_string())),
-        Err(error) => Err(CommonFailure::NoLock(error).into()),
-    }
+fn no_promotion_runs(engine: &Engine, live: &Name) -> Result<Lock, Failure> {
+    let lock = engine.lock_if_no_promotion(live)?;
+    lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))
 }

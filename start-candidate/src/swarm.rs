@@ -2,18 +2,22 @@
 
 use step::contract::failure::CommonFailure;
 use step::engine::Engine;
+use step::engine::complaint::refusal;
 use step::engine::swarm::has_ipvs;
 use step::engine::swarm::options::sets_flag;
 use step::engine::swarm::service::Service;
-use step::host::lock::Lock;
 use step::model::image_ref::repository;
-use step::model::name::{Name, Names};
-use step::recipe::{APP_LABEL, Previous, RECIPE_LABEL, Recipe};
+use step::model::name::Names;
+use step::model::probe::Probe;
+use step::ownership::Owned;
+use step::ownership::marks::{MadeAs, Marks};
+use step::recipe::Recipe;
+use step::recipe::values::{Filled, Values, secrets_of_options};
 use step::terminal::progress;
-use step::text::{printable, redact, secrets_of_options};
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::plan::{given, values};
 use crate::report::Report;
 
 /// What is promote's business, or would make the candidate something else than one task beside the live ones.
@@ -40,18 +44,37 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
-    let lock = Lock::if_no_promotion(live).map_err(CommonFailure::NoLock)?;
-    let _no_promotion = lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))?;
-    let running = engine.service(&names.live)?;
-    let recipe = plan(&engine, args, &names, running.as_ref())?;
-    make_room(&engine, args, &names, running.as_ref())?;
+    let lock = engine.lock_if_no_promotion(live)?;
+    let lock = lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))?;
+    let engine = engine.holding(&lock);
+    let found = Owned::read_services(&engine, app, live).map_err(CommonFailure::from)?;
+    let running = found.live;
+    let (recipe, values) = plan(&engine, args, &names, running.as_ref())?;
+    let (mut filled, from_live) = match (&values, &running) {
+        (Some(values), _) => (Filled::new(&recipe.options, values, &[])?, Vec::new()),
+        (None, Some(live)) => values::of_service(&engine, &recipe, live)?,
+        (None, None) => return Err(Failure::NoPrevious(names.live.clone())),
+    };
+    make_room(&engine, args, running.as_ref(), found.candidate)?;
     progress(&format!(
         "start-candidate: creating the service {} from {}",
         names.candidate, recipe.image
     ));
-    let id = create(&engine, app, &names, &recipe, running.as_ref())?;
+    let marks = Marks {
+        replaces: running.as_ref().map(|live| live.id.clone()),
+        ..Marks::new(app, live, MadeAs::Candidate, recipe.clone())
+    };
+    let inherited = running
+        .as_ref()
+        .map(|live| live.options().inherited(&recipe.options));
+    let inherited = filled.environment.take(&inherited.unwrap_or_default());
+    filled.options.splice(..0, inherited);
+    let id = create(&engine, &names, &marks, &filled, running.as_ref())?;
     progress(&format!("start-candidate: {} is created", names.candidate));
-    Ok(Report::of(app, live, &names, id, recipe))
+    Ok(Report {
+        values_from_live: from_live,
+        ..Report::of(app, live, &names, id, recipe)
+    })
 }
 
 fn plan(
@@ -59,9 +82,9 @@ fn plan(
     args: &Args,
     names: &Names,
     live: Option<&Service>,
-) -> Result<Recipe, Failure> {
-    let (options, command) = args.options_and_command();
-    if let Some(flag) = REFUSED.iter().find(|flag| sets_flag(&options, flag)) {
+) -> Result<(Recipe, Option<Values>), Failure> {
+    let (given, values) = given(args)?;
+    if let Some(flag) = REFUSED.iter().find(|flag| sets_flag(&given.options, flag)) {
         return Err(Failure::OptionRefused(format!(
             "the options set --{flag}, which the candidate has of its own or promote decides"
         )));
@@ -71,26 +94,23 @@ fn plan(
             "--publish, because this kernel has no IPVS to lead the port to the tasks; put a proxy on their network instead".to_owned(),
         ));
     }
-    let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
     let given = Recipe {
         publish: args.publish.clone(),
-        options,
-        command,
-        folder: folder.to_string_lossy().into_owned(),
         deploy_id: args.deploy_id,
-        ..Recipe::default()
+        probe: Probe::default(),
+        ..given
     };
+    // The earlier release's own have none here.
+    let values = (!args.previous || !args.rest.is_empty()).then_some(values);
     let recipe = if args.previous {
         before(args, names, live, given)?
     } else {
         asked(engine, args, given)?
     };
-    let handed = live.and_then(Recipe::of_service);
-    let handed = handed.map(|recipe| recipe.probe).unwrap_or_default();
-    Ok(Recipe {
-        probe: args.probe().or(&recipe.probe).or(&handed),
-        ..recipe
-    })
+    let handed = live.and_then(Marks::of_service);
+    let handed = handed.map(|it| it.recipe.probe).unwrap_or_default();
+    let probe = args.probe().or(&recipe.probe).or(&handed);
+    Ok((Recipe { probe, ..recipe }, values))
 }
 
 /// The image that was asked for, by the digest under which every node can pull it.
@@ -121,13 +141,11 @@ fn before(
     live: Option<&Service>,
     given: Recipe,
 ) -> Result<Recipe, Failure> {
-    let earlier = live.and_then(Previous::of_service);
-    let earlier = earlier.and_then(|previous| previous.recipe);
+    let marks = live.and_then(Marks::of_service);
+    let number = marks.as_ref().and_then(|it| it.recipe.deploy_id);
+    let earlier = marks.and_then(|it| it.previous?.recipe);
     let earlier = earlier.ok_or_else(|| Failure::NoPrevious(names.live.clone()))?;
     // Late jobs stay late.
-    let number = live
-        .and_then(Recipe::of_service)
-        .and_then(|it| it.deploy_id);
     let deploy_id = given.deploy_id.or(number);
     Ok(if args.rest.is_empty() {
         Recipe {
@@ -149,12 +167,11 @@ fn before(
 fn make_room(
     engine: &Engine,
     args: &Args,
-    names: &Names,
     live: Option<&Service>,
+    left_over: Option<Service>,
 ) -> Result<(), Failure> {
-    let left_over = engine.service(&names.candidate)?;
     for service in live.into_iter().chain(&left_over) {
-        let newer = Recipe::of_service(service).and_then(|it| it.newer_than(args.deploy_id));
+        let newer = Marks::of_service(service).and_then(|it| it.recipe.newer_than(args.deploy_id));
         if let Some((deploy_id, newer)) = args.deploy_id.zip(newer) {
             let container = service.name().to_owned();
             return Err(Failure::Outdated {
@@ -165,7 +182,9 @@ fn make_room(
         }
     }
     match left_over {
-        Some(_) if !args.replace => Err(Failure::CandidateExists(names.candidate.clone())),
+        Some(left_over) if !args.replace => {
+            Err(Failure::CandidateExists(left_over.name().to_owned()))
+        }
         Some(left_over) => Ok(engine.remove_service(&left_over.id)?),
         None => Ok(()),
     }
@@ -173,13 +192,14 @@ fn make_room(
 
 fn create(
     engine: &Engine,
-    app: &Name,
     names: &Names,
-    recipe: &Recipe,
+    marks: &Marks,
+    filled: &Filled,
     live: Option<&Service>,
 ) -> Result<String, Failure> {
-    let words = words(app, names, recipe, live);
-    let reply = engine.create_service(&words, &recipe.folder)?;
+    let recipe = &marks.recipe;
+    let words = words(names, marks, filled, live);
+    let reply = engine.create_service(&words, &filled.environment, &recipe.folder)?;
     if reply.code != Some(0) {
         if reply.engine_is_away() {
             return Err(reply.failure().into());
@@ -190,8 +210,9 @@ fn create(
         {
             return Err(Failure::CandidateExists(names.candidate.clone()));
         }
-        let said = redact(&reply.stderr, &secrets_of_options(&recipe.options));
-        return Err(Failure::OptionRefused(printable(&said, 300)));
+        let secrets = secrets_of_options(&filled.options, &recipe.command);
+        let said = refusal(&reply.stderr, &filled.options, &recipe.folder, &secrets);
+        return Err(Failure::OptionRefused(said));
     }
     let created = engine.service(&names.candidate)?;
     let created = created.ok_or_else(|| Failure::Vanished(names.candidate.clone()))?;
@@ -203,7 +224,8 @@ fn create(
     Ok(created.id)
 }
 
-fn words(app: &Name, names: &Names, recipe: &Recipe, live: Option<&Service>) -> Vec<String> {
+fn words(names: &Names, marks: &Marks, filled: &Filled, live: Option<&Service>) -> Vec<String> {
+    let recipe = &marks.recipe;
     let mut words = vec![
         format!("--name={}", names.candidate),
         "--replicas=1".to_owned(),
@@ -211,12 +233,9 @@ fn words(app: &Name, names: &Names, recipe: &Recipe, live: Option<&Service>) -> 
         "--endpoint-mode=dnsrr".to_owned(),
         // A task that ends is a candidate that failed.
         "--restart-condition=none".to_owned(),
-        format!("--label={APP_LABEL}={app}"),
-        format!("--label={RECIPE_LABEL}={}", recipe.label()),
     ];
-    let inherited = live.map(|live| live.options().inherited(&recipe.options));
-    words.extend(inherited.unwrap_or_default());
-    words.extend(recipe.options.iter().cloned());
+    words.extend(marks.options());
+    words.extend(filled.options.iter().cloned());
     words.extend(recipe.pinned());
     match (&recipe.command[..], live) {
         ([], Some(live)) => words.extend(live.options().command()),

@@ -50,7 +50,8 @@ fn usage_errors_are_2_with_nothing_on_stdout() {
         &["extra"],
         &["--publish", "80"],
         &["--publish", "80:0"],
-        &["--publish", "80:8080/udp"],
+        &["--publish", "80:8080/quic"],
+        &["--publish", "80:8080", "--publish", "127.0.0.1:80:8081"],
         &["--publish", "host:80:8080"],
         &["--health-path", "health"],
         &["--health-port", "0"],
@@ -61,6 +62,8 @@ fn usage_errors_are_2_with_nothing_on_stdout() {
         &["--engine-timeout", "soon"],
         &["--container", "a/b"],
         &["--replace", "--replace"],
+        &["--like-live", "--previous"],
+        &["--like-live", "--swarm"],
     ];
     let beside = beside.iter().map(|args| [&GOOD[..], args].concat());
     let wrong = alone.iter().map(|args| args.to_vec()).chain(beside);
@@ -88,6 +91,7 @@ fn help_shows_every_flag_and_its_own_exit_codes() {
         "--container",
         "--image",
         "--previous",
+        "--like-live",
         "--publish",
         "--health-path",
         "--health-port",
@@ -111,7 +115,7 @@ fn help_shows_every_flag_and_its_own_exit_codes() {
     let numbers: Vec<u8> = numbers.map(|number| number.parse().unwrap()).collect();
     assert_eq!(
         numbers,
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 20, 21, 22, 23, 24, 25, 26]
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 22, 23, 24, 25, 26, 27]
     );
 }
 

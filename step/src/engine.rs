@@ -2,27 +2,34 @@
 
 pub mod address;
 pub mod api;
+pub mod attachment;
 pub mod cli;
-mod commands;
+pub mod commands;
+pub mod complaint;
+pub mod config;
 pub mod container;
 mod context;
+pub mod endpoint;
+pub mod environment;
 pub mod error;
 pub mod events;
 pub mod image;
 pub(crate) mod json;
+mod lock;
+mod logs;
 pub mod network;
+mod networks;
+mod place;
 mod queries;
 pub mod swarm;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use xshell::Shell;
 
-use crate::host::lock::Lock;
-use crate::host::process::Limits;
+use crate::host::process::{Limits, may_be_entered};
 use crate::text::printable;
 use crate::time::duration;
 use api::http::Socket;
@@ -56,6 +63,9 @@ impl Engine {
                 }),
         };
         let sh = Shell::new().map_err(|error| EngineError::NoCli(error.to_string()))?;
+        if !may_be_entered(".") {
+            sh.change_dir("/");
+        }
         let cli = found?;
         // A program that was named is meant, and no way around it.
         let unnamed = args.docker.is_none();
@@ -66,14 +76,6 @@ impl Engine {
             socket: socket.flatten(),
             limits: Limits::within(args.engine_timeout),
         })
-    }
-
-    /// Has every call keep this lock until it ends: a command that outlives a killed step is
-    /// still being done, and nobody may act on what it is about to change.
-    #[must_use]
-    pub fn holding(mut self, lock: &Lock) -> Self {
-        self.limits.held = Some(Arc::clone(&lock.file));
-        self
     }
 
     /// What each of its calls is given.

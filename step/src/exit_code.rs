@@ -27,6 +27,8 @@ pub enum Code {
     Interrupted = 7,
     /// not a manager of a swarm, with --swarm
     NoManager = 8,
+    /// a name is taken by a container or service that is not this app's to replace
+    NameTaken = 9,
     /// image not found in the registry
     ImageNotFound = 10,
     /// access denied by the registry
@@ -39,6 +41,8 @@ pub enum Code {
     DiskFull = 14,
     /// image lacks the app's label
     Unlabelled = 15,
+    /// image has labels of deploy-steps, which only containers may have
+    LabelledAsOurs = 16,
     /// image is not present on this engine
     ImageAbsent = 20,
     /// a candidate exists already
@@ -53,6 +57,8 @@ pub enum Code {
     PromotionUnfinished = 25,
     /// a newer deployment is live, or on its way
     Outdated = 26,
+    /// values of the previous release are gone: give the run options again
+    ValuesGone = 27,
     /// not healthy in time
     Unhealthy = 30,
     /// no such container
@@ -63,9 +69,9 @@ pub enum Code {
     NoAddress = 33,
     /// no running, healthy candidate to promote
     NoCandidate = 40,
-    /// rolled back: the new container was not healthy
+    /// rolled back: the final container was not healthy
     RolledBackUnhealthy = 41,
-    /// rolled back: the new container did not start
+    /// rolled back: the final container did not start
     RolledBackNotStarted = 42,
     /// the rollback failed: needs a person
     RollbackFailed = 43,
@@ -75,7 +81,7 @@ pub enum Code {
     Locked = 45,
     /// a host port is taken by something else
     PortTaken = 46,
-    /// the new container would not be what was verified
+    /// the final container would not be what was verified
     NotVerified = 47,
     /// the release is live, but the gap was longer than allowed
     GapTooLong = 48,

@@ -3,6 +3,7 @@
 pub mod args;
 mod check;
 pub mod poll;
+mod resolver;
 pub mod target;
 
 use std::time::Duration;

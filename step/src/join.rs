@@ -1,17 +1,28 @@
 //! Two things at once: a call of the engine is mostly waiting.
 
 use std::panic::resume_unwind;
+use std::sync::mpsc::channel;
 use std::thread;
 
-/// Does the one here and the other on a thread of its own, and returns when both are done.
-pub fn both<A, B: Send>(here: impl FnOnce() -> A, beside: impl FnOnce() -> B + Send) -> (A, B) {
+/// Does the one here and the other on a thread of its own, and returns when both are done. Where no thread can be
+/// started, the other is done first.
+pub fn both<A, B: Send, F: FnOnce() -> B + Send>(here: impl FnOnce() -> A, beside: F) -> (A, B) {
+    // Given to the thread once that has started, as it would be lost with one that cannot.
+    let (work, given) = channel::<F>();
+    let work_on = move || match given.recv() {
+        Ok(beside) => beside(),
+        Err(lost) => resume_unwind(Box::new(lost)),
+    };
     thread::scope(|scope| {
-        let beside = scope.spawn(beside);
+        let started = thread::Builder::new().spawn_scoped(scope, work_on);
+        let Ok(thread) = started else {
+            let beside = beside();
+            return (here(), beside);
+        };
+        let _ = work.send(beside);
         let here = here();
-        (
-            here,
-            beside.join().unwrap_or_else(|panic| resume_unwind(panic)),
-        )
+        let beside = thread.join();
+        (here, beside.unwrap_or_else(|panic| resume_unwind(panic)))
     })
 }
 

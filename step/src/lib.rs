@@ -1,9 +1,9 @@
 //! What every step shares. No name is exported twice: `use step::engine::Engine` says where it lives.
 //!
 //! From the top down, and each only uses what is below it: `contract` is what a step promises to its callers;
-//! `health` tells whether an app is healthy; `recipe` is what containers carry in their labels; `engine` is the only
-//! way to the container engine; `host` is this machine, and `terminal` the person at it; `model` has the values with
-//! a grammar. `exit_code`, `text`, `time`, `join`, `role` and `signals` belong to no floor.
+//! `health` tells whether an app is healthy; `ownership` whose a container is, by its labels; `recipe` is what one is
+//! made of; `engine` is the only way to the container engine; `host` is this machine, and `terminal` the person at it;
+//! `model` has the values with a grammar. `exit_code`, `text`, `time`, `join`, `role` and `signals` belong to no floor.
 
 pub mod contract;
 pub mod engine;
@@ -12,6 +12,7 @@ pub mod health;
 pub mod host;
 pub mod join;
 pub mod model;
+pub mod ownership;
 #[cfg(test)]
 mod properties;
 pub mod recipe;

@@ -2,5 +2,8 @@
 
 pub mod image_ref;
 pub mod name;
+pub mod places;
 pub mod port;
 pub mod probe;
+pub mod run_options;
+pub mod subnet;

@@ -3,6 +3,7 @@
 mod engine;
 mod identity;
 mod labels;
+mod ownership;
 mod reports;
 mod text;
 mod values;

@@ -1,26 +1,17 @@
 //! The recipe a candidate carries in its labels, from which promote makes the final container.
 
+pub mod values;
+
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::engine::container::{Container, ContainerSummary};
-use crate::engine::swarm::service::Service;
 use crate::model::image_ref::ImageRef;
-use crate::model::name::Name;
 use crate::model::port::Publish;
 use crate::model::probe::Probe;
-use crate::text::secrets_of_options;
-
-/// Label of every container that the steps make: the app.
-pub const APP_LABEL: &str = "deploy-steps.app";
-/// Label of every container that the steps make: its [`Recipe`], as JSON.
-pub const RECIPE_LABEL: &str = "deploy-steps.recipe";
-/// Label of a promoted container, and of a candidate that publishes no port and so may go live itself:
-/// what it replaces, a [`Previous`] as JSON.
-pub const PREVIOUS_LABEL: &str = "deploy-steps.previous";
-/// Label of a promoted container: the id of the candidate it was made from.
-pub const CANDIDATE_LABEL: &str = "deploy-steps.candidate";
+use values::Source;
 
 /// All that is needed to make the container again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,9 +26,12 @@ pub struct Recipe {
     /// The ports to publish when promoted.
     #[serde(default)]
     pub publish: Vec<Publish>,
-    /// The run options, word by word.
+    /// The run options, word by word; variables and options of log drivers by their names alone.
     #[serde(default)]
     pub options: Vec<String>,
+    /// Where the values of the variables that they name came from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Source>,
     /// The command, word by word; empty is the image's own.
     #[serde(default)]
     pub command: Vec<String>,
@@ -58,14 +52,20 @@ fn checked<'de, D: Deserializer<'de>>(value: D) -> Result<Probe, D::Error> {
 }
 
 impl Recipe {
-    /// The recipe a container carries.
-    pub fn of(container: &Container) -> Option<Self> {
-        serde_json::from_str(container.label(RECIPE_LABEL)?).ok()
+    /// The ports on which TCP is spoken.
+    pub fn tcp(&self) -> Vec<Publish> {
+        let all = self.publish.iter().copied();
+        all.filter(Publish::is_tcp).collect()
     }
 
-    /// The recipe a service carries.
-    pub fn of_service(service: &Service) -> Option<Self> {
-        serde_json::from_str(service.label(RECIPE_LABEL)?).ok()
+    /// The same without values, wherever it comes from.
+    #[must_use]
+    pub fn without_values(mut self) -> Self {
+        let (options, given) = values::without_values(&self.options);
+        self.options = options;
+        let given = given.into_iter().map(|name| (name, Source::Given));
+        self.values.extend(given);
+        self
     }
 
     /// The image as every node of a swarm is to run it, whatever its tag means by then.
@@ -73,35 +73,30 @@ impl Recipe {
         Some(self.image.pinned(self.digest.as_ref()?))
     }
 
-    /// The number of the container's deployment where it is newer than `deploy_id`. Deployments
-    /// without a number have no order.
-    pub fn newer(container: &Container, deploy_id: Option<u64>) -> Option<u64> {
-        Self::of(container)?.newer_than(deploy_id)
-    }
-
-    /// Its deployment's number where that is newer than `deploy_id`, as for [`Recipe::newer`].
+    /// Its deployment's number where that is newer than `deploy_id`. Deployments without a number have no order.
     pub fn newer_than(&self, deploy_id: Option<u64>) -> Option<u64> {
         let its = self.deploy_id?;
         deploy_id.filter(|&ours| its > ours).map(|_| its)
     }
 
     /// The words after `docker create` that make its container: the candidate and the final
-    /// container differ in nothing but their `name` and what is their `own`.
-    pub fn words(&self, name: &str, app: &Name, own: Vec<String>) -> Vec<String> {
+    /// container differ in nothing but their `name`, what is their `own`, and names and addresses on networks
+    /// ([`crate::model::places`]). `options` are its own with their values, and `image` is what its image is called:
+    /// whoever calls it by another name than its id looks afterwards which image that was.
+    pub fn words(
+        &self,
+        name: &str,
+        own: &[String],
+        options: &[String],
+        image: &str,
+    ) -> Vec<String> {
         let mut words = vec![format!("--name={name}")];
         words.extend(["--restart=no", "--pull=never"].map(str::to_owned));
-        words.push(format!("--label={APP_LABEL}={app}"));
-        words.push(format!("--label={RECIPE_LABEL}={}", self.label()));
-        words.extend(own);
-        words.extend(self.options.iter().cloned());
-        words.push(self.image_id.to_string());
+        words.extend(own.iter().cloned());
+        words.extend(options.iter().cloned());
+        words.push(image.to_owned());
         words.extend(self.command.iter().cloned());
         words
-    }
-
-    /// The recipe as a label's value.
-    pub fn label(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
     }
 }
 
@@ -140,55 +135,12 @@ impl Condition {
 }
 
 impl Previous {
-    /// What `container` says it replaced.
-    pub fn of(container: &Container) -> Option<Self> {
-        Self::read(container.label(PREVIOUS_LABEL))
-    }
-
-    /// What a container in a list says it replaced.
-    pub fn of_summary(summary: &ContainerSummary) -> Option<Self> {
-        Self::read(summary.label(PREVIOUS_LABEL))
-    }
-
-    /// What a service says it replaced.
-    pub fn of_service(service: &Service) -> Option<Self> {
-        Self::read(service.label(PREVIOUS_LABEL))
-    }
-
-    fn read(label: Option<&str>) -> Option<Self> {
-        serde_json::from_str(label?).ok()
-    }
-
-    /// `container` as the previous release of whatever replaces it.
-    pub fn from(container: &Container) -> Self {
+    /// The same without values.
+    #[must_use]
+    pub fn without_values(self) -> Self {
         Self {
-            condition: Condition::default(),
-            image: container.config.image.clone(),
-            image_id: container.image.clone(),
-            recipe: Recipe::of(container),
+            recipe: self.recipe.map(Recipe::without_values),
+            ..self
         }
     }
-
-    /// What a container of `recipe` in the place of `old` would go back to. The same release
-    /// deployed again replaces nothing: then it stays the one before.
-    pub fn replaced(recipe: &Recipe, old: &Container) -> Self {
-        let same = old.image == recipe.image_id.as_str();
-        let earlier = same.then(|| Self::of(old)).flatten();
-        earlier.unwrap_or_else(|| Self::from(old))
-    }
-
-    /// As a label's value.
-    pub fn label(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-/// What must not be shown of a container: the values of its environment and run options. Values
-/// shorter than six characters stay visible, or a log could not say `port 8080`.
-pub fn secrets_of(container: &Container) -> Vec<String> {
-    let env = container.config.env.iter();
-    let values = env.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()));
-    let options = Recipe::of(container).unwrap_or_default().options;
-    let all = values.chain(secrets_of_options(&options));
-    all.filter(|value| value.chars().count() >= 6).collect()
 }

@@ -30,6 +30,11 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// This moment as `2026-01-31T10:00:00Z`.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
 /// How long it is since 1970.
 pub(crate) fn now_unix() -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

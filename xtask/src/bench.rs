@@ -2,59 +2,41 @@
 
 mod app;
 mod costs;
+mod floor;
 mod fronts;
+mod lab;
 mod peers;
 mod proxy;
 mod report;
 mod result;
+mod socket;
 mod stand;
 mod ways;
+mod wrk;
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::iter;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use tests::cargo;
-use tests::registry::Registry;
-use tests::stage::{self, Ground, Need};
-use tests::unpacked;
+use stage::cargo;
+use stage::ground::{self, Ground, Need};
+use stage::registry::Registry;
+use stage::unpacked;
 use xshell::Shell;
 
-use crate::flags;
+use crate::exit;
+use crate::flags::{self, Part};
 use crate::numbers::Numbers;
-use crate::page::Trace;
-use crate::swap::under_load;
+use crate::page::{self, Trace};
+use crate::swap::{under_load, whole};
 use app::{APPS, App};
-use costs::Lab;
+use lab::Lab;
 use result::{Bench, Row};
+use stand::Stand;
 use ways::Way;
-
-/// What a bench measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// What clients see of a release, by four ways.
-    Swaps,
-    /// What a proxy in front costs.
-    Proxies,
-    /// How long a deployment takes, beside the plain way and the engine's own work.
-    Time,
-    /// What waiting loses, after a boot and after a crash.
-    Waits,
-    /// The programs' sizes and how fast they start.
-    Programs,
-    /// The steps on an engine with 500 containers and 2,000 images.
-    Scale,
-    /// A release while the port is as busy as the machine allows.
-    Pressure,
-    /// The same pipeline on one VM and on a swarm of up to three nodes, as root.
-    Swarm,
-}
 
 /// What is compared with and only unpacked: the proxies' packages start services.
 const PROGRAMS: [&str; 3] = ["nginx", "haproxy", "wrk"];
@@ -72,8 +54,8 @@ impl flags::Bench {
         }
         // Without --install they are left out, and the result says so.
         let also: &[Need] = if self.install { &PEERS } else { &PEERS[..1] };
-        let ground = stage::prepare_with(self.install, also, None)?;
-        if !stage::inside() {
+        let ground = ground::prepare_with(self.install, also, None)?;
+        if !ground::inside() {
             progress("building the steps and the demo app")?;
             if self.install {
                 unpacked::provide(&PROGRAMS)?;
@@ -83,9 +65,7 @@ impl flags::Bench {
         cargo::demo_app()?;
         if ground == Ground::Private {
             progress("no engine answers, so a private one is started; it ends with the bench")?;
-            let own = ["/proc/self/exe", "bench"].map(OsString::from);
-            let argv: Vec<OsString> = own.into_iter().chain(env::args_os().skip(2)).collect();
-            return Ok(ExitCode::from(crate::code(stage::run(&argv, false)?)));
+            return exit::of_us_on_private_engine();
         }
         self.show(&self.measure(sh)?)
     }
@@ -106,14 +86,15 @@ impl flags::Bench {
         let all = Part::value_variants().iter();
         for part in all.filter(|part| self.measures(**part)) {
             match part {
-                Part::Swaps => bench.swaps(sh, &registry)?,
+                Part::Swaps => bench.swaps(&lab)?,
                 Part::Proxies => {
                     progress("what a proxy in front costs")?;
                     bench.fronts = fronts::measure(&mut bench.left_out)?;
                 }
                 part => {
                     progress(&format!("{part:?}").to_lowercase())?;
-                    bench.costs.extend(lab.measure(*part, &mut bench.left_out)?);
+                    let table = costs::measure(&lab, *part, &mut bench.left_out)?;
+                    bench.costs.extend(table);
                 }
             }
         }
@@ -133,38 +114,35 @@ impl flags::Bench {
             writeln!(out, "left out: {note}")?;
         }
         if let Some(file) = &self.json {
-            write(file, &serde_json::to_string(bench)?)?;
+            page::write(file, &serde_json::to_string(bench)?)?;
         }
         if let Some(file) = &self.page {
-            write(file, &page.html())?;
+            page::write(file, &page.html())?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Bench {
-    fn swaps(&mut self, sh: &Shell, registry: &Registry) -> anyhow::Result<()> {
+    fn swaps(&mut self, lab: &Lab<'_>) -> anyhow::Result<()> {
         let ways = ways::possible(&mut self.left_out);
         for (app, way) in APPS.iter().flat_map(|app| iter::repeat(app).zip(&ways)) {
             progress(&format!("{}: {}", app.title, way.title))?;
-            self.rows.push(row(sh, registry, app, way, self.runs)?);
+            self.rows.push(row(lab, app, way, self.runs)?);
         }
         Ok(())
     }
 }
 
-fn row(sh: &Shell, registry: &Registry, app: &App, way: &Way, runs: u32) -> anyhow::Result<Row> {
+fn row(lab: &Lab<'_>, app: &App, way: &Way, runs: u32) -> anyhow::Result<Row> {
     let mut seen = Vec::new();
     for _ in 0..runs {
-        let stand = way.stand(sh, registry, app)?;
-        stand.first()?;
-        let (spans, what) = under_load(stand.address, stand.name(), app.settle, || stand.second())?;
-        let (from, to) = spans
-            .first()
-            .zip(spans.last())
-            .context("nothing was deployed")?;
-        let took = to.to.duration_since(from.from).unwrap_or_default();
-        let numbers = Numbers::of(&what.outcome, u64::try_from(took.as_millis())?);
+        let stand = Stand::of(lab, app)?;
+        way.first(&stand)?;
+        let second = || way.second(&stand);
+        let (spans, what) = under_load(stand.address, stand.name(), app.settle, second)?;
+        let took = u64::try_from(whole(&spans)?.as_millis())?;
+        let numbers = Numbers::of(&what.outcome, took);
         seen.push((numbers, Trace::of(&what, &spans)));
     }
     seen.sort_by_key(|it| it.0.failed);
@@ -172,18 +150,9 @@ fn row(sh: &Shell, registry: &Registry, app: &App, way: &Way, runs: u32) -> anyh
     Ok(Row {
         app: app.title.to_owned(),
         way: way.title.to_owned(),
-        ours: way.ours,
         trace: typical.1.clone(),
         runs: seen.into_iter().map(|it| it.0).collect(),
     })
-}
-
-/// Writes a file with the folders it lies in.
-pub(crate) fn write(file: &Path, text: &str) -> anyhow::Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
 }
 
 fn progress(text: &str) -> anyhow::Result<()> {

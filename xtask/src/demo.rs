@@ -2,19 +2,19 @@
 
 mod picture;
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use tests::cargo;
-use tests::docker::Scope;
-use tests::image::Image;
-use tests::registry::Registry;
-use tests::stage::{self, Ground};
+use stage::cargo;
+use stage::docker::Scope;
+use stage::ground::{self, Ground};
+use stage::image::Image;
+use stage::registry::Registry;
 use xshell::Shell;
 
+use crate::exit;
 use crate::flags::{self, Deploy, Pipeline, Rollback};
 use crate::pipeline::Report;
 use crate::swap::{CALM, RATE, Seen, under_load};
@@ -22,17 +22,15 @@ use picture::Picture;
 
 impl flags::Demo {
     pub(crate) fn run(&self, sh: &Shell) -> anyhow::Result<ExitCode> {
-        let ground = stage::prepare(self.install)?;
-        if !stage::inside() {
+        let ground = ground::prepare(self.install)?;
+        if !ground::inside() {
             say("Building the steps and the demo app…")?;
         }
         cargo::steps()?;
         cargo::demo_app()?;
         if ground == Ground::Private {
             say("No engine answers, so a private one is started; it ends with the demo.")?;
-            // This very program, whatever cargo has put in its place meanwhile.
-            let argv = ["/proc/self/exe", "demo"].map(OsString::from);
-            return Ok(ExitCode::from(crate::code(stage::run(&argv, false)?)));
+            return exit::of_us_on_private_engine();
         }
         Story::begin(sh)?.tell()?;
         Ok(ExitCode::SUCCESS)
@@ -127,7 +125,7 @@ impl<'a> Story<'a> {
             pipeline: Pipeline {
                 publish: vec![format!("{}:8080", self.address.port())],
                 within: Some("5s".to_owned()),
-                ..self.pipeline()
+                ..Pipeline::of_trial(app)
             },
             rest: Vec::new(),
         })
@@ -135,20 +133,9 @@ impl<'a> Story<'a> {
 
     fn roll_back(&self) -> anyhow::Result<Report> {
         Rollback {
-            pipeline: self.pipeline(),
+            pipeline: Pipeline::of_trial(self.scope.app()),
         }
         .report(self.sh)
-    }
-
-    fn pipeline(&self) -> Pipeline {
-        Pipeline {
-            app: self.scope.app().to_owned(),
-            keep: Some("0".to_owned()),
-            quiet: true,
-            sealed: true,
-            set: vec!["pull-image --min-free=100MiB".to_owned()],
-            ..Pipeline::default()
-        }
     }
 
     fn under_load(

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::ensure;
 use xshell::Shell;
 
+use crate::exit;
 use crate::flags::{self, Pipeline};
 use crate::lines::{EACH, Lines, ROLLBACK};
 use crate::pipeline::{Report, Runner, Step};
@@ -67,7 +68,7 @@ impl Pipeline {
     fn runner<'a>(&'a self, sh: &'a Shell, lines: Lines) -> anyhow::Result<Runner<'a>> {
         let programs = match &self.steps {
             Some(folder) => folder.clone(),
-            None => tests::cargo::steps()?.to_owned(),
+            None => stage::cargo::steps()?.to_owned(),
         };
         Ok(Runner {
             sh,
@@ -110,5 +111,5 @@ impl Pipeline {
 
 fn print(report: &Report) -> anyhow::Result<ExitCode> {
     writeln!(io::stdout(), "{}", serde_json::to_string(report)?)?;
-    Ok(ExitCode::from(crate::code(report.exit_code)))
+    Ok(exit::of(report.exit_code))
 }

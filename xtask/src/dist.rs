@@ -3,6 +3,7 @@
 mod bom;
 mod check;
 mod pack;
+mod place;
 mod programs;
 mod tools;
 mod tree;
@@ -13,10 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use tests::cargo::{self, STEPS};
+use stage::cargo::{self, STEPS};
 use xshell::{Shell, cmd};
 
 use crate::flags;
+use place::Place;
 
 impl flags::Dist {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
@@ -35,20 +37,13 @@ impl flags::Dist {
             return Ok(ExitCode::SUCCESS);
         }
         let tools = tools::provide(sh, self.install)?;
-        let files = here.make(sh, &tools)?;
+        let files = make(sh, &tools, &here)?;
         if self.twice {
             again(sh, &tools, &here)?;
         }
-        here.tell(&files)?;
+        tell(&here, &files)?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Where a distribution is made of what.
-struct Place {
-    root: PathBuf,
-    builds: PathBuf,
-    target: String,
 }
 
 /// The folder of the five programs as they are distributed.
@@ -57,50 +52,37 @@ pub(crate) fn programs(sh: &Shell) -> anyhow::Result<PathBuf> {
     programs::build(sh, &Place::here(programs::target(sh, false)?)?)
 }
 
-impl Place {
-    fn here(target: String) -> anyhow::Result<Self> {
-        Ok(Self {
-            root: cargo::workspace().to_owned(),
-            builds: cargo::target_dir()?,
-            target,
-        })
-    }
+/// Makes all of it; the files that are given to people.
+fn make(sh: &Shell, tools: &Path, place: &Place) -> anyhow::Result<Vec<PathBuf>> {
+    let _dir = sh.push_dir(&place.root);
+    // All times in the packages are the last commit's, so that two builds are the same.
+    let epoch = cmd!(sh, "git log -1 --format=%ct").read()?;
+    let _epoch = sh.push_env("SOURCE_DATE_EPOCH", &epoch);
+    let programs = programs::build(sh, place)?;
+    let _ = fs::remove_dir_all(place.out());
+    let tree = place.out().join("tree");
+    tree::lay_out(sh, &place.root, &tree, &programs)?;
+    let made = pack::Packer {
+        sh,
+        tools,
+        place,
+        tree: &tree,
+    };
+    made.tell_of_dependencies()?;
+    let files = vec![made.tarball(&epoch)?, made.package()?];
+    made.sum(&files)?;
+    check::all(sh, place, &tree, &files)?;
+    Ok(files)
+}
 
-    fn out(&self) -> PathBuf {
-        self.root.join("target/dist")
+fn tell(place: &Place, files: &[PathBuf]) -> anyhow::Result<()> {
+    let mut out = io::stdout();
+    let programs = STEPS.map(|step| place.out().join("tree/bin").join(step));
+    for file in programs.iter().chain(files) {
+        let size = fs::metadata(file)?.len();
+        writeln!(out, "{size:>9}  {}", file.display())?;
     }
-
-    fn make(&self, sh: &Shell, tools: &Path) -> anyhow::Result<Vec<PathBuf>> {
-        let _dir = sh.push_dir(&self.root);
-        // All times in the packages are the last commit's, so that two builds are the same.
-        let epoch = cmd!(sh, "git log -1 --format=%ct").read()?;
-        let _epoch = sh.push_env("SOURCE_DATE_EPOCH", &epoch);
-        let programs = programs::build(sh, self)?;
-        let _ = fs::remove_dir_all(self.out());
-        let tree = self.out().join("tree");
-        tree::lay_out(sh, &self.root, &tree, &programs)?;
-        let made = pack::Packer {
-            sh,
-            tools,
-            place: self,
-            tree: &tree,
-        };
-        made.tell_of_dependencies()?;
-        let files = vec![made.tarball(&epoch)?, made.package()?];
-        made.sum(&files)?;
-        check::all(sh, self, &tree, &files)?;
-        Ok(files)
-    }
-
-    fn tell(&self, files: &[PathBuf]) -> anyhow::Result<()> {
-        let mut out = io::stdout();
-        let programs = STEPS.map(|step| self.out().join("tree/bin").join(step));
-        for file in programs.iter().chain(files) {
-            let size = fs::metadata(file)?.len();
-            writeln!(out, "{size:>9}  {}", file.display())?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The same made of a clone in another folder must be the same.
@@ -119,7 +101,7 @@ fn again(sh: &Shell, tools: &Path, first: &Place) -> anyhow::Result<()> {
         target: first.target.clone(),
         root,
     };
-    second.make(sh, tools)?;
+    make(sh, tools, &second)?;
     let sums = |place: &Place| fs::read_to_string(place.out().join("SHA256SUMS"));
     let (one, other) = (sums(first)?, sums(&second)?);
     ensure!(

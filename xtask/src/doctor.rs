@@ -3,10 +3,10 @@
 use std::env;
 use std::process::ExitCode;
 
-use tests::cargo;
+use stage::cargo;
 use xshell::{Shell, cmd};
 
-use crate::{code, flags};
+use crate::{exit, flags};
 
 impl flags::Doctor {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
@@ -22,6 +22,6 @@ impl flags::Doctor {
         let words = words.flat_map(|(flag, value)| [flag.to_owned(), value]);
         let mut look: std::process::Command = cmd!(sh, "sh {script} {json...} {words...}").into();
         let status = look.env("PATH", path).status()?;
-        Ok(ExitCode::from(code(tests::process::code_of(status))))
+        Ok(exit::of(stage::process::code_of(status)))
     }
 }

@@ -20,7 +20,7 @@ const WORDS: [&str; 7] = [
 ];
 /// Every step's.
 pub(crate) const EACH: &str = "each";
-/// The step that goes back takes ports and run options from the release that it goes back to.
+/// The step that goes back takes ports from the release that it goes back to. The run options are the administrator's.
 pub(crate) const ROLLBACK: &str = "rollback";
 /// Behind it stand options of `docker run`.
 const RUN_OPTIONS: &str = "--";
@@ -122,7 +122,14 @@ impl Lines {
             let its = self.0.iter().filter(move |line| line.0 == word);
             its.map(|line| line.1.clone()).collect::<Vec<String>>()
         };
-        [of(EACH), of(word)].concat()
+        let own = [of(EACH), of(word)].concat();
+        if word != ROLLBACK || own.iter().any(|it| it == RUN_OPTIONS) {
+            return own;
+        }
+        // Values stand in no label, so the release before cannot bring all of them.
+        let start = of("start-candidate");
+        let options = start.into_iter().skip_while(|it| it != RUN_OPTIONS);
+        own.into_iter().chain(options).collect()
     }
 
     /// The lines behind each step's first `--` with it, and the others.
@@ -166,6 +173,19 @@ mod tests {
         let of = lines(&["promote --drain=5s", "each --quiet", "probe-health --tcp"]);
         assert_eq!(of.of("promote"), ["--quiet", "--drain=5s"]);
         assert_eq!(of.of("prune-app"), ["--quiet"]);
+    }
+
+    #[test]
+    fn a_rollback_has_the_run_options_of_the_candidate_unless_it_has_its_own() {
+        let file = [
+            "start-candidate --publish=80:8080",
+            "start-candidate --",
+            "start-candidate -e A=b",
+        ];
+        let of = lines(&[&file[..], &["rollback --replace"]].concat());
+        assert_eq!(of.of(ROLLBACK), ["--replace", "--", "-e", "A=b"]);
+        let of = lines(&[&file[..], &["rollback --", "rollback -e A=c"]].concat());
+        assert_eq!(of.of(ROLLBACK), ["--", "-e", "A=c"]);
     }
 
     #[test]

@@ -4,21 +4,14 @@ use std::process::ExitCode;
 
 use xshell::{Shell, cmd};
 
-use crate::{flags, show};
+use crate::{exit, flags};
 
 impl flags::Lint {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
-        let checks = [
+        exit::of_all([
             cmd!(sh, "cargo fmt --all --check"),
             cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings"),
             cmd!(sh, "cargo doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"),
-        ];
-        for check in checks {
-            let code = show(check)?;
-            if code != 0 {
-                return Ok(ExitCode::from(code));
-            }
-        }
-        Ok(ExitCode::SUCCESS)
+        ])
     }
 }

@@ -5,6 +5,7 @@ mod demo;
 mod deploy;
 mod dist;
 mod doctor;
+mod exit;
 mod flags;
 mod interrupt;
 mod lines;
@@ -19,11 +20,10 @@ mod table;
 mod test;
 
 use std::io::{self, Write};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
-use xshell::{Cmd, Shell};
+use xshell::Shell;
 
 use flags::{Task, Xtask};
 
@@ -52,19 +52,4 @@ fn run() -> anyhow::Result<ExitCode> {
         Task::Stage(task) => task.run(),
         Task::StageInner(task) => task.run(),
     }
-}
-
-/// Shows a command, runs it with our own streams and returns its exit code.
-fn show(cmd: Cmd<'_>) -> anyhow::Result<u8> {
-    writeln!(io::stderr(), "$ {cmd}")?;
-    let name = cmd.to_string();
-    let status = Command::from(cmd)
-        .status()
-        .with_context(|| format!("`{name}` could not be started"))?;
-    Ok(code(tests::process::code_of(status)))
-}
-
-/// An exit code as this program can pass it on.
-fn code(code: i32) -> u8 {
-    u8::try_from(code).unwrap_or(1)
 }

@@ -1,7 +1,7 @@
 //! The few numbers that a deployment under load comes down to.
 
 use serde::{Deserialize, Serialize};
-use tests::load::Outcome;
+use stage::load::Outcome;
 
 use crate::table::{ms, thousands};
 
@@ -48,4 +48,11 @@ impl Numbers {
 /// To a hundredth, which is finer than anything here can be measured.
 pub(crate) fn rounded(ms: f64) -> f64 {
     (ms * 100.0).round() / 100.0
+}
+
+/// The one in the middle.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }

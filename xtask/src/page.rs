@@ -8,13 +8,17 @@ mod stages;
 mod tests;
 mod trace;
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
 use maud::{Markup, html};
 
 use crate::table::Table;
 pub(crate) use document::{document, legend, table};
 pub(crate) use drawing::svg;
 pub(crate) use stages::percent;
-pub(crate) use trace::Trace;
+pub(crate) use trace::{Swap, Trace};
 
 /// The classes of each swatch, and what it stands for.
 const LEGEND: [(&str, &str); 6] = [
@@ -49,17 +53,6 @@ pub(crate) struct Group {
     pub(crate) title: String,
     pub(crate) text: String,
     pub(crate) swaps: Vec<Swap>,
-}
-
-/// One chart.
-#[derive(Debug, Default)]
-pub(crate) struct Swap {
-    pub(crate) title: String,
-    /// What it cost, in one sentence.
-    pub(crate) verdict: String,
-    /// Whether no request failed.
-    pub(crate) good: bool,
-    pub(crate) trace: Trace,
 }
 
 impl Page {
@@ -106,4 +99,12 @@ fn figure(swap: &Swap, span: f64) -> Markup {
             (chart::html(swap, span))
         }
     }
+}
+
+/// Writes a page, or what it was drawn from, with the folders it lies in.
+pub(crate) fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
 }

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde_json::Value;
-use tests::process::{self, code_of};
+use stage::process::{self, code_of};
 use xshell::{Shell, cmd};
 
 use crate::flags::Pipeline;

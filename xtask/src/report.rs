@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
-use crate::flags;
+use crate::{flags, page};
 use read::Collected;
 
 impl flags::Report {
@@ -35,7 +35,7 @@ impl flags::Report {
             "none of {} lines is a report of a step or of a deployment",
             collected.strange
         );
-        crate::bench::write(&self.page, &picture::page(&deployments, collected.strange))?;
+        page::write(&self.page, &picture::page(&deployments, collected.strange))?;
         let mut out = io::stdout().lock();
         write!(out, "{}", tables::glance(&deployments).text())?;
         if collected.strange > 0 {

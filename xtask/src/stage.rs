@@ -2,21 +2,21 @@
 
 use std::process::ExitCode;
 
-use tests::stage;
+use stage::ground;
 
-use crate::{code, flags};
+use crate::{exit, flags};
 
 impl flags::Stage {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let wanted = self.other.wanted()?;
-        let ended = stage::run_on(wanted.as_ref(), &self.command, self.install)?;
-        Ok(ExitCode::from(code(ended)))
+        let ended = ground::run_on(wanted.as_ref(), &self.command, self.install)?;
+        Ok(exit::of(ended))
     }
 }
 
 impl flags::StageInner {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let ended = stage::inner(&self.dir, &self.engine_flag, self.cgroup, &self.command)?;
-        Ok(ExitCode::from(code(ended)))
+        let ended = ground::inner(&self.dir, &self.engine_flag, self.cgroup, &self.command)?;
+        Ok(exit::of(ended))
     }
 }

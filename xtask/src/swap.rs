@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use tests::docker::{docker, inspect};
-use tests::load::{Load, Outcome};
+use anyhow::Context;
+use stage::docker::{docker, inspect};
+use stage::load::{Load, Outcome};
 
 /// Requests a second, each over a new connection.
 pub(crate) const RATE: u32 = 300;
@@ -28,6 +29,13 @@ impl Span {
             to: SystemTime::now(),
         }
     }
+}
+
+/// From the beginning of the first to the end of the last.
+pub(crate) fn whole(spans: &[Span]) -> anyhow::Result<Duration> {
+    let ends = spans.first().zip(spans.last());
+    let (first, last) = ends.context("nothing was deployed")?;
+    Ok(last.to.duration_since(first.from).unwrap_or_default())
 }
 
 /// What was seen of a deployment.

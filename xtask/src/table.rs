@@ -40,6 +40,11 @@ impl Table {
     }
 }
 
+/// Words as a line of a table.
+pub(crate) fn texts<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}
+
 /// A number with its thousands apart.
 pub(crate) fn thousands(number: usize) -> String {
     let digits = number.to_string();
@@ -70,17 +75,13 @@ pub(crate) fn seconds(ms: f64) -> String {
 mod tests {
     use super::*;
 
-    fn row(cells: [&str; 2]) -> Vec<String> {
-        cells.map(str::to_owned).to_vec()
-    }
-
     #[test]
     fn columns_are_aligned() {
         let table = Table {
             caption: "Cost".into(),
             left: 1,
-            head: row(["way", "failed"]),
-            rows: vec![row(["plain", "1,204"]), row(["é", "0"])],
+            head: texts(["way", "failed"]),
+            rows: vec![texts(["plain", "1,204"]), texts(["é", "0"])],
         };
         let wanted = "Cost\n\n  way    failed\n  plain   1,204\n  é           0\n";
         assert_eq!(table.text(), wanted);

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::process::geteuid;
-use tests::stage::{self, Machine, Need, Wanted};
-use tests::{actionlint, cargo, effort, skipped, unpacked};
+use stage::ground::{self, Machine, Need, Wanted};
+use stage::{actionlint, cargo, effort, skipped, unpacked};
 use xshell::{Shell, cmd};
 
-use crate::{code, flags, show};
+use crate::{exit, flags};
 
 /// Pages are looked at in a real browser, deployments come over a real ssh, clocks are set, and what CI runners are
 /// given is run and checked.
@@ -39,6 +39,13 @@ const FETCHES: Need = ("npm", "npm");
 /// Only unpacked into the target folder: installed, they would start.
 const PROXIES: [&str; 2] = ["nginx", "haproxy"];
 
+/// What a whole run repeats, and how long it takes: by default, with `--all`, and with all there is.
+const RUNS: [(&str, &str); 3] = [
+    ("a sample", "about 30 minutes"),
+    ("what a contributor repeats", "about 45 minutes"),
+    ("every case", "hours"),
+];
+
 impl flags::Test {
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<ExitCode> {
         if let Some(name) = &self.vm {
@@ -47,6 +54,11 @@ impl flags::Test {
         // First, as it is the quickest to fail.
         let wanted = self.other.wanted()?;
         let wanted = wanted.as_ref();
+        let (what, time) = if self.all { RUNS[1] } else { effort::of(RUNS) };
+        writeln!(
+            io::stderr(),
+            "test: of what tests repeat, this run repeats {what}; a whole run takes {time} on two quiet cores"
+        )?;
         // A machine has all of it already.
         let on_machine = matches!(wanted, Some(Wanted::Machine(_)));
         let besides = BESIDES.iter().filter(|_| !on_machine);
@@ -57,19 +69,16 @@ impl flags::Test {
         if makes_machine {
             needs.extend(machine.needs()?);
         }
-        stage::prepare_with(self.install, &needs, wanted)?;
+        ground::prepare_with(self.install, &needs, wanted)?;
         if makes_machine {
             machine.make()?;
         }
-        let builds = [
+        let built = exit::of_all([
             cmd!(sh, "cargo build --workspace --bins"),
             cmd!(sh, "cargo test --workspace --no-run"),
-        ];
-        for build in builds {
-            let code = show(build)?;
-            if code != 0 {
-                return Ok(ExitCode::from(code));
-            }
+        ])?;
+        if built != ExitCode::SUCCESS {
+            return Ok(built);
         }
         cargo::demo_app()?;
         cargo::static_steps()?;
@@ -80,13 +89,13 @@ impl flags::Test {
         }
         let skipped = cargo::target_dir()?.join("skipped-tests");
         let _ = fs::remove_file(&skipped);
-        let ended = stage::run_on(
+        let ended = ground::run_on(
             wanted,
             &command(&skipped, self.all, self.args),
             self.install,
         )?;
         say_skipped(&skipped)?;
-        Ok(ExitCode::from(code(ended)))
+        Ok(exit::of(ended))
     }
 }
 
@@ -125,4 +134,24 @@ fn say_skipped(file: &Path) -> anyhow::Result<()> {
         lines.len()
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_says_how_long_runs_take_as_their_first_line_does() {
+        let xtask = flags::Xtask::command();
+        let help = xtask
+            .find_subcommand("test")
+            .and_then(|it| it.get_long_about());
+        let help = help.unwrap().to_string();
+        assert!(
+            RUNS[..2].iter().all(|(_, time)| help.contains(time)),
+            "{help}"
+        );
+    }
 }

@@ -4,6 +4,7 @@
 #     deploy.sh [--lines] APP rollback
 #     deploy.sh APP status
 #     deploy.sh APP check
+# A rollback is given the run options of start-candidate's lines as well, unless its own have any.
 # What the steps are given besides comes from /etc/deploy-steps/APP.conf, one line for each argument: STEP ARGUMENT,
 # or each ARGUMENT for what all of them are given, such as --swarm or --container=NAME [the app]. `check` shows it.
 # Prints one JSON line of the whole, with --lines each step's own report instead, as soon as it is there; ends with
@@ -85,6 +86,19 @@ step() {
 $lines_of_conf
 EOF
     done
+    [ "$whose" != rollback ] || case " $* " in
+    *' -- '*) ;;
+    *)
+        options=''
+        while IFS=' ' read -r word argument; do
+            [ "$word" = start-candidate ] || continue
+            [ "$argument" != -- ] || options=1
+            [ -z "$options" ] || set -- "$@" "$argument"
+        done <<EOF
+$lines_of_conf
+EOF
+        ;;
+    esac
     # Both are named whatever the environment or a report says: the container by a line of the configuration, or as the app.
     case " $* " in *' --container'[\ =]*) ;; *) set -- --container "$app" "$@" ;; esac
     set -- "$name" --app "$app" "$@"
@@ -143,16 +157,48 @@ fall_back() {
     code=$was
 }
 
+# The steps' own folder of locks, by the rules of theirs (step/src/host/lock/folder.rs, step/src/engine/lock.rs).
+find_folder() {
+    user=$(id -u) owner=0 folder=/run/deploy-steps make='sudo install -d -m 2770 -g docker /run/deploy-steps'
+    if [ "$user" -ne 0 ]; then
+        # An engine of this user's own: docker by a socket that is his, or podman.
+        socket=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) || socket=${CONTAINER_HOST-}
+        if [ -z "$socket" ] || [ "$(stat -L -c %u "${socket#unix://}" 2>/dev/null)" = "$user" ]; then
+            owner=$user folder=${XDG_RUNTIME_DIR:-/run/user/$user}/deploy-steps
+            make="install -d -m 700 $folder"
+        fi
+    fi
+    if [ "$user" -eq "$owner" ] && ! [ -e "$folder" ] && ! [ -L "$folder" ]; then
+        { [ "$user" -eq 0 ] && install -d -m 2770 -g docker "$folder" 2>/dev/null; } || mkdir -m 700 "$folder" || :
+    fi
+}
+
+# Opens the lock as file 9, where the folder and the file are what they are to be. It is never read or cut short.
+open_lock() {
+    case $(stat -c '%F %u %a' "$folder" 2>/dev/null) in
+    "directory $owner "*[0145]) ;;
+    *) return 1 ;;
+    esac
+    ! [ -L "$file" ] && { [ -f "$file" ] || ! [ -e "$file" ]; } && (umask 007 && : >>"$file") 2>/dev/null || return 1
+    exec 9<>"$file"
+}
+
 lock() {
-    folder=/run/lock
-    [ -w $folder ] || folder=${TMPDIR:-/tmp}
+    find_folder
     file=$folder/deploy-steps-$app.pipeline
-    [ -e "$file" ] || (umask 0 && : >>"$file")
-    exec 9<"$file"
-    flock -n 9 && return
-    echo "deploy.sh: waiting for another deployment of $app" >&2
-    flock -w 900 9 && [ -z "$stopped" ] || code=45
-    [ -z "$stopped" ] || code=7
+    if ! open_lock; then
+        echo "deploy.sh: $file cannot be used as a lock; nothing was done" >&2
+        echo "  hint: make its folder by \`$make\`" >&2
+        code=1
+        return
+    fi
+    if ! flock -n 9; then
+        echo "deploy.sh: waiting for another deployment of $app" >&2
+        flock -w 900 9 || code=45
+        # Whoever comes next locks the file that has the name by then.
+        [ "$(stat -L -c %i /proc/self/fd/9)" = "$(stat -c %i "$file")" ] || code=45
+        [ -z "$stopped" ] || code=7
+    fi
     [ $code -eq 0 ] || echo "deploy.sh: the other deployment of $app has not ended; nothing was done" >&2
 }
 

@@ -90,18 +90,30 @@ disk() {
     fi
 }
 
+is_rootless() {
+    ask "$docker" info --format '{{.SecurityOptions}}' | grep -q name=rootless ||
+        ask "$docker" info --format '{{.Host.Security.Rootless}}' | grep -qx true
+}
+
 bridge() {
     path=$PATH:/usr/sbin:/sbin
-    if ask "$docker" info --format '{{.SecurityOptions}}' | grep -q name=rootless ||
-        ask "$docker" info --format '{{.Host.Security.Rootless}}' | grep -qx true; then
+    if [ -n "$rootless" ]; then
         say warn bridge "the engine is rootless: its containers have no address here, so a swap has a short gap"
     elif ! PATH=$path command -v nft >/dev/null; then
         say warn bridge "nft is missing, so a swap has a short gap: $(get nftables)"
-    elif PATH=$path ask nft list tables >/dev/null || PATH=$path ask sudo -n nft list tables >/dev/null; then
+    elif PATH=$path ask nft list tables >/dev/null; then
         say ok bridge "$(id -un) may change packet rules"
+    elif has_rights cap_net_admin; then
+        say ok bridge "promote may change packet rules for $(id -un), by its file capabilities"
     else
-        say warn bridge "$(id -un) may not change packet rules, so a swap has a short gap: run promote as root, or allow sudo -n nft"
+        say warn bridge "$(id -un) may not change packet rules, so a swap has a short gap: sudo deploy-steps-rights"
     fi
+}
+
+# Whether promote has a capability that its caller lacks; only its group may run it then.
+has_rights() {
+    promote=$(command -v promote) && [ -x "$promote" ] &&
+        PATH=$PATH:/usr/sbin:/sbin ask getcap "$promote" | grep -q "$1"
 }
 
 # To look into a container's network takes CAP_SYS_PTRACE (19) and CAP_SYS_ADMIN (21).
@@ -109,8 +121,10 @@ requests() {
     caps=0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
     if [ $((caps >> 19 & caps >> 21 & 1)) -eq 1 ]; then
         say ok requests "$(id -un) may see requests in flight, so a swap waits for them"
+    elif has_rights cap_sys_ptrace; then
+        say ok requests "promote may see requests in flight for $(id -un), by its file capabilities"
     else
-        say warn requests "$(id -un) may not see requests in flight, so the app's own shutdown must finish them: run promote as root"
+        say warn requests "$(id -un) may not see requests in flight, so the app's own shutdown must finish them: sudo deploy-steps-rights"
     fi
 }
 
@@ -121,16 +135,26 @@ clock() {
     esac
 }
 
+# The folder that the engine's users share; a user with an engine of his own has it in XDG_RUNTIME_DIR, and makes it.
 locks() {
+    folder=/run/deploy-steps make='sudo install -d -m 2770 -g docker /run/deploy-steps'
     if ! command -v flock >/dev/null; then
         say warn locks "flock is missing, which deploy.sh needs: $(get util-linux)"
-    elif [ -w /run/lock ]; then
-        say ok locks "/run/lock can be written"
-    elif [ -w "${TMPDIR:-/tmp}" ]; then
-        say warn locks "only ${TMPDIR:-/tmp} can be written: all who deploy must have the same temporary folder"
-    else
-        say fail locks "neither /run/lock nor ${TMPDIR:-/tmp} can be written by $(id -un)"
+        return
     fi
+    case $(id -u):$rootless:$(stat -c '%F %u %a' $folder 2>/dev/null) in
+    [1-9]*:1:*) say ok locks "$(id -un) has an engine of its own, and the locks in ${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" ;;
+    *":directory 0 "*[0145])
+        if [ -w $folder ] && [ -x $folder ]; then
+            say ok locks "$folder can be used"
+        else
+            say fail locks "$folder cannot be used by $(id -un), who is not in its group: $make"
+        fi
+        ;;
+    0:*:) say ok locks "$folder is missing, and the first step of root makes it" ;;
+    *:) say fail locks "$folder is missing: $make" ;;
+    *) say fail locks "$folder is no folder of root's alone or its group's: remove it, then $make" ;;
+    esac
 }
 
 registry() {
@@ -173,6 +197,7 @@ while [ $# -gt 0 ]; do
 done
 case $ports in *[!0-9\ ]*) usage ;; esac
 
+rootless=$(! is_rootless || echo 1)
 steps
 engine
 bridge

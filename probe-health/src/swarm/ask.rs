@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use step::engine::cli::Reply;
 use step::engine::error::EngineError;
 use step::engine::swarm::task::Task;
-use step::text::printable;
+use step::text::secrets::Secrets;
 
 use super::task_probe::{PAUSE, TaskProbe, Word};
 use crate::failure::Failure;
@@ -35,7 +35,15 @@ impl TaskProbe<'_> {
         let patience = left + self.args.how.timeout + self.args.common.engine.engine_timeout;
         let (sender, reply) = channel();
         let engine = self.engine.clone();
-        thread::spawn(move || sender.send(engine.run_once(&words, patience)));
+        let headers = self.args.how.header.iter();
+        let headers: String = headers
+            .map(|(name, value)| format!("{name}: {value}\n"))
+            .collect();
+        let (asked, sent) = (words.clone(), headers.clone());
+        let ask = move || drop(sender.send(engine.run_once(&asked, &sent, patience)));
+        if thread::Builder::new().spawn(ask).is_err() {
+            return Ok(self.engine.run_once(&words, &headers, patience)?);
+        }
         loop {
             match reply.recv_timeout(PAUSE) {
                 Ok(reply) => return Ok(reply?),
@@ -90,8 +98,7 @@ impl TaskProbe<'_> {
         let body = self.probe.expect_body.iter();
         words.extend(body.map(|text| format!("--expect-body={text}")));
         words.extend(self.probe.host.iter().map(|host| format!("--host={host}")));
-        let headers = how.header.iter();
-        words.extend(headers.map(|(name, value)| format!("--header={name}: {value}")));
+        words.push("--headers-from-stdin".to_owned());
         Ok(words)
     }
 
@@ -99,7 +106,9 @@ impl TaskProbe<'_> {
     pub(super) fn heard(&mut self, task: &Task, reply: &Reply) -> Result<(), Failure> {
         let word: Option<Word> = serde_json::from_str(reply.stdout.trim()).ok();
         let Some(word) = word else {
-            let said = printable(&reply.stderr, 300);
+            let headers = self.args.how.header.iter();
+            let secrets = Secrets::of(headers.map(|(_, value)| value.as_str()));
+            let said = secrets.show(&reply.stderr, 300);
             let why = if said.contains("no such file") {
                 format!("{said} (the program must be linked statically, as in the package)")
             } else {

@@ -12,26 +12,30 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::SIGTERM;
+use rustix::process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior};
+use signal_hook::consts::{SIGHUP, SIGTERM};
 use step::host::nft::{LONGEST, Nft};
 use step::host::process::Limits;
+use step::join::both;
 use step::model::name::Name;
 use step::role::Role;
 
-use super::exit_watch::Process;
 use super::listing::forwarders;
-use super::relay::Relay;
+use super::relay::{End, Relay};
 use super::ruleset;
+use super::sockets::Sockets;
+use super::watch::Process;
 use crate::cgroup::Cgroup;
+use crate::environment;
 
-/// What follows are the candidate's address, its process, and the app's container. Stdin is the listening socket.
+/// What follows are the candidate's address, its process, and the app's container. Those of its streams
+/// that are sockets listen.
 pub(crate) const ROLE: Role = Role {
     name: "__forward",
     run: |args| match forward(&args) {
@@ -44,36 +48,35 @@ pub(crate) const ROLE: Role = Role {
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     child: Child,
-    /// Where it listens, on every address.
-    pub(crate) port: u16,
     ends_with_us: bool,
 }
 
 impl Forwarder {
-    /// Starts a forwarder to `candidate`, whose main process is `pid`. It also keeps the bridge of
+    /// Starts a forwarder from these sockets to `candidate`, whose main process is `pid`. It also keeps the bridge of
     /// `container`, as it outlives a promotion that is killed.
     pub(crate) fn start(
+        sockets: Sockets,
         candidate: SocketAddr,
         pid: i32,
         container: &Name,
         cgroup: &Cgroup,
     ) -> io::Result<Self> {
-        // Listening on `::` takes IPv4 too; without IPv6 there is only IPv4 to take.
-        let listener = TcpListener::bind("[::]:0").or_else(|_| TcpListener::bind("0.0.0.0:0"))?;
-        let port = listener.local_addr()?.port();
+        let [v4, v6, for_containers] = sockets.listen()?;
+        let handed = |socket: Option<OwnedFd>| socket.map_or_else(Stdio::null, Stdio::from);
         let child = Command::new("/proc/self/exe")
             .arg0("promote")
             .args([ROLE.name, &candidate.to_string(), &pid.to_string()])
             .arg(container.as_str())
-            .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .env_clear()
+            .envs(environment::short())
+            .stdin(handed(v4))
+            .stdout(handed(v6))
+            .stderr(handed(for_containers))
             .process_group(0)
             .spawn()?;
         cgroup.take_in(&child);
         Ok(Self {
             child,
-            port,
             ends_with_us: true,
         })
     }
@@ -111,46 +114,57 @@ fn forward(args: &[OsString]) -> io::Result<()> {
 /// After SIGTERM it ends with its last connection, else with the candidate. Then nobody is redirected any more, the
 /// last answers are handed out, and the rules go.
 fn serve(candidate: SocketAddr, process: &Process, container: &Name) -> io::Result<()> {
-    let listener = TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let port = listener.local_addr()?.port();
-    let stop = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
-    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::default())?;
-    let relay = Relay::accept(listener, candidate);
-    while !process.has_ended() {
-        if stop.load(Ordering::Relaxed) && !relay.is_open() {
-            return Ok(());
-        }
+    // With file capabilities its files would be root's, and a later promotion could not tell its connections.
+    let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
+    let (stop, told) = UnixStream::pair()?;
+    signal_hook::low_level::pipe::register(SIGTERM, told)?;
+    signal_hook::flag::register(SIGHUP, Arc::default())?;
+    let listeners = listeners();
+    let addresses = listeners.iter().flat_map(TcpListener::local_addr);
+    let ports: Vec<u16> = addresses.map(|address| address.port()).collect();
+    let mut relay = Relay::new(listeners, candidate, process, &stop)?;
+    let End::Lost { is_told } = relay.run()? else {
+        return Ok(());
+    };
+    relay.close();
+    if is_told {
+        relay.hand_out();
+        return Ok(());
     }
-    let keeps = !stop.load(Ordering::Relaxed);
-    if keeps {
-        close_own_rules(container, port);
-    }
-    relay.hand_out();
-    if keeps {
-        remove_own_rules(container, port);
-    }
+    // At the same time, as no answer is to wait for `nft`.
+    both(|| relay.hand_out(), || close_own_rules(container, &ports));
+    remove_own_rules(container, &ports);
     Ok(())
 }
 
-/// Has the container's rules redirect nobody, if they are those of the forwarder on `port`.
-pub(crate) fn close_own_rules(container: &Name, port: u16) {
-    if let Some(nft) = with_own_rules(container, port) {
+/// Those of the three streams that are sockets.
+fn listeners() -> Vec<TcpListener> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()].into_iter();
+    let files = streams.flat_map(|stream| stream.try_clone_to_owned());
+    let sockets = files.map(TcpListener::from);
+    sockets.filter(|it| it.local_addr().is_ok()).collect()
+}
+
+/// Has the container's rules redirect nobody, if they are those of the forwarder on these ports.
+pub(crate) fn close_own_rules(container: &Name, ports: &[u16]) {
+    if let Some(nft) = with_own_rules(container, ports) {
         let _ = nft.apply(&ruleset::close(container));
     }
 }
 
-/// Removes the container's rules, if they are those of the forwarder on `port`.
-pub(crate) fn remove_own_rules(container: &Name, port: u16) {
-    if let Some(nft) = with_own_rules(container, port) {
+/// Removes the container's rules, if they are those of the forwarder on these ports.
+pub(crate) fn remove_own_rules(container: &Name, ports: &[u16]) {
+    if let Some(nft) = with_own_rules(container, ports) {
         // Nobody is there to be told; the next promotion finds what is left.
         let _ = nft.remove(container);
     }
 }
 
 /// Those of a later promotion are another forwarder's.
-fn with_own_rules(container: &Name, port: u16) -> Option<Nft> {
+fn with_own_rules(container: &Name, ports: &[u16]) -> Option<Nft> {
     let nft = Nft::find(Limits::within(LONGEST)).ok()?;
-    let rules = nft.read(container)?;
-    forwarders(&rules).contains(&port).then_some(nft)
+    let found = forwarders(&nft.read(container)?);
+    let is_own = found.iter().any(|port| ports.contains(port));
+    is_own.then_some(nft)
 }

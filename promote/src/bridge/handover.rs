@@ -11,11 +11,12 @@ use step::model::name::Name;
 use step::terminal::spinner::waiting;
 use step::terminal::warn;
 
-use super::exit_watch::{ExitWatch, Process};
 use super::idle;
 use super::listing::called;
 use super::redirect::{self, AddressRedirect};
-use super::ruleset;
+use super::renewal::Renewal;
+use super::ruleset::addresses;
+use super::watch::{Process, Watch};
 
 /// Between two looks whether the address has been given to somebody else.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -30,7 +31,7 @@ pub(crate) struct Handover {
     /// Empty of one that was taken over.
     redirects: Vec<AddressRedirect>,
     /// They go the moment that the container they redirect to ends, whatever becomes of this process.
-    _watch: ExitWatch,
+    _watch: Watch,
 }
 
 impl Handover {
@@ -54,9 +55,12 @@ impl Handover {
         })?;
         let (table, from) = (Nft::table(container), redirect.from);
         let redirects = vec![redirect];
-        let script = ruleset::handover(&table) + &ruleset::redirect_addresses(&table, &redirects);
-        let watch = watch(&nft, container, staying)?;
+        let script =
+            addresses::handover(&table) + &addresses::redirect_addresses(&table, &redirects);
         nft.apply(&script)?;
+        let watch = watch(&nft, container, &[from], staying);
+        // Unwatched, the rules may soon lead to another container.
+        let watch = watch.inspect_err(|_| drop(nft.remove(container)))?;
         Ok(Self {
             nft,
             container: container.clone(),
@@ -76,12 +80,15 @@ impl Handover {
     ) -> Option<Self> {
         let nft = Nft::find(engine.limits()).ok()?;
         let rules = nft.read(container)?;
-        let watch = watch(&nft, container, staying).ok()?;
+        let from = called(&rules);
+        nft.apply(&addresses::go_on(&Nft::table(container), from.as_slice()))
+            .ok()?;
+        let watch = watch(&nft, container, from.as_slice(), staying).ok()?;
         Some(Self {
             nft,
             container: container.clone(),
             leaving: leaving.id.clone(),
-            from: called(&rules),
+            from,
             redirects: Vec::new(),
             _watch: watch,
         })
@@ -114,11 +121,15 @@ impl Drop for Handover {
     }
 }
 
-fn watch(nft: &Nft, container: &Name, staying: &Container) -> Result<ExitWatch, String> {
+fn watch(
+    nft: &Nft,
+    container: &Name,
+    from: &[IpAddr],
+    staying: &Container,
+) -> Result<Watch, String> {
     let process = Process::find(staying.state.pid)
         .map_err(|error| format!("the process of {} cannot be seen: {error}", staying.name()))?;
-    let (nft, container) = (nft.clone(), container.clone());
-    Ok(ExitWatch::start(process, move || {
-        drop(nft.remove(&container))
-    }))
+    let keeper = Renewal::of(nft, container, from.to_vec());
+    Watch::start(process, Nft::table(container), keeper)
+        .map_err(|error| format!("{} cannot be watched: {error}", staying.name()))
 }

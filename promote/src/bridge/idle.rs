@@ -4,7 +4,6 @@
 //! without the rules, unless the kernel filters its bridges (br_netfilter): the client's next request got no answer.
 //! Such connections are told from others by the ports from which they come, and are ended on both sides when idle.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -15,11 +14,9 @@ use step::terminal::spinner::{status, waiting};
 use step::terminal::warn;
 
 use super::redirect::AddressRedirect;
+use super::route::filters_bridges;
 use crate::traffic::connections::end_idle;
 
-/// Whether packets within a bridge pass the rules for packets through this host: then the kernel goes on redirecting
-/// such connections without our rules (br_netfilter).
-const FILTERED: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 /// How long requests in flight are waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -27,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Ends those that were redirected like this, once they are idle. Without the rules their packets would be lost, and
 /// a client would wait for an answer instead of calling anew.
 pub(crate) fn end(redirects: &[AddressRedirect]) {
-    let is_filtered = fs::read_to_string(FILTERED).is_ok_and(|is| is.trim() == "1");
+    // Then the kernel goes on redirecting such connections without our rules.
+    let is_filtered = filters_bridges("ip");
     for one in redirects.iter().filter(|_| !is_filtered) {
         if let Some(ports) = &one.ports {
             end_all(one, ports);
@@ -40,7 +38,7 @@ fn end_all(one: &AddressRedirect, ports: &RangeInclusive<u16>) {
     let prefix = one.prefix;
     let is_redirected = move |ip: IpAddr, port| ports.contains(&port) && masked(ip, prefix) == net;
     let end = Instant::now() + PATIENCE;
-    let _wait = waiting("promote: connections that were led to the new container end");
+    let _wait = waiting("promote: connections that were led to the final container end");
     loop {
         match end_idle(one.into, is_redirected.clone()) {
             Ok(0) => return,

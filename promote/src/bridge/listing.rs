@@ -4,26 +4,60 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-/// How many rules for `port` have counted a connection.
-pub(crate) fn counted(listing: &Value, port: u16) -> usize {
-    let counts = |rule: &Vec<Value>| {
-        let counters = rule.iter().map(|part| &part["counter"]["packets"]);
-        counters.flat_map(Value::as_u64).any(|packets| packets > 0)
-    };
-    rules_for(listing, port)
-        .iter()
-        .filter(|rule| counts(rule))
-        .count()
+/// How many packets the rules of this tag have counted, in one chain or in all.
+pub(crate) fn counted(listing: &Value, tag: &str, chain: Option<&str>) -> u64 {
+    let rules = rules(listing).filter(|rule| {
+        let first = rule["comment"].as_str().and_then(|it| it.split(' ').next());
+        first == Some(tag) && chain.is_none_or(|chain| rule["chain"] == chain)
+    });
+    let parts = rules.filter_map(|rule| rule["expr"].as_array()).flatten();
+    parts
+        .filter_map(|part| part["counter"]["packets"].as_u64())
+        .sum()
 }
 
-/// The parts of each rule that looks for `port`.
-fn rules_for(listing: &Value, port: u16) -> Vec<Vec<Value>> {
+/// What the rules about these clients at a port are counted by.
+pub(crate) fn tag(letter: char, is_v6: bool, port: u16) -> String {
+    format!("{letter}{}:{port}", if is_v6 { 6 } else { 4 })
+}
+
+/// What the rules say about themselves.
+pub(crate) fn comments(listing: &Value) -> impl Iterator<Item = &str> {
+    rules(listing).filter_map(|rule| rule["comment"].as_str())
+}
+
+/// Where forwarders listen for containers, and the port that these call: by the rules that put the port of answers right.
+pub(crate) fn for_containers(listing: &Value) -> Vec<Former> {
+    let answers = rules(listing).filter(|rule| rule["chain"] == "answers");
+    let former = |rule: &Value| {
+        let parts = rule["expr"].as_array()?;
+        let forwarder = parts.iter().find_map(|it| it["match"]["right"].as_u64())?;
+        let called = parts.iter().find_map(|it| it["mangle"]["value"].as_u64())?;
+        Some(Former {
+            forwarder: forwarder.try_into().ok()?,
+            called: called.try_into().ok()?,
+        })
+    };
+    answers.filter_map(former).collect()
+}
+
+/// A forwarder of containers that a killed promotion has left: it answers what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Former {
+    /// Where it listens.
+    pub(crate) forwarder: u16,
+    /// The port that its clients call.
+    pub(crate) called: u16,
+}
+
+/// Whether any rule leads anybody to the candidate.
+pub(crate) fn leads(listing: &Value) -> bool {
+    comments(listing).any(|it| it.contains(" promote of "))
+}
+
+fn rules(listing: &Value) -> impl Iterator<Item = &Value> {
     let items = listing["nftables"].as_array().into_iter().flatten();
-    let rules = items.filter_map(|item| item["rule"]["expr"].as_array());
-    rules
-        .filter(|parts| parts.iter().any(|part| part["match"]["right"] == port))
-        .cloned()
-        .collect()
+    items.filter_map(|item| item.get("rule"))
 }
 
 /// The ports at which forwarders listen, by the rules that keep strangers from them: these outlast the others.
@@ -57,10 +91,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_rules_of_the_port_that_counted_are_counted() {
-        let rule = |port: u16, packets: u32| serde_json::json!({"rule": {"expr": [{"match": {"right": port}}, {"counter": {"packets": packets}}]}});
-        let rules = serde_json::json!({"nftables": [rule(80, 1), rule(80, 0), rule(81, 1)]});
-        assert_eq!((counted(&rules, 80), counted(&rules, 82)), (1, 0));
+    fn packets_are_counted_by_the_tag_and_the_chain_of_their_rules() {
+        let rule = |tag: &str, chain: &str, packets: u32| {
+            serde_json::json!({"rule": {
+            "chain": chain, "comment": format!("{tag} promote of web"), "expr": [{"match": {}}, {"counter": {"packets": packets}}]}})
+        };
+        let rules = serde_json::json!({"nftables": [rule("O4:80", "a", 1), rule("O4:80", "b", 2), rule("O4:801", "a", 4)]});
+        assert_eq!(counted(&rules, "O4:80", None), 3);
+        assert_eq!(counted(&rules, "O4:80", Some("a")), 1);
+        assert_eq!(counted(&rules, "O6:80", None), 0);
+    }
+
+    #[test]
+    fn former_forwarders_of_containers_are_known_by_the_rules_for_their_answers() {
+        let rules = serde_json::json!({"nftables": [{"rule": {"chain": "answers", "expr": [
+            {"match": {"left": {"payload": {"field": "sport"}}, "right": 4000}},
+            {"mangle": {"key": {"payload": {"field": "sport"}}, "value": 80}},
+        ]}}, {"rule": {"chain": "relabel", "expr": [{"match": {"right": 1}}]}}]});
+        let former = Former {
+            forwarder: 4000,
+            called: 80,
+        };
+        assert_eq!(for_containers(&rules), [former]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What packet rules redirect: a published port, or one container's address on a network.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use step::engine::attachment::Attachment;
 use step::engine::container::Container;
 use step::model::port::Publish;
 
@@ -15,14 +16,92 @@ const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// A gap of fewer is not used: each redirected connection takes one of these ports. The number was not measured.
 const ENOUGH: usize = 4096;
 
-/// New connections on a port of the host go to the candidate.
+/// A port of the live container, and where the candidate is called instead.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    /// On the host.
+    pub(crate) port: u16,
+    /// The host's addresses at which the engine has it; 0.0.0.0 and `::` are all of a family.
+    at: Vec<IpAddr>,
+    /// The candidate's own address and port.
+    pub(crate) v4: SocketAddr,
+    /// The same in the other family, where it has an address there.
+    pub(crate) v6: Option<SocketAddr>,
+}
+
+/// New connections at a door go to the candidate.
 #[derive(Clone, Debug)]
 pub(crate) struct PortRedirect {
-    pub(crate) publish: Publish,
-    /// The candidate's own address and port.
-    pub(crate) candidate: SocketAddr,
-    /// The forwarder's port.
+    pub(crate) door: Door,
+    /// Where the forwarder listens on loopback.
     pub(crate) forwarder: u16,
+    /// Where it listens for containers, if the kernel loses what it is handed of them.
+    pub(crate) for_containers: Option<u16>,
+}
+
+impl Door {
+    /// Of a published port: where the engine has it for the live container now. One that is down has it where it is to
+    /// be published.
+    ///
+    /// # Errors
+    /// Where the candidate has no address that this machine reaches.
+    pub(crate) fn of(
+        publish: Publish,
+        live: Option<&Container>,
+        candidate: &Container,
+    ) -> Result<Self, String> {
+        let any = [
+            IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        ];
+        let mut at = match live {
+            Some(live) => live.network_settings.addresses(publish.host),
+            None => publish.address.map_or(any.to_vec(), |ip| vec![ip]),
+        };
+        if at.contains(&any[0]) && live.is_some_and(Container::is_podman) {
+            // Podman writes the same of one family and of both.
+            at.push(any[1]);
+        }
+        let v6 = candidate
+            .network_settings
+            .networks
+            .values()
+            .find_map(Attachment::address_v6);
+        Ok(Self {
+            port: publish.host,
+            at,
+            v4: address(candidate, publish)?,
+            v6: v6.map(|ip| SocketAddr::new(ip, publish.container)),
+        })
+    }
+
+    /// Where the candidate is called in the family.
+    pub(crate) fn candidate(&self, is_v6: bool) -> Option<SocketAddr> {
+        if is_v6 { self.v6 } else { Some(self.v4) }
+    }
+
+    /// Whether nobody was served at it.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// Whether it is open on all addresses of the family.
+    pub(crate) fn is_everywhere(&self, is_v6: bool) -> bool {
+        let mut family = self.at.iter().filter(|ip| ip.is_ipv6() == is_v6);
+        family.any(IpAddr::is_unspecified)
+    }
+
+    /// The first address of the family that it is bound to by itself.
+    pub(crate) fn bound(&self, is_v6: bool, is_loopback: bool) -> Option<IpAddr> {
+        self.single(is_v6)
+            .find(|ip| ip.is_loopback() == is_loopback)
+    }
+
+    /// The addresses of the family that it is bound to one by one.
+    pub(crate) fn single(&self, is_v6: bool) -> impl Iterator<Item = IpAddr> {
+        let all = self.at.iter().copied();
+        all.filter(move |ip| ip.is_ipv6() == is_v6 && !ip.is_unspecified())
+    }
 }
 
 /// New connections within one network go to another container than the one they call.

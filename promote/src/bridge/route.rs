@@ -1,10 +1,9 @@
 //! From an address to the interface behind which the kernel has it.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use step::engine::container::Container;
-use step::model::port::Publish;
 
 /// The candidate's interface on this machine.
 #[derive(Clone, Debug)]
@@ -48,10 +47,6 @@ pub(crate) fn hardware_of(ip: IpAddr) -> Option<String> {
 /// of a value in network byte order (Linux, net/ipv4/fib_trie.c).
 pub(crate) fn interface_of(routes: &str, ip: Ipv4Addr) -> Option<String> {
     let ip = u32::from_ne_bytes(ip.octets());
-    let plain = |name: &str| {
-        name.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
     let parsed = routes.lines().skip(1).filter_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (name, net, mask) = (fields.first()?, fields.get(1)?, fields.get(7)?);
@@ -59,22 +54,76 @@ pub(crate) fn interface_of(routes: &str, ip: Ipv4Addr) -> Option<String> {
             u32::from_str_radix(net, 16).ok()?,
             u32::from_str_radix(mask, 16).ok()?,
         );
-        (ip & mask == net && plain(name)).then(|| (mask.count_ones(), (*name).to_owned()))
+        (ip & mask == net && is_plain(name)).then(|| (mask.count_ones(), (*name).to_owned()))
     });
     parsed.max().map(|(_, name)| name)
 }
 
-/// This host's own address towards the candidate, for a port published on every address.
-pub(crate) fn own_address(publish: &Publish, candidate: SocketAddr) -> Option<SocketAddr> {
-    if publish.address.is_some() {
-        return None;
-    }
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect(candidate).ok()?;
-    Some(SocketAddr::new(
-        socket.local_addr().ok()?.ip(),
-        publish.host,
-    ))
+/// Whether nft takes the name of an interface as it is.
+pub(crate) fn is_plain(name: &str) -> bool {
+    name.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// Whether packets of this family within a bridge pass the rules for packets through this host (`br_netfilter`); `ip` or
+/// `ip6`.
+pub(crate) fn filters_bridges(family: &str) -> bool {
+    let at = format!("/proc/sys/net/bridge/bridge-nf-call-{family}tables");
+    fs::read_to_string(at).is_ok_and(|is| is.trim() == "1")
+}
+
+/// This host's own address towards another one. The kernel chooses a route for it, and nothing is sent.
+pub(crate) fn towards(ip: IpAddr) -> Option<IpAddr> {
+    let any = match ip {
+        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect((ip, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// An IPv6 address of this host that others may call; `None` where it has none.
+pub(crate) fn own_v6() -> Option<IpAddr> {
+    global_v6(&fs::read_to_string("/proc/net/if_inet6").ok()?)
+}
+
+/// The first of scope global (00) that is in use: neither tentative (40) nor given up for a twin (08), by Linux,
+/// include/uapi/linux/if_addr.h.
+fn global_v6(addresses: &str) -> Option<IpAddr> {
+    let mut all = addresses.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let flags = u32::from_str_radix(fields.get(4)?, 16).ok()?;
+        let ip = u128::from_str_radix(fields.first()?, 16).ok()?;
+        let is_of_use = *fields.get(3)? == "00" && flags & 0x48 == 0;
+        is_of_use.then(|| IpAddr::from(Ipv6Addr::from(ip)))
+    });
+    all.next()
+}
+
+/// The port of the bridge `interface` behind which the kernel has seen this hardware address: the container's own veth.
+pub(crate) fn bridge_port(interface: &str, hardware: &str) -> Option<String> {
+    let at = format!("/sys/class/net/{interface}");
+    let number = port_number(&fs::read(format!("{at}/brforward")).ok()?, hardware)?;
+    let ports = fs::read_dir(format!("{at}/brif")).ok()?;
+    let mut ports = ports.flatten().filter_map(|port| {
+        let said = fs::read_to_string(port.path().join("port_no")).ok()?;
+        let said = u16::from_str_radix(said.trim().trim_start_matches("0x"), 16).ok()?;
+        (said == number).then(|| port.file_name().into_string().ok())?
+    });
+    ports.next()
+}
+
+/// From the kernel's table of a bridge (`struct __fdb_entry`, include/uapi/linux/if_bridge.h): 16 bytes each, of
+/// which the first six are the address, the seventh and the thirteenth the port's number.
+fn port_number(table: &[u8], hardware: &str) -> Option<u16> {
+    let hardware: Vec<u8> = hardware
+        .split(':')
+        .map(|byte| u8::from_str_radix(byte, 16).ok())
+        .collect::<Option<_>>()?;
+    let mut entries = table.chunks_exact(16);
+    let found = entries.find(|it| it.starts_with(&hardware) && hardware.len() == 6)?;
+    Some(u16::from_le_bytes([*found.get(6)?, *found.get(12)?]))
 }
 
 #[cfg(test)]
@@ -95,6 +144,26 @@ mod tests {
                 interface_of(routes, Ipv4Addr::new(10, 0, 0, 3)).as_deref(),
                 Some("eth0")
             );
+        }
+    }
+
+    #[test]
+    fn an_address_that_others_may_call_is_told_from_those_of_the_link_and_of_loopback() {
+        let addresses = "00000000000000000000000000000001 01 80 10 80       lo\n\
+            fe800000000000000000000000000001 02 40 20 80     eth0\n\
+            fd770000000000000000000000000009 02 40 00 48     eth0\n\
+            fd770000000000000000000000000001 02 40 00 80     eth0\n";
+        assert_eq!(global_v6(addresses), "fd77::1".parse().ok());
+        assert_eq!(global_v6("fe80 02 40 20 80 eth0\nx"), None);
+    }
+
+    #[test]
+    fn a_bridge_has_an_address_behind_a_port() {
+        let entry = |last, port| [2, 0x42, 0, 0, 0, last, port, 0, 9, 0, 0, 0, 1, 0, 0, 0];
+        let table = [entry(1, 3), entry(2, 4)].concat();
+        assert_eq!(port_number(&table, "02:42:00:00:00:02"), Some(0x0104));
+        for none in ["02:42:00:00:00:03", "02", "", "x"] {
+            assert_eq!(port_number(&table, none), None, "{none}");
         }
     }
 }

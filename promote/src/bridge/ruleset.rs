@@ -1,163 +1,206 @@
-//! The nft scripts that redirect: new connections on the published ports, and calls to one container's address.
+//! The nft scripts of a bridge: its tables, opened and closed in one transaction each.
 //!
-//! Verified with clients on loopback, on this host's own address, on other hosts over IPv4 and IPv6, and in containers
-//! on the same and on other networks.
+//! There are three ways, and which one a client takes is what was seen of it before (`served`):
+//!
+//! - What the engine translates is translated to the candidate instead (`dnat`), just before the engine's own rules. A
+//!   firewall sees it forwarded as before. A mark and a rule of the bridge family on the candidate's own veth see to it
+//!   that the address leads nowhere once another container has it.
+//! - What the engine leaves to its proxy is handed to the forwarder (`tproxy`), behind all other rules: firewalld's
+//!   reverse path filter for IPv6 drops what has been handed over before. The packet stays as it is, so INPUT rules see
+//!   the port they saw before. Once the forwarder is gone the rule does not match. What is open goes on without any rule.
+//! - The kernel loses what it hands over of a container's packets where bridges pass the rules for packets through this
+//!   host (`br_netfilter`). Translated loopback clients never come that far. Both are redirected to the forwarder.
+//!
+//! The first edition redirected all that the proxy serves. INPUT rules then saw another port, the forwarder's own port
+//! had to be hidden from everybody, and clients were refused once the forwarder had died.
 
-use std::net::IpAddr;
+pub(crate) mod addresses;
+pub(crate) mod proxied;
+mod translated;
+mod words;
 
 use step::host::nft::Nft;
 use step::model::name::Name;
 
-use super::redirect::{AddressRedirect, PortRedirect};
-use super::route::Interface;
+use super::calls::Call;
+use super::listing::{Former, tag};
+use super::plan::Plan;
+use super::redirect::PortRedirect;
+use super::served::Client;
+use words::OPENING;
 
-/// As long as nft takes one.
-const LONGEST_COMMENT: usize = 128;
+const RELABEL: &str = "filter hook input priority 290";
+const ANSWERS: &str = "filter hook output priority -350";
+/// What connections of other hosts are counted by where they come in, before there is a bridge.
+pub(crate) const ENTERED: char = 'E';
+/// The same where they are forwarded, behind most rules of a firewall.
+pub(crate) const FORWARDED: char = 'F';
 
-/// The first packet of a connection.
-const OPENING: &str = "tcp flags & (fin|syn|rst|ack) == syn";
-
-/// The whole table, replacing whatever has that name, in one transaction. Its chains stay in
-/// place when they are emptied: without them the kernel would stop to translate connections
-/// that are still open. Each rule says to whoever lists it what it is there for; the table itself
-/// cannot where nft is older than 0.9.7.
-pub(crate) fn open(container: &Name, redirects: &[PortRedirect], interface: &Interface) -> String {
-    let table = Nft::table(container);
-    let comment = format!("promote of {container}");
-    let comment: String = comment.chars().take(LONGEST_COMMENT).collect();
-    let rules = |of: fn(&PortRedirect, &Interface) -> Vec<String>| -> String {
-        let lines = redirects.iter().flat_map(|it| of(it, interface));
-        lines
-            .map(|line| format!("    {line} comment \"{comment}\"\n"))
-            .collect()
+/// The tables, replacing whatever has that name, in one transaction. The chains stay in place when they are emptied:
+/// without them the kernel would stop to translate connections that are still open. Each rule says to whoever lists it
+/// what it is there for; the table itself cannot where nft is older than 0.9.7.
+pub(crate) fn open(plan: &Plan) -> String {
+    let table = Nft::table(&plan.container);
+    let chain = |name: &str, hook: &str, of: fn(&Plan, &PortRedirect) -> Vec<String>| {
+        let rules = plan.redirects.iter().flat_map(|it| of(plan, it));
+        let rules: String = rules.map(|rule| format!("    {rule}\n")).collect();
+        format!("  chain {name} {{\n    type {hook};\n{rules}  }}\n")
     };
+    let chains = [
+        chain(
+            "prerouting",
+            "nat hook prerouting priority dstnat - 10",
+            translated::prerouting,
+        ),
+        chain(
+            "output",
+            "nat hook output priority -110",
+            translated::output,
+        ),
+        chain(
+            "proxied",
+            "filter hook prerouting priority 290",
+            proxied::proxied,
+        ),
+        chain(
+            "forward",
+            "filter hook forward priority 290",
+            translated::forward,
+        ),
+        chain(
+            "postrouting",
+            "nat hook postrouting priority srcnat - 10",
+            translated::postrouting,
+        ),
+        chain(
+            "towards",
+            "filter hook postrouting priority 290",
+            translated::towards,
+        ),
+        chain("input", "filter hook input priority filter", proxied::input),
+        chain(
+            "containers",
+            "filter hook input priority 289",
+            proxied::containers,
+        ),
+        chain("relabel", RELABEL, proxied::relabel),
+        chain("answers", ANSWERS, proxied::answers),
+    ];
+    let tables = format!(
+        "{}table inet {table} {{\n{}}}\n",
+        anew("inet", &table),
+        chains.concat()
+    );
+    match plan.veth {
+        Some(_) => tables + &bound(plan),
+        None => tables,
+    }
+}
+
+/// Packets towards the candidate reach nobody else: its address may soon be another container's.
+fn bound(plan: &Plan) -> String {
+    let table = Nft::table(&plan.container);
+    let rules = plan
+        .redirects
+        .iter()
+        .flat_map(|it| translated::bound(plan, it));
+    let rules: String = rules.map(|rule| format!("    {rule}\n")).collect();
     format!(
-        "add table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n\
-         \x20 chain prerouting {{\n    type nat hook prerouting priority dstnat - 10;\n{}  }}\n\
-         \x20 chain output {{\n    type nat hook output priority -110;\n{}  }}\n\
-         \x20 chain postrouting {{\n    type nat hook postrouting priority srcnat - 10;\n{}  }}\n\
-         \x20 chain input {{\n    type filter hook input priority filter;\n{}  }}\n}}\n",
-        rules(prerouting),
-        rules(output),
-        rules(postrouting),
-        rules(input),
+        "{}table bridge {table} {{\n  chain towards {{\n    type filter hook postrouting priority 0;\n{rules}  }}\n}}\n",
+        anew("bridge", &table),
     )
 }
 
-/// Empties the two chains that new connections meet; open ones go on being translated.
+/// Empties the chains that new connections meet; open ones go on being translated.
 pub(crate) fn close(container: &Name) -> String {
     let table = Nft::table(container);
-    format!("flush chain inet {table} prerouting\nflush chain inet {table} output\n")
+    let chains = ["prerouting", "output", "proxied", "containers"];
+    chains
+        .map(|chain| format!("flush chain inet {table} {chain}\n"))
+        .concat()
 }
 
-/// The tables that [`redirect_addresses`] fills, in place of any of their name; no port of the host is redirected.
-pub(crate) fn handover(table: &str) -> String {
+/// Only what these rules lead there may come to the forwarders, from before they listen; beside what the table has.
+pub(crate) fn guard(container: &Name, redirects: &[PortRedirect]) -> String {
+    let table = Nft::table(container);
+    let rules = redirects.iter().flat_map(|it| proxied::guards(it, ""));
+    let rules = rules.map(|rule| format!("add rule inet {table} input {rule}\n"));
+    let head = format!(
+        "add table inet {table}\nadd chain inet {table} input {{ type filter hook input priority filter; }}\n"
+    );
+    head + &rules.collect::<String>()
+}
+
+/// In place of the table: counts, behind the engine's rules, which of these calls were translated, and what of other hosts'
+/// was as it came in and as it was forwarded.
+pub(crate) fn look(container: &Name, calls: &[Call], former: &[Former]) -> String {
+    let table = Nft::table(container);
+    let chain = |hook: &str, priority: u16, rules: String| {
+        format!(
+            "  chain {hook} {{\n    type filter hook {hook} priority {priority};\n{rules}  }}\n"
+        )
+    };
+    let made = |is_inside: bool| {
+        let made = calls.iter().filter(move |it| it.is_inside() == is_inside);
+        made.map(counting).collect::<String>()
+    };
+    let passing = |letter: char| {
+        let others = calls.iter().filter(|it| it.client == Client::Others);
+        let passing = others.map(|it| passing(it, calls, letter));
+        passing.collect::<String>()
+    };
+    let kept = |name: &str, hook: &str, rule: fn(&Former) -> String| {
+        let rules: String = former
+            .iter()
+            .map(|it| format!("    {}\n", rule(it)))
+            .collect();
+        format!("  chain {name} {{\n    type {hook};\n{rules}  }}\n")
+    };
+    let chains = [
+        chain("output", 50, made(false)),
+        chain("prerouting", 50, made(true) + &passing(ENTERED)),
+        chain("forward", 290, passing(FORWARDED)),
+        kept("relabel", RELABEL, proxied::on),
+        kept("answers", ANSWERS, proxied::back),
+    ]
+    .concat();
     format!(
-        "add table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n\
-         \x20 chain prerouting {{\n    type nat hook prerouting priority dstnat - 10;\n  }}\n\
-         \x20 chain postrouting {{\n    type nat hook postrouting priority srcnat - 10;\n  }}\n}}\n\
-         add table bridge {table}\ndelete table bridge {table}\n"
+        "{}table inet {table} {{\n{chains}}}\n",
+        anew("inet", &table)
     )
 }
 
-/// Redirects new connections of the network's containers to the one that stays.
-///
-/// Such packets never leave their bridge, where a kernel may not translate them: so they are
-/// handed up to this host, as if they were for it, and what comes back must come this way, too.
-pub(crate) fn redirect_addresses(table: &str, redirects: &[AddressRedirect]) -> String {
-    let mut script = format!(
-        "add table bridge {table}\nadd chain bridge {table} up {{ type filter hook prerouting priority dstnat; }}\n"
-    );
-    for one in redirects {
-        let AddressRedirect {
-            from,
-            to,
-            prefix,
-            hardware,
-            ports,
-            ..
-        } = one;
-        // By which they are known in the container to which they were redirected.
-        let ports = ports.as_ref();
-        let from_ports = ports.map(|it| format!(" to :{}-{}", it.start(), it.end()));
-        let from_ports = from_ports.unwrap_or_default();
-        let ip = if from.is_ipv4() { "ip" } else { "ip6" };
-        let subnet = format!("{ip} saddr {from}/{prefix}");
-        script += &format!(
-            "add rule bridge {table} up {subnet} {ip} daddr {from} meta pkttype set host ether daddr set {hardware}\n\
-             add rule inet {table} prerouting {subnet} {ip} daddr {from} {OPENING} counter dnat {ip} to {to}\n\
-             add rule inet {table} postrouting {subnet} {ip} daddr {to} meta l4proto tcp ct status dnat masquerade{from_ports}\n"
-        );
-    }
-    script
+fn anew(family: &str, table: &str) -> String {
+    format!("add table {family} {table}\ndelete table {family} {table}\n")
 }
 
-/// To the forwarder, and to the candidate itself. Where no other rules do, these have the kernel track connections from
-/// now on: those that are open already are new to it, and stay where they are.
-fn targets(redirect: &PortRedirect) -> (String, String) {
-    let PortRedirect {
-        publish,
-        candidate,
-        forwarder,
-    } = redirect;
-    let opened = format!("tcp dport {} {OPENING} counter", publish.host);
-    (
-        format!("{opened} redirect to :{forwarder}"),
-        format!("{opened} dnat ip to {candidate}"),
+/// Counts a call that was translated, and nobody else's: others call the same port meanwhile.
+fn counting(call: &Call) -> String {
+    let (ip, port, tag) = (call.at.ip(), call.at.port(), call.tag());
+    let family = call.family();
+    let from = match &call.sources()[..] {
+        "" => String::new(),
+        some => format!("{family} saddr {{ {some} }} "),
+    };
+    format!(
+        "    tcp dport != 0 {from}ct direction original ct original {family} daddr {ip} ct original proto-dst {port} \
+         ct status & dnat == dnat counter comment \"{tag}\"\n"
     )
 }
 
-fn prerouting(redirect: &PortRedirect, interface: &Interface) -> Vec<String> {
-    let (publish, interface) = (redirect.publish, &interface.name);
-    let (forward, translate) = targets(redirect);
-    // The engine keeps its networks apart: what comes from another one cannot be translated.
-    let other = format!("meta iifkind \"bridge\" iifname != \"{interface}\"");
-    match publish.address {
-        None => vec![
-            format!("meta nfproto ipv6 fib daddr type local {forward}"),
-            format!("{other} fib daddr type local {forward}"),
-            format!("ip daddr != 127.0.0.0/8 fib daddr type local {translate}"),
-        ],
-        Some(IpAddr::V4(ip)) if ip.is_loopback() => Vec::new(),
-        Some(IpAddr::V4(ip)) => vec![
-            format!("{other} ip daddr {ip} {forward}"),
-            format!("ip daddr {ip} {translate}"),
-        ],
-        Some(IpAddr::V6(ip)) => vec![format!("ip6 daddr {ip} {forward}")],
-    }
-}
-
-fn output(redirect: &PortRedirect, _: &Interface) -> Vec<String> {
-    let (forward, translate) = targets(redirect);
-    match redirect.publish.address {
-        // A loopback sender cannot be answered from beyond this host, so it is forwarded as well.
-        None => vec![
-            format!("ip daddr 127.0.0.0/8 {forward}"),
-            format!("meta nfproto ipv6 fib daddr type local {forward}"),
-            format!("fib daddr type local {translate}"),
-        ],
-        Some(IpAddr::V4(ip)) if ip.is_loopback() => vec![format!("ip daddr {ip} {forward}")],
-        Some(IpAddr::V4(ip)) => vec![format!("ip daddr {ip} {translate}")],
-        Some(IpAddr::V6(ip)) => vec![format!("ip6 daddr {ip} {forward}")],
-    }
-}
-
-/// Answers to containers beside the candidate must come back this way.
-fn postrouting(redirect: &PortRedirect, interface: &Interface) -> Vec<String> {
-    let (ip, port, subnet) = (
-        redirect.candidate.ip(),
-        redirect.candidate.port(),
-        &interface.subnet,
-    );
-    vec![format!(
-        "ip saddr {subnet} ip daddr {ip} tcp dport {port} ct status dnat masquerade"
-    )]
-}
-
-/// The forwarder is nobody's but the rules'.
-fn input(redirect: &PortRedirect, _: &Interface) -> Vec<String> {
-    vec![format!(
-        "tcp dport {} ct status & dnat != dnat drop",
-        redirect.forwarder
-    )]
+/// Counts connections of other hosts to this port, as they open.
+fn passing(call: &Call, all: &[Call], letter: char) -> String {
+    let (port, family) = (call.at.port(), call.family());
+    let protocol = if call.at.is_ipv6() { "ipv6" } else { "ipv4" };
+    let tag = tag(letter, call.at.is_ipv6(), port);
+    let same = all.iter().filter(|it| it.family() == family);
+    let inside = same.map(Call::sources);
+    let inside: Vec<String> = inside.filter(|it| !it.is_empty()).collect();
+    let but = match &inside[..] {
+        [] => String::new(),
+        some => format!("{family} saddr != {{ {} }} ", some.join(", ")),
+    };
+    format!(
+        "    {OPENING} meta nfproto {protocol} {but}ct direction original ct original proto-dst {port} ct status & dnat == dnat counter comment \"{tag}\"\n"
+    )
 }

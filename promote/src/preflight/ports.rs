@@ -1,4 +1,4 @@
-//! Whether the host ports that the new container wants are free for it.
+//! Whether the host ports that the final container wants are free for it.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,33 +6,35 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::engine::error::EngineError;
-use step::model::port::Publish;
+use step::model::port::{Protocol, Publish};
 
-/// The first of `wanted` that something else than `holder` listens on or publishes.
+/// The first of `wanted` that something else than `holder` listens on or publishes, as `80` or `53/udp`.
 ///
 /// The engine itself checks a port only when the container starts, which is too late. With the
-/// userland proxy off nothing listens on a published port, so the engine is asked as well.
+/// userland proxy off nothing listens on a published port, so the engine is asked as well. Of SCTP it alone knows.
 pub(crate) fn taken(
     engine: &Engine,
     wanted: &[Publish],
     holder: Option<&Container>,
-) -> Result<Option<u16>, EngineError> {
-    let bound = holder.map(|holder| holder.network_settings.bound());
-    let bound = bound.unwrap_or_default();
-    let own = holder.map(own).unwrap_or_default();
+) -> Result<Option<String>, EngineError> {
     for publish in wanted {
-        let port = publish.host;
+        let (port, protocol) = (publish.host, publish.protocol);
+        let bound = holder.map(|holder| holder.network_settings.bound_for(protocol));
+        let bound = bound.unwrap_or_default();
+        let own = holder.map(|holder| own(holder, protocol));
+        let own = own.unwrap_or_default();
+        let address = publish.address.filter(|ip| !ip.is_unspecified());
         // What the holder publishes already no other container can.
-        let others = if holds(&bound, port, publish.address) {
+        let others = if holds(&bound, port, address) {
             Vec::new()
         } else {
-            publishers(engine, port, holder)?
+            publishers(engine, publish, holder)?
         };
-        let mut listeners = listeners(port);
+        let mut listeners = listeners(port, protocol);
         listeners.retain(|at| !holds(&bound, port, *at) && !holds(&own, port, *at));
         let mut in_the_way = listeners.into_iter().chain(others);
-        if in_the_way.any(|at| meet(at, publish.address)) {
-            return Ok(Some(port));
+        if in_the_way.any(|at| meet(at, address)) {
+            return Ok(Some(publish.host_port()));
         }
     }
     Ok(None)
@@ -40,10 +42,17 @@ pub(crate) fn taken(
 
 /// The ports that a container which runs, or is about to again, was created with: between two of its
 /// restarts it publishes nothing, and an instant later its proxy listens once more.
-fn own(holder: &Container) -> Vec<Publish> {
+fn own(holder: &Container, protocol: Protocol) -> Vec<Publish> {
     let runs = holder.state.running || holder.state.restarting;
     let published = runs.then(|| holder.host_config.published());
-    published.unwrap_or_default()
+    let published = published.unwrap_or_default().into_iter();
+    let any = |ip: &IpAddr| ip.is_unspecified();
+    let own = published.filter(|it| it.protocol == protocol);
+    own.map(|it| Publish {
+        address: it.address.filter(|ip| !any(ip)),
+        ..it
+    })
+    .collect()
 }
 
 fn holds(held: &[Publish], port: u16, address: Option<IpAddr>) -> bool {
@@ -59,10 +68,10 @@ fn meet(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
 /// At which addresses other containers publish the port; `None` is every one.
 fn publishers(
     engine: &Engine,
-    port: u16,
+    wanted: &Publish,
     holder: Option<&Container>,
 ) -> Result<Vec<Option<IpAddr>>, EngineError> {
-    let ids = engine.publishing(port)?;
+    let ids = engine.publishing(wanted)?;
     let others: Vec<&str> = ids
         .iter()
         .map(String::as_str)
@@ -72,26 +81,33 @@ fn publishers(
         return Ok(Vec::new());
     }
     let bound = engine.containers(&others)?;
-    let bound = bound.iter().flat_map(|c| c.network_settings.bound());
+    let all = bound.iter().map(|it| &it.network_settings);
+    let bound = all.flat_map(|it| it.bound_for(wanted.protocol));
     Ok(bound
-        .filter(|publish| publish.host == port)
+        .filter(|publish| publish.host == wanted.host)
         .map(|publish| publish.address)
         .collect())
 }
 
 /// At which addresses of this machine something listens on the port; `None` is every one.
 ///
-/// Reads the kernel's list of listening sockets, which needs no right, unlike binding a port below 1024.
-fn listeners(port: u16) -> Vec<Option<IpAddr>> {
-    const LISTEN: &str = "0A";
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+/// Reads the kernel's list of sockets, which needs no right, unlike binding a port below 1024. One of UDP that is
+/// connected to a peer is a client's, and no bar to a server for long.
+fn listeners(port: u16, protocol: Protocol) -> Vec<Option<IpAddr>> {
+    const LISTENING: &str = "0A";
+    const UNCONNECTED: &str = "07";
+    let (waiting, tables) = match protocol {
+        Protocol::Tcp => (LISTENING, ["/proc/net/tcp", "/proc/net/tcp6"]),
+        Protocol::Udp => (UNCONNECTED, ["/proc/net/udp", "/proc/net/udp6"]),
+        Protocol::Sctp => return Vec::new(),
+    };
     let text = tables.map(|table| fs::read_to_string(table).unwrap_or_default());
     let lines = text.iter().flat_map(|text| text.lines().skip(1));
     lines
         .filter_map(|line| {
             let mut fields = line.split_whitespace().skip(1);
             let (address, at) = fields.next()?.split_once(':')?;
-            let listens = fields.nth(1)? == LISTEN && u16::from_str_radix(at, 16) == Ok(port);
+            let listens = fields.nth(1)? == waiting && u16::from_str_radix(at, 16) == Ok(port);
             listens.then(|| address_of(address))
         })
         .collect()
@@ -118,7 +134,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, UdpSocket};
 
     #[test]
     fn a_container_between_two_restarts_still_has_the_ports_it_was_created_with() {
@@ -131,9 +147,10 @@ mod tests {
             .unwrap()
         };
         let at = |ip: &str| Some(ip.parse().unwrap());
-        let held = own(&container(true));
+        let held = own(&container(true), Protocol::Tcp);
         assert!(holds(&held, 80, at("127.0.0.1")) && !holds(&held, 80, at("127.0.0.2")));
-        assert!(own(&container(false)).is_empty());
+        assert!(own(&container(false), Protocol::Tcp).is_empty());
+        assert!(own(&container(true), Protocol::Udp).is_empty());
     }
 
     #[test]
@@ -146,10 +163,21 @@ mod tests {
             let listener = TcpListener::bind(at).unwrap();
             let port = listener.local_addr().unwrap().port();
             let seen = seen.map(|ip| ip.parse().unwrap());
-            assert_eq!(listeners(port), [seen]);
+            assert_eq!(listeners(port, Protocol::Tcp), [seen]);
             drop(listener);
-            assert_eq!(listeners(port), []);
+            assert_eq!(listeners(port, Protocol::Tcp), []);
         }
+    }
+
+    #[test]
+    fn a_port_of_udp_is_seen_until_its_socket_has_a_peer() {
+        let socket = UdpSocket::bind("127.0.0.2:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let seen = Some("127.0.0.2".parse().unwrap());
+        assert_eq!(listeners(port, Protocol::Udp), [seen]);
+        assert_eq!(listeners(port, Protocol::Sctp), []);
+        socket.connect("127.0.0.1:9").unwrap();
+        assert_eq!(listeners(port, Protocol::Udp), []);
     }
 
     #[test]

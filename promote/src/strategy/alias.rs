@@ -1,7 +1,10 @@
 //! Behind a proxy: the candidate itself goes live, by the alias that clients call on a network.
 
+use step::contract::failure::CommonFailure;
 use step::engine::container::Container;
-use step::recipe::{Condition, Previous, Recipe};
+use step::ownership::keeper::no_labels_are_missed;
+use step::ownership::marks::{Marks, recipe_of};
+use step::recipe::{Condition, Recipe};
 use step::signals::{defer_interrupts, interrupted};
 use step::terminal::progress;
 
@@ -14,8 +17,10 @@ use crate::promotion::Promotion;
 use crate::report::Report;
 use crate::rerun;
 use crate::state::{Phase, State};
+use crate::strategy::candidates;
 use crate::swap::error::SwapError;
 use crate::swap::link::Link;
+use crate::swap::names;
 use crate::swap::{Old, Swap, alias as swap_alias, outcome};
 
 /// Promotes from wherever things stand. The journal is the same but that no `-next` is made:
@@ -31,18 +36,19 @@ pub(crate) fn run(
             promotion.names.live
         )));
     }
-    let back = state.candidate.take().map(|candidate| {
-        if has_names_of_its_own(&candidate) {
-            return Ok(candidate);
-        }
-        network::put_back(&promotion.engine, candidate)
-    });
-    state.candidate = back.transpose()?;
-    match state.phase() {
+    if let Some(candidate) = state.candidate.take() {
+        state.candidate = Some(match has_links(&candidate) {
+            true => candidate,
+            false => candidates::put_back(promotion, candidate)?,
+        });
+    }
+    let candidate = candidates::id(&state);
+    let done = match state.phase() {
         Phase::Fresh => begin(promotion, state, alias),
         Phase::Interrupted => resume(promotion, state, alias),
         Phase::Committed => finish(promotion, state, alias),
-    }
+    };
+    done.inspect_err(|failure| names::take_back(promotion, candidate, failure))
 }
 
 fn begin(promotion: &Promotion<'_>, state: State, alias: Alias<'_>) -> Result<Report, Failure> {
@@ -58,6 +64,7 @@ fn put_live(
     candidate: Container,
     alias: Alias<'_>,
 ) -> Result<Report, Failure> {
+    no_labels_are_missed(live.as_ref()).map_err(CommonFailure::from)?;
     check_alias(&candidate, live.as_ref(), alias).map_err(Failure::NoCandidate)?;
     let recipe = preflight::check(promotion, &candidate)?;
     let old = live.map(|live| {
@@ -80,7 +87,7 @@ fn resume(promotion: &Promotion<'_>, state: State, alias: Alias<'_>) -> Result<R
     ));
     defer_interrupts();
     let State { candidate, old, .. } = state;
-    let recipe = candidate.as_ref().and_then(Recipe::of).unwrap_or_default();
+    let recipe = candidate.as_ref().and_then(recipe_of).unwrap_or_default();
     let old = old.map(|old| {
         let was = match preflight::condition(promotion, &old) {
             Condition::Healthy => Condition::Healthy,
@@ -112,7 +119,7 @@ fn finish(promotion: &Promotion<'_>, state: State, alias: Alias<'_>) -> Result<R
     ));
     defer_interrupts();
     let State { live, old, .. } = state;
-    let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
+    let recipe = live.as_ref().and_then(recipe_of).unwrap_or_default();
     let id = live.map(|live| live.id);
     let old = old.map(|old| {
         // A promotion stopped it, which had seen it drained.
@@ -141,17 +148,9 @@ fn swap<'a>(
 }
 
 /// Whether it was created with what it would not have any more if it were put back on its network.
-fn has_names_of_its_own(candidate: &Container) -> bool {
-    const OWN: [&str; 5] = [
-        "--network-alias",
-        "--net-alias",
-        "--ip",
-        "--link",
-        "--mac-address",
-    ];
-    let options = Recipe::of(candidate).unwrap_or_default().options;
-    let own = |option: &String| OWN.iter().any(|own| option.starts_with(own));
-    options.iter().any(own)
+fn has_links(candidate: &Container) -> bool {
+    let options = recipe_of(candidate).unwrap_or_default().options;
+    options.iter().any(|option| option.starts_with("--link"))
 }
 
 /// Whether the candidate can itself take the live container's place.
@@ -166,7 +165,7 @@ fn check_alias(
     let name = candidate.name();
     let on = alias.network;
     // One without a recipe is refused when it is looked at.
-    let Some(recipe) = Recipe::of(candidate) else {
+    let Some(recipe) = recipe_of(candidate) else {
         return Ok(());
     };
     if !network::resolves(on) {
@@ -184,12 +183,10 @@ fn check_alias(
             "{name} is to publish the port {publish}, which needs a new container: promote it without --network, or deploy under another --container"
         ));
     }
-    let replaces = |previous: &Previous| previous.image_id.clone();
-    let recorded = Previous::of(candidate).as_ref().map(replaces);
-    let now = live.map(|live| replaces(&Previous::replaced(&recipe, live)));
-    if now.is_some() && recorded != now {
+    let replaces = Marks::of(candidate).and_then(|marks| marks.replaces);
+    if live.is_some_and(|live| replaces.as_ref() != Some(&live.id)) {
         return Err(format!(
-            "{name} was started beside another release than the one that is live now: start it again"
+            "{name} was started beside another container than the one that is live now: start it again"
         ));
     }
     Ok(())

@@ -1,19 +1,23 @@
 //! A published port: the final container is made from the candidate, and takes the old one's port.
 
 use step::engine::container::Container;
-use step::recipe::{Condition, Previous, Recipe};
+use step::ownership::marks::{candidate_of, previous_of, recipe_of};
+use step::recipe::Condition;
 use step::signals::defer_interrupts;
 use step::terminal::progress;
 
 use crate::bridge::stale;
 use crate::failure::Failure;
 use crate::network;
+use crate::network::wanted::{wanted, without_names};
 use crate::preflight;
 use crate::promotion::Promotion;
 use crate::report::Report;
 use crate::rerun;
-use crate::state::{Phase, State, made_from_of};
+use crate::state::{Phase, State};
+use crate::strategy::candidates;
 use crate::swap::link::Link;
+use crate::swap::names;
 use crate::swap::outcome;
 use crate::swap::port::{self, Stage};
 use crate::swap::prepare::{self, Ready};
@@ -22,14 +26,16 @@ use crate::swap::{Old, Swap};
 /// Promotes from wherever things stand.
 pub(crate) fn run(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
     let live = &promotion.names.live;
-    match state.phase() {
+    let candidate = candidates::id(&state);
+    let done = match state.phase() {
         Phase::Fresh => begin(promotion, state),
         Phase::Interrupted => resume(promotion, state),
         Phase::Committed if state.is_by_alias() => Err(Failure::NoCandidate(format!(
             "an unfinished promotion of {live} was begun with --network and --alias: give them again"
         ))),
         Phase::Committed => finish(promotion, state),
-    }
+    };
+    done.inspect_err(|failure| names::take_back(promotion, candidate, failure))
 }
 
 fn begin(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
@@ -46,9 +52,9 @@ fn replace(
     live: Option<Container>,
     candidate: Container,
 ) -> Result<Report, Failure> {
-    let candidate = network::put_back(&promotion.engine, candidate)?;
+    let candidate = candidates::put_back(promotion, candidate)?;
     let recipe = preflight::check(promotion, &candidate)?;
-    preflight::provable(promotion, &candidate, &recipe)?;
+    preflight::verifiable(promotion, &candidate, &recipe)?;
     // Asked before there is a bridge, or the candidate would answer for it.
     let old = live.map(|live| {
         let was = preflight::condition(promotion, &live);
@@ -76,10 +82,10 @@ fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
         ..
     } = state;
     let carries = next.as_ref().or(candidate.as_ref());
-    let recipe = carries.and_then(Recipe::of).unwrap_or_default();
+    let recipe = carries.and_then(recipe_of).unwrap_or_default();
     let was = next.as_ref().map(condition_of_old).unwrap_or_default();
     let made_from = candidate.as_ref().map(|candidate| candidate.id.clone());
-    let made_from = made_from.or_else(|| next.as_ref().and_then(made_from_of));
+    let made_from = made_from.or_else(|| next.as_ref().and_then(candidate_of));
     let next = next.filter(|next| {
         let up = next.state.up();
         if !up {
@@ -88,6 +94,12 @@ fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
         }
         up
     });
+    if let Some(next) = &next {
+        let live = &promotion.names.live;
+        let wanted = wanted(&recipe.options, old.as_ref(), live, next.is_podman());
+        // The kill may have come when it was off a network, to be put back under more names.
+        network::give(&promotion.engine, next, &without_names(wanted))?;
+    }
     let bridge = prepare::serve_again(promotion, candidate.as_ref(), &recipe);
     if bridge.is_err() {
         stale::remove(&promotion.engine, promotion.live);
@@ -117,11 +129,11 @@ fn finish(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
         old,
         ..
     } = state;
-    let recipe = live.as_ref().and_then(Recipe::of).unwrap_or_default();
+    let recipe = live.as_ref().and_then(recipe_of).unwrap_or_default();
     let was = live.as_ref().map(condition_of_old).unwrap_or_default();
-    let made_from = live.as_ref().and_then(made_from_of);
+    let made_from = live.as_ref().and_then(candidate_of);
     let left = stale::close(&promotion.engine, promotion.live).map_err(Failure::StrayBridge)?;
-    let link = left.map_or(Link::Off(None), |forwarders| Link::Stale { forwarders });
+    let link = if left { Link::Stale } else { Link::Off(None) };
     let (old, next) = (old.map(|old| Old::new(old, was)), live.map(|live| live.id));
     let swap = Swap::new(promotion, recipe, old, candidate, next, link);
     let outcome = port::run(swap, Stage::Port)?;
@@ -132,5 +144,5 @@ fn finish(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
 
 /// How the container was that this one is to replace, or has replaced.
 fn condition_of_old(container: &Container) -> Condition {
-    Previous::of(container).map_or(Condition::default(), |previous| previous.condition)
+    previous_of(container).map_or(Condition::default(), |previous| previous.condition)
 }

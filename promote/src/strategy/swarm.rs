@@ -10,8 +10,10 @@ use step::contract::failure::CommonFailure;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::engine::swarm::service::{Service, Update};
-use step::host::lock::Lock;
-use step::recipe::{CANDIDATE_LABEL, PREVIOUS_LABEL, Previous, Recipe};
+use step::ownership::Owned;
+use step::ownership::marks::Marks;
+use step::ownership::way_back::{Live, WayBack};
+use step::recipe::{Previous, Recipe};
 use step::signals::defer_interrupts;
 use step::terminal::progress;
 
@@ -19,13 +21,14 @@ use crate::args::Args;
 use crate::failure::Failure;
 use crate::report::{Replaced, Report};
 use rollout::{Done, Rollout};
-use service::ServicePromotion;
+use service::{ServicePromotion, candidate_of};
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
-    let lock = Lock::take(live, Duration::from_secs(1)).map_err(CommonFailure::NoLock)?;
+    let engine = Engine::find(&args.common.engine)?;
+    let lock = engine.lock(live, Duration::from_secs(1))?;
     let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
-    let engine = Engine::find(&args.common.engine)?.holding(&lock);
+    let engine = engine.holding(&lock);
     engine.manager()?;
     let promotion = ServicePromotion {
         args,
@@ -38,16 +41,18 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
 }
 
 fn run_holding(promotion: &ServicePromotion<'_>) -> Result<Report, Failure> {
-    let live = promotion.engine.service(&promotion.names.live)?;
-    let candidate = promotion.engine.service(&promotion.names.candidate)?;
+    let found = Owned::read_services(&promotion.engine, promotion.app, promotion.live);
+    let Owned {
+        live, candidate, ..
+    } = found.map_err(CommonFailure::from)?;
     let Some(candidate) = candidate else {
         return nothing_to_promote(promotion, live);
     };
-    let recipe = Recipe::of_service(&candidate);
+    let recipe = Marks::of_service(&candidate).map(|it| it.recipe);
     let recipe =
         recipe.ok_or_else(|| no_candidate(promotion, "was not made by start-candidate"))?;
     if let Some(live) = &live
-        && live.label(CANDIDATE_LABEL) == Some(&candidate.id)
+        && candidate_of(live).as_ref() == Some(&candidate.id)
     {
         progress(&format!(
             "promote: resuming an update of {}",
@@ -73,13 +78,13 @@ fn nothing_to_promote(
     promotion: &ServicePromotion<'_>,
     live: Option<Service>,
 ) -> Result<Report, Failure> {
-    let live = live.filter(|live| live.label(CANDIDATE_LABEL).is_some());
-    let found = live.and_then(|live| Some((Recipe::of_service(&live)?, live)));
-    let handed = promotion.args.handoff.candidate_id.as_deref();
+    let found = live.and_then(|live| Some((Marks::of_service(&live)?, live)));
+    let found = found.filter(|(marks, _)| marks.candidate.is_some());
+    let handed = promotion.args.handoff.candidate_id.as_ref();
     match found {
-        Some((recipe, live)) if handed.is_none_or(|id| live.label(CANDIDATE_LABEL) == Some(id)) => {
-            let update = Rollout::new(promotion, &live, &recipe).until_done()?;
-            Ok(report(promotion, update, recipe, false, false))
+        Some((marks, live)) if handed.is_none() || handed == marks.candidate.as_ref() => {
+            let update = Rollout::new(promotion, &live, &marks.recipe).until_done()?;
+            Ok(report(promotion, update, marks.recipe, false, false))
         }
         _ => Err(no_candidate(promotion, "does not exist")),
     }
@@ -107,7 +112,7 @@ fn check(
     let Some(live) = live else {
         return Ok(());
     };
-    let newer = Recipe::of_service(live).and_then(|it| it.newer_than(recipe.deploy_id));
+    let newer = Marks::of_service(live).and_then(|it| it.recipe.newer_than(recipe.deploy_id));
     if let Some((deploy_id, newer)) = recipe.deploy_id.zip(newer) {
         return Err(Failure::Overtaken { deploy_id, newer });
     }
@@ -131,7 +136,8 @@ fn see_through(
     carried_on: bool,
 ) -> Result<Report, Failure> {
     let waiting = Rollout::new(promotion, live, recipe);
-    let first = !carried_on && live.label(PREVIOUS_LABEL).is_none();
+    let previous = Marks::of_service(live).and_then(|it| it.previous);
+    let first = !carried_on && previous.is_none();
     let waiting = if first { waiting.first() } else { waiting };
     let done = waiting.until_done()?;
     let mut report = report(promotion, done, recipe.clone(), true, carried_on);
@@ -156,15 +162,23 @@ fn report(
         image: previous.image,
         image_id: previous.image_id,
     };
-    let previous = Previous::of_service(&done.service).filter(|_| changed);
+    let previous = Marks::of_service(&done.service).filter(|_| changed);
+    let previous = previous.and_then(|it| it.previous);
+    let live = Live::service(&done.service);
+    let back = previous
+        .as_ref()
+        .map(|it| WayBack::to(it.recipe.as_ref(), &live));
     Report {
         container_id: done.service.id.clone(),
         deploy_id: recipe.deploy_id,
         changed,
         carried_on,
         replaced: previous.map(named),
+        way_back: back,
         swap: None,
         heir: None,
+        log_kept: None,
+        volumes_left: Vec::new(),
         left_over: Vec::new(),
         tasks: done
             .tasks

@@ -9,13 +9,14 @@ use step::terminal::{progress, warn};
 
 use super::error::SwapError;
 use super::outcome::Outcome;
-use super::{Swap, cleanup, port, rollback, verify};
+use super::{Swap, callers, cleanup, port, rollback, verify};
 use crate::args::Alias;
+use crate::bridge::carried::Forwarders;
 use crate::bridge::handover::Handover;
 use crate::failure::Failure;
 use crate::network;
 use crate::promotion::Promotion;
-use crate::traffic::drain::drain_ports;
+use crate::traffic::drain::{drain_ports, uncarried};
 
 /// From a candidate that was verified, whatever names it has got already.
 pub(crate) fn run(mut swap: Swap<'_>, alias: Alias<'_>) -> Result<Outcome, Failure> {
@@ -29,10 +30,12 @@ pub(crate) fn run(mut swap: Swap<'_>, alias: Alias<'_>) -> Result<Outcome, Failu
     }
 }
 
-/// The new container is called by the alias as well, and is healthy where it is called.
+/// The final container is called by the alias as well and by all that the old one is called by, and is healthy where it
+/// is called.
 fn take_alias(swap: &Swap<'_>, alias: Alias<'_>) -> Result<Container, SwapError> {
     let next = swap.next_now()?;
-    let given = network::give(&swap.promotion.engine, &next, alias.network, alias.name)?;
+    let places = callers::places_with(swap, alias);
+    let given = network::give(&swap.promotion.engine, &next, &places)?;
     verify::on_its_address(swap)?;
     if !given {
         return Ok(next);
@@ -42,17 +45,12 @@ fn take_alias(swap: &Swap<'_>, alias: Alias<'_>) -> Result<Container, SwapError>
 
 /// It gets its restart policy first: a first deployment that is killed here would never get it.
 fn take_name(swap: &Swap<'_>, next: &Container) -> Result<(), SwapError> {
-    let Promotion {
-        engine,
-        names,
-        args,
-        ..
-    } = swap.promotion;
+    let Promotion { engine, names, .. } = swap.promotion;
     let old = swap.old.as_ref().map(|old| &old.container);
     if old.is_some_and(|old| old.name() != names.old) {
         port::rename_old(swap)?;
     }
-    args.restart.set(engine, &next.id)?;
+    swap.restart_policy().set(engine, &next.id)?;
     if next.name() != names.live {
         engine.rename(&next.id, &names.live)?;
     }
@@ -78,14 +76,14 @@ fn retire_old(swap: &mut Swap<'_>, next: &Container, alias: Alias<'_>) -> Result
         let_it_be_known(swap.promotion, why);
     }
     verify::settle(swap)?;
-    let by_proxy = old.network_settings.bound();
-    let by_proxy: Vec<u16> = by_proxy.iter().map(|publish| publish.host).collect();
-    let drained = drain_ports(&old, &ports_of(swap, &old), &by_proxy, args.drain);
+    let (bound, forwarders) = (old.network_settings.bound(), Forwarders::of(live));
+    let by_proxy = || forwarders.beside(&bound);
+    let drained = drain_ports(&old, &ports_of(swap, &old), by_proxy, args.drain);
     swap.waits.drained = Some(drained);
     // From here on nothing else serves.
     verify::on_its_address(swap)?;
     progress(&format!("promote: stopping {}", names.old));
-    let stop = || engine.stop(&old.id, args.stop_timeout);
+    let stop = || engine.stop(&old.id, args.grace(&old));
     stop().or_else(|_| stop())?;
     if let Ok(handover) = handover {
         handover.linger(engine, alias.network, args.linger);
@@ -193,10 +191,10 @@ fn give_back_alias(swap: &Swap<'_>, alias: Alias<'_>) -> Result<(), String> {
         .filter(|_| next.state.up())
         .map(|old| Handover::open(engine, live, alias.network, &next, &old));
     if matches!(handover, Some(Ok(_))) {
-        drain_ports(&next, &ports_of(swap, &next), &[], args.drain);
+        drain_ports(&next, &ports_of(swap, &next), uncarried, args.drain);
     }
-    let taken = network::take(engine, &next, alias.network, alias.name);
-    let gone = taken.or_else(|_| engine.stop(&next.id, args.stop_timeout));
+    let taken = network::take_back(engine, &next);
+    let gone = taken.or_else(|_| engine.stop(&next.id, args.grace(&next)));
     if let Some(Ok(handover)) = handover {
         handover.linger(engine, alias.network, args.linger);
     }

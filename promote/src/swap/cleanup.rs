@@ -1,20 +1,32 @@
 //! After the swap: the candidate finishes what was redirected to it, then it and the old container go.
 
-use step::engine::container::{Container, Mount};
+use step::engine::container::Container;
 use step::engine::error::EngineError;
 use step::join::both;
-use step::recipe::Previous;
+use step::ownership::way_back::{Live, WayBack, replaced};
 use step::terminal::{progress, warn};
 
 use super::error::SwapError;
 use super::outcome::Outcome;
 use super::{Swap, verify};
+use crate::bridge::carried::Forwarders;
 use crate::bridge::{Bridge, redirect};
+use crate::log_file;
 use crate::promotion::Promotion;
 use crate::traffic::drain::drain;
 
 /// All that is left is to clear away.
 pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
+    // What is live has the values of the candidate.
+    let live = swap.candidate.clone().or_else(|| swap.next_now().ok());
+    let live = live.as_ref();
+    let old = swap.old.as_ref().map(|old| &old.container);
+    let previous = old
+        .zip(live)
+        .map(|(old, live)| replaced(&swap.recipe, old, &live.variables()));
+    let volumes_left = old.map(volumes_of).unwrap_or_default();
+    let back = previous.as_ref().zip(live);
+    let way_back = back.map(|(it, live)| WayBack::to(it.recipe.as_ref(), &Live::container(live)));
     let mut bridge = swap.link.take();
     bridge.iter_mut().for_each(Bridge::unwatch);
     let left_over = if has_no_callers(&swap) {
@@ -30,9 +42,11 @@ pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
         "promote: {} is live with {}",
         swap.promotion.names.live, swap.recipe.image
     ));
-    let old = swap.old.as_ref().map(|old| &old.container);
     Outcome {
-        previous: old.map(|old| Previous::replaced(&swap.recipe, old)),
+        previous,
+        way_back,
+        volumes_left,
+        log_kept: swap.old.as_ref().and_then(|old| old.log_kept),
         container_id: swap.next.unwrap_or_default(),
         recipe: swap.recipe,
         seen,
@@ -40,26 +54,50 @@ pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
     }
 }
 
+fn volumes_of(old: &Container) -> Vec<String> {
+    let anonymous = old.anonymous_volumes();
+    anonymous.map(|mount| mount.name.clone()).collect()
+}
+
 /// Drains the candidate, and removes the old container meanwhile.
 ///
 /// An engine that was restarted meanwhile has started the old container as well, for its
 /// policy, and it may have the port: then the new one must show once more that it serves.
 pub(super) fn give_up_old(swap: &mut Swap<'_>) -> Result<(), SwapError> {
-    let engine = swap.promotion.engine.clone();
-    let old = swap.old.as_ref().map(|old| old.container.id.clone());
-    let ((), removed) = both(
+    let promotion = swap.promotion.clone();
+    let old = swap.old.as_ref().map(|old| old.container.clone());
+    let ((), (log_kept, removed)) = both(
         || {
             if !swap.link.is_off() || swap.candidate_has_name() {
                 let staying = swap.next.clone();
                 drain_candidate(swap, staying.as_deref());
             }
         },
-        move || old.map_or(Ok(()), |old| engine.remove_ended(&old)),
+        move || {
+            let old = old.as_ref();
+            let log_kept = old.and_then(|old| keep_log(&promotion, old));
+            let removed = old.map_or(Ok(()), |old| promotion.engine.remove_ended(&old.id));
+            (log_kept, removed)
+        },
     );
     if let Some(old) = &mut swap.old {
         old.gone = removed.is_ok();
+        old.log_kept = log_kept;
     }
     removed.or_else(|_| verify::on_its_address(swap))
+}
+
+/// Whether its log was kept, where it is to be. The new release is live: nothing that goes wrong here stops it.
+fn keep_log(promotion: &Promotion<'_>, old: &Container) -> Option<bool> {
+    let path = promotion.args.keep_log.as_ref()?;
+    let live = promotion.names.live.as_str();
+    let kept = log_file::append(path, &promotion.engine, old, live);
+    if let Err(why) = &kept {
+        warn(&format!(
+            "promote: the log of what was replaced is lost, or a part of it: {why}"
+        ));
+    }
+    Some(kept.is_ok())
 }
 
 /// Whether the candidate has nobody left: no connection, nor a name by which one could come.
@@ -71,7 +109,8 @@ fn has_no_callers(swap: &Swap<'_>) -> bool {
 /// Waits for what was redirected to the candidate, which `staying` takes over; idle connections are
 /// closed by the app's own shutdown.
 pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>) {
-    let (promotion, forwarders) = (swap.promotion, swap.link.forwarders());
+    let promotion = swap.promotion;
+    let forwarders = Forwarders::of(promotion.live);
     let named = swap.candidate_has_name();
     let Some(candidate) = &swap.candidate else {
         return;
@@ -85,19 +124,26 @@ pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>) {
         }
     }
     let limit = promotion.args.drain;
-    let drained = drain(candidate, &swap.recipe.publish, &forwarders, limit);
+    let drained = drain(
+        candidate,
+        &swap.recipe.tcp(),
+        || forwarders.connections(),
+        limit,
+    );
     // Stopped it loses the name, which it must not keep after a rollback.
     if named || drained.may_be_open() {
         // It may say its last to those who were redirected to it.
         swap.link.bridge_mut().into_iter().for_each(Bridge::unwatch);
-        stop_gracefully(promotion, &candidate.id, &promotion.names.candidate);
+        stop_gracefully(promotion, candidate);
     }
     swap.waits.candidate_drained = Some(drained);
 }
 
 /// Has a container end by itself, which has connections to close.
-pub(super) fn stop_gracefully(promotion: &Promotion<'_>, id: &str, name: &str) {
-    if let Err(error) = promotion.engine.stop(id, promotion.args.stop_timeout) {
+pub(super) fn stop_gracefully(promotion: &Promotion<'_>, container: &Container) {
+    let grace = promotion.args.grace(container);
+    if let Err(error) = promotion.engine.stop(&container.id, grace) {
+        let name = container.name();
         warn(&format!("promote: {name} did not stop: {error}"));
     }
 }
@@ -130,7 +176,7 @@ fn remove(swap: &Swap<'_>, containers: &[&Container]) -> Result<(), EngineError>
     let engine = &swap.promotion.engine;
     let candidate = swap.candidate.as_ref().map(|candidate| &candidate.id);
     let has_own =
-        |c: &&&Container| candidate == Some(&c.id) && c.mounts.iter().any(Mount::is_anonymous);
+        |c: &&&Container| candidate == Some(&c.id) && c.anonymous_volumes().next().is_some();
     let (alone, rest): (Vec<&Container>, Vec<&Container>) = containers.iter().partition(has_own);
     for container in alone {
         engine.remove_with_volumes(&[&container.id])?;

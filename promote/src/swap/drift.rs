@@ -1,18 +1,20 @@
 //! What has changed between the candidate's creation and the final container's.
 //!
-//! Both are created by the same words, so only what the words stand for can change: files that they name, the caller's
-//! environment and settings, other containers. The candidate runs and the final container does not yet, and an engine
+//! Both are created by the same words and variables, so only what the words stand for can change: files that they name,
+//! the caller's settings, other containers. The candidate runs and the final container does not yet, and an engine
 //! rewrites what it shows of a container as it starts: Docker on cgroup v2 turns `OomKillDisable` from false to null,
 //! podman adds limits and variables. Comparing all that the engine shows therefore refused every promotion there. So
 //! this compares the inputs one by one, and no field that only the engine fills.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use step::engine::container::{Container, Mount};
+use step::engine::config::Mount;
+use step::engine::container::Container;
+use step::ownership::keeper::COMPOSE;
+use step::ownership::marks;
 use step::text::printable;
 
 use crate::failure::Failure;
-use crate::promotion::Promotion;
 
 /// Variables that an engine adds to the environment of a container that it starts; podman 4 and 5 do so.
 const ADDED_AT_START: [&str; 4] = ["HOME", "HOSTNAME", "TERM", "container"];
@@ -33,16 +35,12 @@ enum Input {
     Namespace(&'static str),
 }
 
-/// What goes live is what was verified: an env file read twice, or a variable taken from the
-/// caller's environment, may have changed in between.
-pub(super) fn check(
-    promotion: &Promotion<'_>,
-    candidate: &Container,
-    next: &str,
-) -> Result<(), Failure> {
-    let next = promotion.engine.container(next)?;
-    let next = next.ok_or_else(|| Failure::NotVerified("its existence".to_owned()))?;
-    match between(candidate, &next) {
+/// What goes live is what was verified: a file that is read twice may have changed in between.
+///
+/// # Errors
+/// In what `created`, the final container before its start, is another.
+pub(super) fn check(candidate: &Container, created: &Container) -> Result<(), Failure> {
+    match between(candidate, created) {
         Some(drift) => Err(Failure::NotVerified(drift)),
         None => Ok(()),
     }
@@ -51,7 +49,7 @@ pub(super) fn check(
 /// In what `created`, the final container before its start, is not what `candidate` was created as; for a sentence.
 fn between(candidate: &Container, created: &Container) -> Option<String> {
     let mut all = single(candidate, created);
-    let variables = differing(&variables(candidate), &variables(created)).into_iter();
+    let variables = differing(&candidate.variables(), &created.variables()).into_iter();
     let counts =
         |(name, is_added): &(String, bool)| !(*is_added && ADDED_AT_START.contains(&name.as_str()));
     all.extend(
@@ -98,20 +96,11 @@ fn differing<V: PartialEq>(
         .collect()
 }
 
-/// A variable can be given twice.
-fn variables(container: &Container) -> BTreeMap<&str, Vec<&str>> {
-    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for pair in &container.config.env {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        all.entry(name).or_default().push(value);
-    }
-    all
-}
-
-/// Without those of the steps, which say which of the two it is.
+/// Without those of the steps, which say which of the two it is, and those of compose, which only the final one has.
 fn labels(container: &Container) -> BTreeMap<&str, &str> {
     let all = container.config.labels.iter();
-    all.filter(|(name, _)| !name.starts_with("deploy-steps."))
+    let is_input = |name: &str| !name.starts_with(marks::PREFIX) && !name.starts_with(COMPOSE);
+    all.filter(|(name, _)| is_input(name))
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect()
 }
@@ -220,6 +209,7 @@ mod tests {
             None
         );
         assert!(between(&pairs(&["A=1", "A=2"]), &pairs(&["A=2", "A=1"])).is_some());
+        assert_eq!(between(&pairs(&["A=1", "A=2"]), &pairs(&["A=2"])), None);
     }
 
     #[test]

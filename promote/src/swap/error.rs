@@ -15,7 +15,7 @@ pub(crate) struct SwapError {
 pub(crate) enum Kind {
     NotStarted,
     Unhealthy,
-    PortTaken(u16),
+    PortTaken(String),
 }
 
 impl SwapError {
@@ -35,7 +35,7 @@ impl SwapError {
         }
     }
 
-    pub(crate) fn port_taken(port: u16) -> Self {
+    pub(crate) fn port_taken(port: String) -> Self {
         let message = format!("the host port {port} is taken by something else");
         Self {
             kind: Kind::PortTaken(port),
@@ -50,7 +50,7 @@ impl SwapError {
     }
 
     pub(crate) fn vanished() -> Self {
-        Self::not_started("the new container vanished".to_owned())
+        Self::not_started("the final container vanished".to_owned())
     }
 
     /// The failure of a swap that was undone.
@@ -68,7 +68,7 @@ impl SwapError {
     }
 }
 
-/// Whatever the engine did or did not do, the new container is not live.
+/// Whatever the engine did or did not do, the final container is not live.
 impl From<EngineError> for SwapError {
     fn from(error: EngineError) -> Self {
         Self::not_started(error.to_string())

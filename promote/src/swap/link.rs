@@ -1,14 +1,14 @@
 //! What is between the host port and the candidate: a bridge, one that was, or none.
 
+use step::terminal::warn;
+
 use crate::bridge::Bridge;
 
 /// Between the host port and the candidate.
 pub(crate) enum Link {
     Open(Bridge),
     /// There was a bridge, and its forwarders may still have connections.
-    Stale {
-        forwarders: Vec<u16>,
-    },
+    Stale,
     /// There was none; where it was wanted, why.
     Off(Option<String>),
 }
@@ -23,37 +23,34 @@ impl Link {
     pub(crate) fn bridge(&self) -> Option<&Bridge> {
         match self {
             Self::Open(bridge) => Some(bridge),
-            Self::Stale { .. } | Self::Off(_) => None,
+            Self::Stale | Self::Off(_) => None,
         }
     }
 
     pub(crate) fn bridge_mut(&mut self) -> Option<&mut Bridge> {
         match self {
             Self::Open(bridge) => Some(bridge),
-            Self::Stale { .. } | Self::Off(_) => None,
+            Self::Stale | Self::Off(_) => None,
         }
     }
 
     /// Hands the bridge out, to be left or ended.
     pub(crate) fn take(&mut self) -> Option<Bridge> {
         self.bridge()?;
-        let forwarders = Vec::new();
-        match std::mem::replace(self, Self::Stale { forwarders }) {
+        match std::mem::replace(self, Self::Stale) {
             Self::Open(bridge) => Some(bridge),
-            Self::Stale { .. } | Self::Off(_) => None,
+            Self::Stale | Self::Off(_) => None,
         }
     }
 
     pub(crate) fn is_off(&self) -> bool {
         matches!(self, Self::Off(_))
     }
+}
 
-    /// Where forwarders listen that have clients of the candidate.
-    pub(crate) fn forwarders(&self) -> Vec<u16> {
-        match self {
-            Self::Open(bridge) => bridge.forwarder_ports(),
-            Self::Stale { forwarders } => forwarders.clone(),
-            Self::Off(_) => Vec::new(),
-        }
-    }
+/// Says what it costs that there is no bridge, and why there is none.
+pub(crate) fn warn_of_gap(why: &str) {
+    warn(&format!(
+        "promote: without a bridge the port is closed for a moment: {why}"
+    ));
 }

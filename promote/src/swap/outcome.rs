@@ -1,6 +1,7 @@
 //! A finished swap as a report.
 
 use step::contract::handoff::Handoff;
+use step::ownership::way_back::WayBack;
 use step::recipe::{Previous, Recipe};
 
 use crate::failure::{Evidence, Failure};
@@ -12,7 +13,10 @@ pub(crate) struct Outcome {
     pub(crate) container_id: String,
     pub(crate) recipe: Recipe,
     pub(crate) previous: Option<Previous>,
+    pub(crate) way_back: Option<WayBack>,
     pub(crate) seen: Option<Seen>,
+    pub(crate) log_kept: Option<bool>,
+    pub(crate) volumes_left: Vec<String>,
     pub(crate) left_over: Vec<String>,
 }
 
@@ -26,7 +30,10 @@ pub(crate) fn report(
         container_id,
         recipe,
         previous,
+        way_back,
         seen,
+        log_kept,
+        volumes_left,
         left_over,
     } = outcome;
     let gap_ms = seen.as_ref().map_or(0, |seen| seen.longest_gap_ms);
@@ -56,8 +63,11 @@ pub(crate) fn report(
             image: named(&previous).unwrap_or(previous.image),
             image_id: previous.image_id,
         }),
+        way_back,
         swap: seen,
         heir: promotion.killed.heir.clone(),
+        log_kept,
+        volumes_left,
         left_over,
         tasks: Vec::new(),
         handoff: Handoff::of(promotion.app, promotion.live, &recipe),

@@ -3,13 +3,15 @@
 use step::engine::cli::Reply;
 use step::engine::container::Container;
 use step::join::both;
-use step::recipe::{Condition, secrets_of};
+use step::ownership::marks::secrets_of;
+use step::recipe::Condition;
 use step::terminal::spinner::waiting;
-use step::text::{printable, redact};
 
 use super::error::SwapError;
+use super::link::{Link, warn_of_gap};
 use super::outcome::Outcome;
-use super::{Swap, cleanup, create, podman, rollback, verify};
+use super::{Swap, callers, cleanup, create, podman, rollback, verify};
+use crate::args::BridgeMode;
 use crate::bridge::Bridge;
 use crate::failure::Failure;
 use crate::preflight::ports;
@@ -56,7 +58,7 @@ pub(super) fn rename_old(swap: &Swap<'_>) -> Result<(), SwapError> {
         return Ok(renamed?);
     }
     // The engine cannot rename a container between two of its restarts.
-    engine.stop(id, args.stop_timeout)?;
+    engine.stop(id, args.grace(&old.container))?;
     Ok(engine.rename(id, &names.old)?)
 }
 
@@ -81,7 +83,7 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
     } = swap.promotion;
     let old = swap.old.as_ref().map(|old| old.container.clone());
     if let Some(old) = old.filter(|old| old.state.running) {
-        podman::redirect_callers(swap, &old);
+        callers::redirect(swap, &old);
         swap.waits.drained = Some(swap.drain(&old));
         if swap.link.bridge().is_some_and(Bridge::is_lost) {
             return Err(SwapError::not_started(format!(
@@ -89,9 +91,10 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
                 names.candidate
             )));
         }
+        unless_blocked(swap)?;
         let _wait = waiting(format!("promote: stopping {}", names.old));
         // An engine that gave no answer may stop it later, under whatever was begun instead.
-        let stop = || engine.stop(&old.id, args.stop_timeout);
+        let stop = || engine.stop(&old.id, args.grace(&old));
         stop().or_else(|_| stop())?;
     }
     podman::keep_old_down(swap)?;
@@ -105,6 +108,27 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
     name_verified(swap)
 }
 
+/// A bridge that a firewall has stopped for other hosts would be a gap for as long as the swap takes: `auto` has the
+/// shorter one.
+fn unless_blocked(swap: &mut Swap<'_>) -> Result<(), SwapError> {
+    if !swap.link.bridge().is_some_and(Bridge::is_blocked) {
+        return Ok(());
+    }
+    let why = "a firewall stops other hosts on their way to the candidate's address";
+    if swap.promotion.args.bridge == BridgeMode::Require {
+        return Err(SwapError::not_started(format!("no bridge: {why}")));
+    }
+    warn_of_gap(why);
+    let bridge = swap.link.take();
+    if let Some(bridge) = &bridge {
+        bridge.close().map_err(SwapError::not_started)?;
+    }
+    cleanup::drain_candidate(swap, None);
+    drop(bridge);
+    swap.link = Link::Off(Some(why.to_owned()));
+    Ok(())
+}
+
 fn not_started(swap: &Swap<'_>, next: &str, reply: &Reply) -> SwapError {
     let engine = &swap.promotion.engine;
     if let Ok(Some(port)) = ports::taken(engine, &swap.recipe.publish, None) {
@@ -115,30 +139,24 @@ fn not_started(swap: &Swap<'_>, next: &str, reply: &Reply) -> SwapError {
     let said = found.map(|found| found.state.error);
     let said = said.filter(|error| !error.is_empty());
     let said = said.as_deref().unwrap_or(&reply.stderr);
-    let said = printable(&redact(said, &secrets), 300);
+    let said = secrets.show(said, 300);
     let log = engine.log_tail(next, 20, &secrets);
-    SwapError::not_started(format!("the new container did not start: {said}")).with_log(log)
+    SwapError::not_started(format!("the final container did not start: {said}")).with_log(log)
 }
 
 /// Verifies the final container on its own address; only then gives it the live name and verifies it for clients.
 fn name_verified(swap: &Swap<'_>) -> Result<(), SwapError> {
-    let Promotion {
-        engine,
-        names,
-        args,
-        ..
-    } = swap.promotion;
+    let Promotion { engine, names, .. } = swap.promotion;
     verify::on_its_address(swap)?;
-    podman::give_callers_name(swap)?;
-    let next = swap.next_id()?;
+    callers::give_names(swap)?;
+    let (next, policy) = (swap.next_id()?, swap.restart_policy());
     if swap.is_on_podman() {
         // Two changes of one container at once: the one would undo the other.
-        args.restart.set(engine, next)?;
+        policy.set(engine, next)?;
         engine.rename(next, &names.live)?;
         return verify::for_clients(swap);
     }
     let (beside, further, live) = (engine.clone(), engine.clone(), names.live.as_str());
-    let policy = args.restart;
     let (verified, (renamed, restarts)) = both(
         || verify::through_the_port(swap),
         move || {
@@ -155,6 +173,6 @@ fn name_verified(swap: &Swap<'_>) -> Result<(), SwapError> {
 /// A kill may have come between its name and its restart policy.
 fn verify_again(swap: &Swap<'_>) -> Result<(), SwapError> {
     verify::on_its_address(swap)?;
-    let Promotion { args, engine, .. } = swap.promotion;
-    Ok(args.restart.set(engine, swap.next_id()?)?)
+    let engine = &swap.promotion.engine;
+    Ok(swap.restart_policy().set(engine, swap.next_id()?)?)
 }

@@ -7,8 +7,11 @@ use step::recipe::Recipe;
 use step::signals::interrupted;
 use step::terminal::{progress, warn};
 
+use super::link::warn_of_gap;
 use super::{Old, create};
 use crate::args::BridgeMode;
+use crate::bridge::carried::Forwarders;
+use crate::bridge::opening::Sides;
 use crate::bridge::{Bridge, redirect, stale};
 use crate::failure::Failure;
 use crate::network;
@@ -61,7 +64,7 @@ fn stand_down(ready: Ready, live: Option<&Container>) -> Option<Bridge> {
     Some(bridge)
 }
 
-/// Nothing was touched that cannot be put back: the new container goes, and so does the name
+/// Nothing was touched that cannot be put back: the final container goes, and so do the names
 /// that the candidate has been given.
 fn leave_as_before(
     promotion: &Promotion<'_>,
@@ -72,18 +75,16 @@ fn leave_as_before(
 ) {
     let Promotion { engine, args, .. } = promotion;
     let removed = next.map_or(Ok(()), |next| engine.remove_with_volumes(&[next]));
-    let forwarders = bridge.as_ref().map(Bridge::forwarder_ports);
+    let forwarders = Forwarders::of(promotion.live);
     // What it was asked it answers before it is taken off its network.
-    drain(
-        candidate,
-        &recipe.publish,
-        &forwarders.unwrap_or_default(),
-        args.drain,
-    );
-    let returned = network::take_back(engine, candidate, promotion.live.as_str());
+    let carried = || forwarders.connections();
+    drain(candidate, &recipe.tcp(), carried, args.drain);
+    let now = engine.container(&candidate.id);
+    let returned = now.and_then(|now| now.map_or(Ok(()), |now| network::take_back(engine, &now)));
     for error in [removed, returned].into_iter().filter_map(Result::err) {
         warn(&format!("promote: not all is as before: {error}"));
     }
+    drop(bridge);
 }
 
 fn still_wanted(promotion: &Promotion<'_>) -> Result<(), Failure> {
@@ -94,7 +95,7 @@ fn still_wanted(promotion: &Promotion<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Sees that the ports can be had, gives the candidate the app's name and opens the bridge to
+/// Sees that the ports can be had, gives the candidate the app's names and opens the bridge to
 /// it, as far as `--bridge` wants it.
 fn make_ready(
     promotion: &Promotion<'_>,
@@ -115,20 +116,23 @@ fn make_ready(
     if mode == BridgeMode::Off {
         return without(candidate, "--bridge off");
     }
-    let plan = Bridge::plan(&promotion.engine, &candidate, &recipe.publish);
+    if let Some(other) = recipe.publish.iter().find(|it| !it.is_tcp()) {
+        warn(&format!(
+            "promote: the port {other} is closed for a moment: only TCP is redirected"
+        ));
+    }
+    let plan = Bridge::plan(&promotion.engine, &candidate, &recipe.tcp());
     if let (Err(why), BridgeMode::Require) = (&plan, mode) {
         return Err(Failure::NoBridge(why.clone()));
     }
-    let candidate = preflight::share_name(promotion, candidate, live)?;
-    let bridge = plan.and_then(|nft| open(promotion, nft, &candidate, recipe));
+    let candidate = preflight::share_names(promotion, candidate, recipe, live)?;
+    let bridge = plan.and_then(|nft| open(promotion, nft, Some(live), &candidate, recipe));
     if bridge.is_err() {
         stale::remove(&promotion.engine, promotion.live);
     }
     match (&bridge, mode) {
         (Err(why), BridgeMode::Require) => return Err(Failure::NoBridge(why.clone())),
-        (Err(why), _) => warn(&format!(
-            "promote: without a bridge the port is closed for a moment: {why}"
-        )),
+        (Err(why), _) => warn_of_gap(why),
         (Ok(_), _) => progress(&format!(
             "promote: new connections go to {}",
             promotion.names.candidate
@@ -147,8 +151,8 @@ pub(crate) fn serve_again(
         return Err("--bridge off".to_owned());
     }
     match candidate.filter(|candidate| candidate.state.up()) {
-        Some(candidate) => Bridge::plan(&promotion.engine, candidate, &recipe.publish)
-            .and_then(|nft| open(promotion, nft, candidate, recipe)),
+        Some(candidate) => Bridge::plan(&promotion.engine, candidate, &recipe.tcp())
+            .and_then(|nft| open(promotion, nft, None, candidate, recipe)),
         None => Err("no candidate runs".to_owned()),
     }
 }
@@ -156,18 +160,18 @@ pub(crate) fn serve_again(
 fn open(
     promotion: &Promotion<'_>,
     nft: Nft,
+    live: Option<&Container>,
     candidate: &Container,
     recipe: &Recipe,
 ) -> Result<Bridge, String> {
     let config = promotion.args.probe_config(Some(recipe));
     let limit = promotion.args.drain;
-    Bridge::open(
-        nft,
-        promotion.live,
+    let sides = Sides {
+        container: promotion.live,
+        live,
         candidate,
-        &recipe.publish,
-        &config,
-        limit,
-        &promotion.cgroup,
-    )
+        publish: &recipe.tcp(),
+    };
+    let (engine, cgroup) = (&promotion.engine, &promotion.cgroup);
+    Bridge::open(nft, engine, &sides, &config, limit, cgroup)
 }

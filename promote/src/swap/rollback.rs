@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use step::engine::container::Container;
 use step::engine::error::EngineError;
 use step::host::nft::Nft;
+use step::ownership::marks::secrets_of;
 use step::recipe::Condition;
 use step::terminal::{progress, warn};
-use step::text::printable;
 
 use super::error::SwapError;
 use super::link::Link;
@@ -48,7 +48,7 @@ pub(super) fn run(mut swap: Swap<'_>, mut error: SwapError) -> Failure {
     into_failure(&swap, error, undone)
 }
 
-/// What clients have asked the new container, while they were redirected to it, it answers if it can.
+/// What clients have asked the final container, while they were redirected to it, it answers if it can.
 fn drain_next(swap: &Swap<'_>) {
     let Ok(next) = swap.next_now() else {
         return;
@@ -56,7 +56,7 @@ fn drain_next(swap: &Swap<'_>) {
     let drained = swap.drain(&next);
     // One that hangs would not end by itself either.
     if drained.in_flight == 0 && drained.may_be_open() {
-        cleanup::stop_gracefully(swap.promotion, &next.id, next.name());
+        cleanup::stop_gracefully(swap.promotion, &next);
     }
 }
 
@@ -109,7 +109,7 @@ pub(super) fn restore_old(swap: &Swap<'_>) -> Result<(), String> {
             return Err(format!(
                 "{} does not start: {}{}",
                 names.old,
-                printable(&reply.stderr, 300),
+                secrets_of(before).show(&reply.stderr, 300),
                 held_for_nobody(&reply.stderr)
             ));
         }
@@ -123,7 +123,7 @@ pub(super) fn restore_old(swap: &Swap<'_>) -> Result<(), String> {
 /// An engine that was given up removes it all the same, and says so when it is asked again.
 fn remove_next(promotion: &Promotion<'_>, next: &str) -> Result<(), EngineError> {
     let Promotion { engine, args, .. } = promotion;
-    let end = Instant::now() + args.stop_timeout;
+    let end = Instant::now() + args.usual_grace();
     let removed = engine.remove_with_volumes(&[next]);
     while removed.is_err() && engine.container(next)?.is_some() {
         if Instant::now() > end {
@@ -155,13 +155,13 @@ fn end_bridge(swap: &mut Swap<'_>, old_serves: bool) {
 }
 
 fn manual_commands(swap: &Swap<'_>, bridged: bool) -> String {
-    let names = &swap.promotion.names;
+    let next = swap.next.as_ref();
+    let remove = next.map_or_else(String::new, |id| format!("docker rm -f {id}; "));
     let rules = Nft::table(swap.promotion.live);
     let unbridge = bridged.then(|| format!("nft delete table inet {rules}"));
     let steps: Vec<String> = commands_for_old(swap).into_iter().chain(unbridge).collect();
     format!(
-        "run promote again, which resumes from what it finds; or by hand: docker rm -f {next}; {steps}",
-        next = names.next,
+        "run promote again, which resumes from what it finds; or by hand: {remove}{steps}",
         steps = steps.join(" && "),
     )
 }

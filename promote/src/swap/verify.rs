@@ -1,4 +1,4 @@
-//! Verifies the new container: on its own address, and then as clients reach it.
+//! Verifies the final container: on its own address, and then as clients reach it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use step::engine::container::{Container, Crash};
 use step::health::poll::await_health;
 use step::health::target::{By, Target};
 use step::health::{Attempt, Probed, RetryPolicy, Unhealthy};
-use step::recipe::{Recipe, secrets_of};
+use step::ownership::marks::{recipe_of, secrets_of};
 use step::terminal::spinner::waiting;
 
 use super::Swap;
@@ -16,14 +16,14 @@ use crate::failure::Evidence;
 use crate::promotion::Promotion;
 use crate::traffic::monitor::{answers, watched_port};
 
-/// How long the new container may be sick while it settles: a busy app may miss one probe.
+/// How long the final container may be sick while it settles: a busy app may miss one probe.
 const SICK_FOR: Duration = Duration::from_secs(1);
 /// Between two probes while it settles.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
-/// How long the new container may take to answer through the host port once it is healthy.
+/// How long the final container may take to answer through the host port once it is healthy.
 const PORT_WITHIN: Duration = Duration::from_secs(3);
 
-/// The new container is healthy on its own address.
+/// The final container is healthy on its own address.
 pub(super) fn on_its_address(swap: &Swap<'_>) -> Result<(), SwapError> {
     let Promotion { engine, args, .. } = swap.promotion;
     let (next, target) = own_target(swap)?;
@@ -36,7 +36,7 @@ pub(super) fn on_its_address(swap: &Swap<'_>) -> Result<(), SwapError> {
     judge(swap, &next, probed)
 }
 
-/// The new container, and its own address.
+/// The final container, and its own address.
 fn own_target(swap: &Swap<'_>) -> Result<(Container, Target), SwapError> {
     let next = swap.next_now()?;
     let config = swap.promotion.args.probe_config(Some(&swap.recipe));
@@ -64,7 +64,7 @@ fn judge(
     }
 }
 
-/// The new container stays healthy for as long as `--settle` says.
+/// The final container stays healthy for as long as `--settle` says.
 pub(super) fn settle(swap: &Swap<'_>) -> Result<(), SwapError> {
     let Promotion { engine, args, .. } = swap.promotion;
     if args.settle.is_zero() {
@@ -96,7 +96,7 @@ fn unhealthy(
         ..Evidence::default()
     };
     SwapError::unhealthy(
-        format!("the new container was not healthy: {why}"),
+        format!("the final container was not healthy: {why}"),
         evidence,
     )
 }
@@ -115,12 +115,12 @@ pub(super) fn through_the_port(swap: &Swap<'_>) -> Result<(), SwapError> {
     let Some(publish) = watched_port(&swap.recipe, config.probe.port) else {
         return Ok(());
     };
-    let Err(proof) = answers(publish, &config, PORT_WITHIN) else {
+    let Err(proof) = answers(&publish, &config, PORT_WITHIN) else {
         return Ok(());
     };
     let port = publish.host;
     let message = format!(
-        "the new container is healthy, but not through the host port {port}: {}",
+        "the final container is healthy, but not through the host port {port}: {}",
         proof.saw()
     );
     let evidence = Evidence {
@@ -142,7 +142,7 @@ pub(super) fn old(swap: &Swap<'_>, id: &str) -> Result<(), String> {
     let old = engine.container(id).or_else(|_| engine.container(id));
     let old = old.map_err(|error| error.to_string())?;
     let old = old.ok_or_else(|| format!("{} does not exist any more", names.live))?;
-    let recipe = Recipe::of(&old);
+    let recipe = recipe_of(&old);
     let config = args.probe_config(recipe.as_ref().or(Some(&swap.recipe)));
     let target = Target::container(&old, &config, By::OwnAddress)?;
     let _wait = waiting(format!("promote: waiting for {} again", names.live));

@@ -20,13 +20,13 @@ use netlink_packet_core::{
 };
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{
-    AF_INET, AF_INET6, IPPROTO_TCP, TCP_CLOSING, TCP_FIN_WAIT1, TCP_LAST_ACK,
+    AF_INET, AF_INET6, IPPROTO_TCP, TCP_CLOSING, TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_LISTEN,
 };
 use netlink_packet_sock_diag::inet::nlas::{Nla, TcpInfo};
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
 };
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
+use netlink_sys::{Socket as Netlink, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// How long ago, in milliseconds, a client that has not sent a byte may have connected and still
@@ -59,7 +59,9 @@ pub(crate) struct Connections {
 /// Without the right to enter that network (root, or CAP_SYS_ADMIN and CAP_SYS_PTRACE).
 pub(crate) fn connections(pid: i32, ports: &[u16]) -> io::Result<Connections> {
     let ports = ports.to_vec();
-    within(pid, move || connections_here(&ports))
+    within(pid, move || {
+        connections_here(|socket| !socket.listens && ports.contains(&socket.port))
+    })
 }
 
 /// Ends the idle ones among the connections whose other end `is_meant`, in the network of the process `pid`: both
@@ -97,16 +99,20 @@ pub(crate) fn end_idle(
     })
 }
 
-fn within<T: Send + 'static>(
+/// Does it in the network of the process `pid`.
+///
+/// # Errors
+/// Without the right to enter that network, and what it fails with itself.
+pub(crate) fn within<T: Send + 'static>(
     pid: i32,
     done: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     // On a thread of its own: one that has changed its network is of no other use.
-    let thread = thread::spawn(move || {
+    let thread = thread::Builder::new().spawn(move || {
         let network = File::open(format!("/proc/{pid}/ns/net"))?;
         move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
         done()
-    });
+    })?;
     thread.join().unwrap_or_else(|_| {
         Err(io::Error::other(
             "the thread in the container's network ended",
@@ -114,18 +120,54 @@ fn within<T: Send + 'static>(
     })
 }
 
-/// The connections to `ports`, in the network of this process.
+/// One end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Socket {
+    /// Its own port.
+    pub(crate) port: u16,
+    /// Its number among the kernel's files, by which its process is found (`/proc/PID/fd`).
+    pub(crate) inode: u64,
+    /// Whether it waits for connections: those that nobody has accepted yet are in flight, and are its.
+    pub(crate) listens: bool,
+    /// The other end.
+    pub(crate) peer: std::net::SocketAddr,
+}
+
+/// Those of the connections that `is_meant` takes, in the network of this process.
 ///
 /// # Errors
 /// When the kernel does not tell.
-pub(crate) fn connections_here(ports: &[u16]) -> io::Result<Connections> {
+pub(crate) fn connections_here(is_meant: impl Fn(Socket) -> bool) -> io::Result<Connections> {
     let mut open = of_family(AF_INET)?;
     open.extend(of_family(AF_INET6)?);
-    open.retain(|connection| ports.contains(&connection.header.socket_id.source_port));
-    Ok(Connections {
-        open: open.len(),
-        in_flight: open.iter().filter(|open| is_in_flight(open)).count(),
-    })
+    open.retain(|connection| is_meant(socket(connection)));
+    let mut found = Connections::default();
+    for one in &open {
+        let (number, in_flight) = match socket(one).listens {
+            true => (waiting(one), waiting(one)),
+            false => (1, usize::from(is_in_flight(one))),
+        };
+        found.open += number;
+        found.in_flight += in_flight;
+    }
+    Ok(found)
+}
+
+fn socket(connection: &InetResponse) -> Socket {
+    let id = &connection.header.socket_id;
+    // A server on all addresses of both families has its callers in the newer one's form.
+    let peer = id.destination_address.to_canonical();
+    Socket {
+        port: id.source_port,
+        inode: connection.header.inode.into(),
+        listens: connection.header.state == TCP_LISTEN,
+        peer: (peer, id.destination_port).into(),
+    }
+}
+
+/// How many connections of a socket that listens nobody has accepted yet (sock_diag(7)).
+fn waiting(listener: &InetResponse) -> usize {
+    usize::try_from(listener.header.recv_queue).unwrap_or(usize::MAX)
 }
 
 /// The client spoke last, or the answer has not left yet.
@@ -215,8 +257,8 @@ fn answer(message: &[u8]) -> io::Result<Option<SockDiagMessage>> {
     }
 }
 
-fn ask(message: &[u8]) -> io::Result<Socket> {
-    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+fn ask(message: &[u8]) -> io::Result<Netlink> {
+    let mut socket = Netlink::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
     socket.send(message, 0)?;
@@ -237,7 +279,8 @@ fn request(flags: u16, family: u8, socket_id: SocketId) -> Vec<u8> {
             | StateFlags::SYN_RECV
             | StateFlags::FIN_WAIT1
             | StateFlags::LAST_ACK
-            | StateFlags::CLOSING,
+            | StateFlags::CLOSING
+            | StateFlags::LISTEN,
         socket_id,
     });
     let mut packet = NetlinkMessage::new(header, body.into());

@@ -9,7 +9,7 @@ use step::model::port::Publish;
 use step::terminal::progress;
 use step::terminal::spinner::{Spinner, status, waiting};
 
-use super::connections::{Connections, connections, connections_here};
+use super::connections::{Connections, connections};
 
 const PAUSE: Duration = Duration::from_millis(10);
 /// A drain that takes longer is a wait that people are told of.
@@ -52,24 +52,24 @@ impl Drained {
     }
 }
 
-/// Waits until no request is in flight on the container's ports, at most `limit`, nor on
-/// `carriers`: the ports of this machine on which a proxy or a forwarder takes connections for it. Such a one may hold
-/// a request of which it has passed on nothing yet.
+/// Waits until no request is in flight on the container's ports, at most `limit`, nor on what `carried` finds: the
+/// connections that a proxy or a forwarder takes for it. Such a one may hold a request of which it has passed on nothing
+/// yet.
 pub(crate) fn drain(
     container: &Container,
     publish: &[Publish],
-    carriers: &[u16],
+    carried: impl Fn() -> io::Result<Connections>,
     limit: Duration,
 ) -> Drained {
     let ports: Vec<u16> = publish.iter().map(|publish| publish.container).collect();
-    drain_ports(container, &ports, carriers, limit)
+    drain_ports(container, &ports, carried, limit)
 }
 
 /// As [`drain`], for a container's ports whether they are published or not.
 pub(crate) fn drain_ports(
     container: &Container,
     ports: &[u16],
-    carriers: &[u16],
+    carried: impl Fn() -> io::Result<Connections>,
     limit: Duration,
 ) -> Drained {
     let began = Instant::now();
@@ -82,7 +82,7 @@ pub(crate) fn drain_ports(
     let mut quiet = 0;
     let mut wait: Option<Spinner> = None;
     while container.state.up() && !ports.is_empty() {
-        let found = match look(container, ports, carriers) {
+        let found = match look(container, ports, &carried) {
             Ok(found) => found,
             Err(error) => {
                 progress(&format!(
@@ -116,12 +116,21 @@ pub(crate) fn drain_ports(
     drained
 }
 
-/// Those of a carrier are open in the container, too; some may not be there yet.
-fn look(container: &Container, ports: &[u16], carriers: &[u16]) -> io::Result<Connections> {
+/// Those that are carried are open in the container, too; some may not be there yet.
+fn look(
+    container: &Container,
+    ports: &[u16],
+    carried: impl Fn() -> io::Result<Connections>,
+) -> io::Result<Connections> {
     let inside = connections(container.state.pid, ports)?;
-    let carried = connections_here(carriers)?;
+    let carried = carried()?;
     Ok(Connections {
         open: inside.open.max(carried.open),
         in_flight: inside.in_flight + carried.in_flight,
     })
+}
+
+/// Nobody carries connections for it.
+pub(crate) fn uncarried() -> io::Result<Connections> {
+    Ok(Connections::default())
 }

@@ -9,6 +9,7 @@ use step::health::target::Target;
 use step::health::{ProbeConfig, Probed, RetryPolicy, Unhealthy};
 use step::model::port::Publish;
 use step::recipe::Recipe;
+use step::terminal::warn;
 use step::time::millis;
 
 use crate::report::Seen;
@@ -26,10 +27,16 @@ pub(crate) struct Monitor {
 impl Monitor {
     pub(crate) fn start(target: Option<Target>) -> Self {
         let (wanted, ended) = channel();
-        let thread = target.map(|target| thread::spawn(move || watch(&target, &ended)));
+        let start = |target: Target| thread::Builder::new().spawn(move || watch(&target, &ended));
+        let thread = target.map(start).transpose();
         Self {
             wanted: Some(wanted),
-            thread,
+            thread: thread.unwrap_or_else(|error| {
+                warn(&format!(
+                    "promote: what clients of the port see is not watched: {error}"
+                ));
+                None
+            }),
         }
     }
 
@@ -76,10 +83,8 @@ pub(crate) fn answers(
 }
 
 /// The published port behind which health is asked, else the first.
-pub(crate) fn watched_port(recipe: &Recipe, port: Option<u16>) -> Option<&Publish> {
-    let asked = recipe
-        .publish
-        .iter()
-        .find(|publish| Some(publish.container) == port);
-    asked.or(recipe.publish.first())
+pub(crate) fn watched_port(recipe: &Recipe, port: Option<u16>) -> Option<Publish> {
+    let all = recipe.tcp();
+    let asked = all.iter().find(|publish| Some(publish.container) == port);
+    asked.or(all.first()).copied()
 }

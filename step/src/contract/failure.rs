@@ -1,13 +1,13 @@
 //! What every step's failures have in common.
 
-use std::io;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::engine::error::EngineError;
 use crate::exit_code::{Code, Verdict};
+use crate::ownership::keeper::Kept;
+use crate::ownership::{NotOurs, Unknown};
 
 /// Every way a step can fail.
 pub trait Failure: std::error::Error {
@@ -34,9 +34,12 @@ pub enum CommonFailure {
     /// The arguments do not go together.
     #[error("{0}")]
     Usage(String),
-    /// Whether a promotion runs cannot be known.
-    #[error("the lock file could not be opened: {0}")]
-    NoLock(io::Error),
+    /// A name is taken by somebody else's container or service.
+    #[error(transparent)]
+    NotOurs(#[from] NotOurs),
+    /// Something else keeps the live container.
+    #[error(transparent)]
+    Kept(#[from] Kept),
 }
 
 impl CommonFailure {
@@ -45,10 +48,20 @@ impl CommonFailure {
         match self {
             Self::Engine(error) => error.verdict(),
             Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
-            Self::NoLock(_) => Verdict::new(
-                Code::Unexpected,
-                "check the rights on /run/lock, or on the temporary folder",
+            Self::NotOurs(_) => Verdict::new(
+                Code::NameTaken,
+                "rename what has the name, or deploy under another one with --container",
             ),
+            Self::Kept(kept) => Verdict::new(Code::NameTaken, kept.hint()),
+        }
+    }
+}
+
+impl From<Unknown> for CommonFailure {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::Engine(error) => error.into(),
+            Unknown::NotOurs(foreign) => foreign.into(),
         }
     }
 }

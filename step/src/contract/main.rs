@@ -18,6 +18,7 @@ use crate::engine::api::child;
 use crate::exit_code::{Code, Verdict};
 use crate::role::{self, Role};
 use crate::text::printable;
+use crate::text::secrets::HIDDEN;
 use crate::{signals, terminal};
 
 /// Runs a step: exactly one JSON line on stdout, its failure as a sentence on stderr, its exit code. Started for one of
@@ -108,6 +109,13 @@ where
 
 /// Help and version go to stdout with 0; a usage error to stderr with 2.
 fn usage(mut error: clap::Error) -> ExitCode {
+    // A malformed header is a secret all the same.
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && flag.starts_with("--header")
+    {
+        let hidden = ContextValue::String(HIDDEN.to_owned());
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
         if let Some(ContextValue::String(word)) = error.get(kind) {
             let harmless = printable(word, 200);

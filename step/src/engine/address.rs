@@ -28,8 +28,13 @@ fn has_a_user_alone(map: &str) -> bool {
 
 /// Where this machine reaches a published port.
 pub fn host_side(publish: &Publish) -> SocketAddr {
-    let everywhere = IpAddr::from(Ipv4Addr::LOCALHOST);
-    SocketAddr::new(publish.address.unwrap_or(everywhere), publish.host)
+    let near = match publish.address {
+        None => Ipv4Addr::LOCALHOST.into(),
+        Some(IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        Some(ip) => ip,
+    };
+    SocketAddr::new(near, publish.host)
 }
 
 /// Whether the route to `ip` starts on an interface of its own subnet. A UDP socket that is

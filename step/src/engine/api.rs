@@ -15,6 +15,7 @@ use super::Engine;
 use super::container::ContainerSummary;
 use super::error::EngineError;
 use super::json::nullable;
+use super::network::{HostConfig, NetworkSummary};
 use http::{Answer, encoded};
 
 /// A timeout of no time at all is none to the kernel.
@@ -53,6 +54,8 @@ struct Shown {
     image: String,
     #[serde(rename = "Labels", default, deserialize_with = "nullable")]
     labels: BTreeMap<String, String>,
+    #[serde(rename = "HostConfig", default, deserialize_with = "nullable")]
+    host_config: HostConfig,
 }
 
 impl Shown {
@@ -62,6 +65,13 @@ impl Shown {
         own.clone()
             .find(|name| !name.contains('/'))
             .unwrap_or_default()
+    }
+
+    /// Those that have a name of their own for it.
+    fn linked_from(&self) -> impl Iterator<Item = (String, String)> {
+        let names = self.names.iter().map(|name| name.trim_start_matches('/'));
+        let linking = names.filter_map(|name| Some(name.split_once('/')?.0));
+        linking.map(|from| (from.to_owned(), self.name().to_owned()))
     }
 }
 
@@ -132,10 +142,18 @@ impl Engine {
         let shown = answer.and_then(|it| it.json::<Vec<Shown>>());
         let summary = |it: Shown| ContainerSummary {
             name: it.name().to_owned(),
+            links: it.linked_from().collect(),
+            network_of: it.host_config.network_of(),
             image: it.image,
             labels: it.labels,
         };
         Ok(shown.map(|all| all.into_iter().map(summary).collect()))
+    }
+
+    /// The engine's networks.
+    pub(super) fn listed_networks(&self) -> Result<Option<Vec<NetworkSummary>>, EngineError> {
+        let answer = self.query("docker network ls", "/networks")?;
+        Ok(answer.and_then(|it| it.json()))
     }
 
     /// The last lines of a container's log, both streams.

@@ -2,8 +2,12 @@
 
 mod login;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, ErrorKind, Seek, Write};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::Engine;
 use super::error::EngineError;
@@ -97,6 +101,25 @@ impl Engine {
         self.reply(command, how, self.limits.stdin())
     }
 
+    /// A call of a CLI that hands `input` on.
+    pub(super) fn call_with_input(
+        &self,
+        command: Command,
+        how: &How,
+        input: &str,
+    ) -> Result<Reply, EngineError> {
+        let text = || {
+            let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC)?);
+            file.write_all(input.as_bytes())?;
+            file.rewind().map(|()| Stdio::from(file))
+        };
+        let text = text().map_err(|error| EngineError::Failed {
+            call: words(&command),
+            message: error.to_string(),
+        })?;
+        self.reply(command, how, text)
+    }
+
     /// A call of a CLI that may ask for a login.
     pub(super) fn call_that_may_ask(
         &self,
@@ -124,15 +147,31 @@ impl Engine {
                 stdout: ended.stdout,
                 stderr: ended.stderr,
             }),
-            Err(Lost::NotRun(error)) => Err(EngineError::NoCli(format!(
-                "{}: {error}",
-                self.cli.display()
-            ))),
-            Err(Lost::Deadline) => Err(EngineError::TimedOut {
+            Err(lost) => Err(self.lost(call, lost, how.timeout)),
+        }
+    }
+
+    fn lost(&self, call: String, lost: Lost, after: Duration) -> EngineError {
+        match lost {
+            Lost::NotRun(error) if error.kind() == ErrorKind::ArgumentListTooLong => {
+                EngineError::TooLong { call }
+            }
+            Lost::NotRun(error) => EngineError::NoCli(format!("{}: {error}", self.cli.display())),
+            Lost::Deadline => EngineError::TimedOut { call, after },
+            Lost::Interrupt => EngineError::Interrupted { call },
+        }
+    }
+
+    /// A call whose whole answer goes to a file.
+    pub(super) fn call_into(&self, file: &File, command: Command) -> Result<(), EngineError> {
+        let (call, timeout) = (words(&command), self.limits.timeout);
+        match process::run_into(file, command, self.limits.stdin(), timeout) {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(EngineError::Failed {
                 call,
-                after: how.timeout,
+                message: status.to_string(),
             }),
-            Err(Lost::Interrupt) => Err(EngineError::Interrupted { call }),
+            Err(lost) => Err(self.lost(call, lost, timeout)),
         }
     }
 }

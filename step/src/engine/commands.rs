@@ -1,6 +1,5 @@
 //! The commands the steps have for the engine, each one call of its CLI.
 
-use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,9 +9,12 @@ use xshell::cmd;
 
 use super::Engine;
 use super::api::child::Request;
+use super::api::http::encoded;
 use super::cli::Reply;
+use super::endpoint::Endpoint;
+use super::environment::Environment;
 use super::error::EngineError;
-use crate::host::process::How;
+use crate::host::process::{How, may_be_entered};
 use crate::text::printable;
 
 /// Between two looks whether a container is gone.
@@ -44,15 +46,41 @@ impl Engine {
     }
 
     /// Creates a container with the CLI's working folder at `folder`, so that relative paths in
-    /// `words` mean what they meant to the person who wrote them. Prints the id on success.
+    /// `words` mean what they meant to the person who wrote them; `environment` has the values of
+    /// the variables that they name. Prints the id on success.
     ///
     /// # Errors
     /// When the CLI cannot be run or overruns its deadline, or the folder is gone and needed; a
     /// refusal is a [`Reply`].
-    pub fn create(&self, words: &[String], folder: &str) -> Result<Reply, EngineError> {
+    pub fn create(
+        &self,
+        words: &[String],
+        environment: &Environment,
+        folder: &str,
+    ) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
-        let command = in_folder(cmd!(sh, "{cli} create {words...}").into(), words, folder);
-        self.call(command?)
+        let mut command = in_folder(cmd!(sh, "{cli} create {words...}").into(), words, folder)?;
+        environment.give(&mut command);
+        self.call(command)
+    }
+
+    /// Creates it by the first of two names of an image, and where that is refused by the other: an engine may not know
+    /// each name by which it has an image.
+    ///
+    /// # Errors
+    /// As [`Engine::create`].
+    pub fn create_by(
+        &self,
+        (name, id): (&str, &str),
+        words: impl Fn(&str) -> Vec<String>,
+        environment: &Environment,
+        folder: &str,
+    ) -> Result<Reply, EngineError> {
+        let reply = self.create(&words(name), environment, folder)?;
+        if reply.code == Some(0) || reply.engine_is_away() || name == id {
+            return Ok(reply);
+        }
+        self.create(&words(id), environment, folder)
     }
 
     /// Starts a container; a failed start is a [`Reply`].
@@ -184,13 +212,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts a container on a network, with options as for `docker network connect`.
+    /// Puts a container on a network, as `endpoint` says.
     ///
     /// # Errors
     /// When the engine refuses.
-    pub fn connect(&self, network: &str, id: &str, options: &[String]) -> Result<(), EngineError> {
+    pub fn connect(&self, network: &str, id: &str, endpoint: &Endpoint) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} network connect {options...} {network} {id}").into())?
+        let options = endpoint.options();
+        let connect = cmd!(sh, "{cli} network connect {options...} {network} {id}");
+        if endpoint.mac.is_none() {
+            self.call(connect.into())?.success()?;
+            return Ok(());
+        }
+        let request = Request {
+            body: endpoint.request(id),
+            ..Request::post(format!("/networks/{}/connect", encoded(network)))
+        };
+        self.command(request, connect.into(), &self.usual())?
             .success()?;
         Ok(())
     }
@@ -201,8 +239,10 @@ impl Engine {
     /// When the engine refuses.
     pub fn set_restart(&self, id: &str, policy: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
+        let (name, tries) = policy.split_once(':').unwrap_or((policy, "0"));
+        let tries: u32 = tries.parse().unwrap_or_default();
         let request = Request {
-            body: json!({"RestartPolicy": {"Name": policy}}).to_string(),
+            body: json!({"RestartPolicy": {"Name": name, "MaximumRetryCount": tries}}).to_string(),
             ..Request::post(format!("/containers/{id}/update"))
         };
         let update = cmd!(sh, "{cli} update --restart {policy} {id}");
@@ -261,13 +301,13 @@ pub(super) fn in_folder(
     words: &[String],
     folder: &str,
 ) -> Result<Command, EngineError> {
-    command.current_dir(if Path::new(folder).is_dir() {
+    command.current_dir(if may_be_entered(folder) {
         folder
     } else if mentions_relative_paths(words) {
         return Err(EngineError::Failed {
             call: "docker create".to_owned(),
             message: format!(
-                "the folder {} is gone, and run options name files in it",
+                "the folder {} is gone or closed to this user, and run options name files in it",
                 printable(folder, 200)
             ),
         });
@@ -278,7 +318,7 @@ pub(super) fn in_folder(
 }
 
 /// Whether words of a call name files or folders by relative paths, as far as words tell.
-fn mentions_relative_paths(words: &[String]) -> bool {
+pub fn mentions_relative_paths(words: &[String]) -> bool {
     const FILES: [&str; 2] = ["--env-file", "--label-file"];
     let absolute = |path: &str| path.starts_with('/');
     let after_flag = words

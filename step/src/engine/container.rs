@@ -7,8 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::address;
-use super::json::{image_id, nullable, tcp_port, words};
-use super::network::{Attachment, HostConfig, NetworkSettings};
+use super::attachment::Attachment;
+use super::config::{Config, Mount};
+use super::json::{image_id, nullable};
+use super::network::{HostConfig, NetworkSettings};
+use crate::model::port::Publish;
 
 /// A container, by `docker container inspect`.
 #[derive(Clone, Debug, Deserialize)]
@@ -83,69 +86,6 @@ impl State {
     }
 }
 
-/// What a container was created with.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Config {
-    /// The image as it was named at creation.
-    pub image: String,
-    /// `NAME=value` pairs, the image's included.
-    #[serde(deserialize_with = "nullable")]
-    pub env: Vec<String>,
-    /// Labels, the image's included.
-    #[serde(deserialize_with = "nullable")]
-    pub labels: BTreeMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
-    exposed_ports: BTreeMap<String, serde_json::Value>,
-    /// The program's arguments.
-    #[serde(deserialize_with = "nullable")]
-    pub cmd: Vec<String>,
-    /// The program.
-    #[serde(deserialize_with = "words")]
-    pub entrypoint: Vec<String>,
-    /// The user it runs as.
-    pub user: String,
-    /// The folder it runs in.
-    pub working_dir: String,
-}
-
-impl Config {
-    /// The TCP ports the image or the options expose, ascending.
-    pub fn exposed(&self) -> Vec<u16> {
-        let keys = self.exposed_ports.keys();
-        let mut ports: Vec<u16> = keys.filter_map(|key| tcp_port(key)).collect();
-        ports.sort_unstable();
-        ports
-    }
-}
-
-/// A volume or bind of a container.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Mount {
-    /// `volume`, `bind`, `tmpfs`.
-    #[serde(rename = "Type")]
-    pub kind: String,
-    /// The volume's name.
-    pub name: String,
-    /// The path on the host.
-    pub source: String,
-    /// The path in the container.
-    pub destination: String,
-    /// Whether the container may write to it.
-    #[serde(rename = "RW")]
-    pub writable: bool,
-}
-
-impl Mount {
-    /// A volume that the engine named itself, with 64 hex digits: no other container means it.
-    pub fn is_anonymous(&self) -> bool {
-        self.kind == "volume"
-            && self.name.len() == 64
-            && self.name.chars().all(|c| c.is_ascii_hexdigit())
-    }
-}
-
 impl Container {
     /// The name, without the engine's leading slash.
     pub fn name(&self) -> &str {
@@ -185,10 +125,24 @@ impl Container {
         address::is_rootless(self.state.pid)
     }
 
+    /// The variables that it was created with, its image's included; the last of a name counts. One without a value is
+    /// one that it lacks, whatever its image says. Podman adds its host's name at the start.
+    pub fn variables(&self) -> BTreeMap<&str, Option<&str>> {
+        let env = self.config.env.iter();
+        let pairs = env.map(|pair| match pair.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (pair.as_str(), None),
+        });
+        let added = Some(self.config.hostname.as_str()).filter(|_| self.is_podman());
+        pairs
+            .filter(|(name, value)| *name != "HOSTNAME" || *value != added)
+            .collect()
+    }
+
     /// Its own address for `port`, where this machine has a direct route to it. Not so
     /// with rootless engines and Docker Desktop, where its network is another machine's.
     pub fn own_address(&self, port: u16) -> Option<SocketAddr> {
-        let on_hosts = self.host_config.network_mode == "host";
+        let on_hosts = self.host_config.is_on_hosts_network();
         // Without root podman's host network is this machine's all the same, and Docker's is not.
         if self.is_rootless() && !(on_hosts && self.is_podman()) {
             return None;
@@ -205,6 +159,36 @@ impl Container {
         let bound = self.network_settings.bound();
         let binding = bound.iter().find(|publish| publish.container == port)?;
         Some(address::host_side(binding))
+    }
+
+    /// The ports by which it is called now, as they were asked for.
+    ///
+    /// # Errors
+    /// A port of it, `8080/tcp`, of which the engine does not say where it is: of a container that does not run.
+    pub fn published(&self) -> Result<Vec<Publish>, String> {
+        let mut all = self.host_config.published_now(&self.network_settings)?;
+        if self.is_podman() {
+            // Podman writes so of every address.
+            let any = |ip: &IpAddr| ip.is_unspecified();
+            all.iter_mut()
+                .for_each(|it| it.address = it.address.filter(|ip| !any(ip)));
+        }
+        Ok(all)
+    }
+
+    /// Its volumes without a name.
+    pub fn anonymous_volumes(&self) -> impl Iterator<Item = &Mount> {
+        self.mounts.iter().filter(|mount| mount.is_anonymous())
+    }
+
+    /// Its own addresses of one family, on all of its networks.
+    pub fn addresses(&self, v6: bool) -> Vec<IpAddr> {
+        let places = self.network_settings.networks.values();
+        let of = |place: &Attachment| match v6 {
+            true => place.address_v6(),
+            false => place.address().map(|(ip, _)| ip),
+        };
+        places.filter_map(of).collect()
     }
 
     /// The length of the subnet's prefix around its address `ip`.
@@ -257,22 +241,22 @@ pub struct ContainerSummary {
     pub name: String,
     /// The full id of its image, `sha256:…`.
     pub image: String,
-    pub(super) labels: BTreeMap<String, String>,
+    /// Its labels, the image's included.
+    pub labels: BTreeMap<String, String>,
+    /// The full id of the container whose network it shares.
+    pub network_of: Option<String>,
+    /// Links on the default network that it tells of: the name of the container that calls, and of the one called.
+    pub links: Vec<(String, String)>,
 }
 
 impl From<Container> for ContainerSummary {
     fn from(container: Container) -> Self {
         Self {
             name: container.name().to_owned(),
+            network_of: container.host_config.network_of(),
+            links: container.host_config.links(container.name()),
             image: container.image,
             labels: container.config.labels,
         }
-    }
-}
-
-impl ContainerSummary {
-    /// A label of the container (the image's included).
-    pub(crate) fn label(&self, name: &str) -> Option<&str> {
-        self.labels.get(name).map(String::as_str)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::exit_code::{Code, Verdict};
+use crate::host::lock::LockError;
 
 /// Why the engine did not do what it was asked.
 #[derive(Debug, Error)]
@@ -32,6 +33,17 @@ pub enum EngineError {
         /// The words of the call, without values.
         call: String,
     },
+    /// More words and values than the kernel lets a program be started with.
+    #[error(
+        "`{call}` was not run: its words and values together are longer than this machine allows"
+    )]
+    TooLong {
+        /// The words of the call, without values.
+        call: String,
+    },
+    /// Whether a promotion runs cannot be known.
+    #[error("{0}")]
+    NoLock(LockError),
     /// Any other failure, with what the CLI said, made printable.
     #[error("`{call}` failed: {message}")]
     Failed {
@@ -65,6 +77,11 @@ impl EngineError {
             Self::Interrupted { .. } => {
                 Verdict::new(Code::Interrupted, "run the same command again")
             }
+            Self::TooLong { .. } => Verdict::new(
+                Code::Unexpected,
+                "give fewer or shorter values; what is long is better mounted as a file",
+            ),
+            Self::NoLock(error) => Verdict::new(Code::Unexpected, error.hint.clone()),
             Self::Failed { .. } => Verdict::new(
                 Code::Unexpected,
                 "this failure has no class of its own; the message is the engine's",

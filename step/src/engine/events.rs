@@ -10,6 +10,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ struct Listener {
 impl Engine {
     /// Calls `tell` once per line of the event stream, that is each time the container's main
     /// process ends (docker says `die`, podman `died`), from `since` before now on, and once more
-    /// when the stream ends before its time.
+    /// when the stream ends before its time. None where no thread can be started that listens.
     ///
     /// # Errors
     /// When the CLI cannot be run.
@@ -57,7 +58,7 @@ impl Engine {
         id: &str,
         since: Duration,
         tell: impl Fn(Word) + Send + 'static,
-    ) -> Result<Death, EngineError> {
+    ) -> Result<Option<Death>, EngineError> {
         let (cli, id) = (self.cli.clone(), id.to_owned());
         let listen = move |slice: &Slice| {
             let (since, until) = (stamp(slice.since), stamp(slice.until));
@@ -74,12 +75,21 @@ impl Engine {
                 .map_err(|error| EngineError::NoCli(format!("{}: {error}", cli.display())))
         };
         let slice = Slice::from(now_unix().saturating_sub(since));
-        let child = listen(&slice)?;
-        let wanted = true;
+        let first = slice.clone();
+        let (give, given) = channel::<Arc<Mutex<Listener>>>();
+        let begin = listen.clone();
+        let attend = move || {
+            if let Ok(listener) = given.recv() {
+                attend(&listener, slice, listen, tell);
+            }
+        };
+        if thread::Builder::new().spawn(attend).is_err() {
+            return Ok(None);
+        }
+        let (child, wanted) = (begin(&first)?, true);
         let listener = Arc::new(Mutex::new(Listener { child, wanted }));
-        let shared = Arc::clone(&listener);
-        thread::spawn(move || attend(&shared, slice, listen, tell));
-        Ok(Death { listener })
+        let _ = give.send(Arc::clone(&listener));
+        Ok(Some(Death { listener }))
     }
 }
 
@@ -115,7 +125,7 @@ fn attend(
 }
 
 /// How long the engine is listened to at a time. The clock may be set meanwhile.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slice {
     began: Instant,
     since: Duration,

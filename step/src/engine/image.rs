@@ -1,9 +1,12 @@
 //! What `docker image inspect` says, as far as the steps read it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
-use super::container::Config;
+use super::config::Config;
 use super::json::{image_id, nullable};
+use crate::model::image_ref::{ImageRef, repository};
 
 /// An image, by `docker image inspect`.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,6 +52,11 @@ impl Image {
         self.config.labels.get(name).map(String::as_str)
     }
 
+    /// Its labels.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.config.labels
+    }
+
     /// The TCP ports it exposes, ascending.
     pub fn exposed(&self) -> Vec<u16> {
         self.config.exposed()
@@ -72,6 +80,29 @@ impl Image {
             .filter(|(name, _)| familiar(name) == familiar(repository))
             .map(|(_, digest)| digest.to_owned())
             .collect()
+    }
+
+    /// What a container of it is created by, so that a list of containers shows a name: the one that was asked for with
+    /// its digest, else the tag, else the id. The tag may be another image's an instant later.
+    pub fn called(&self, asked: &ImageRef, digest: Option<&str>) -> String {
+        let repository = repository(asked.as_str());
+        let digests = self.digests_in(repository);
+        let digest = digest.filter(|digest| digests.iter().any(|it| it == digest));
+        let sure = digest.map(|digest| asked.pinned(digest));
+        let tagged = || self.is_tagged(asked).then(|| asked.to_string());
+        sure.or_else(tagged).unwrap_or_else(|| self.id.clone())
+    }
+
+    /// Whether one of its tags was asked for. Podman writes the host also of a local image.
+    fn is_tagged(&self, asked: &ImageRef) -> bool {
+        let bare = |name: &str| {
+            let local = name.strip_prefix("localhost/");
+            local.unwrap_or(familiar(name)).to_owned()
+        };
+        let tag = asked.tag().unwrap_or("latest");
+        let asked_for = bare(&format!("{}:{tag}", repository(asked.as_str())));
+        let mut tags = self.repo_tags.iter();
+        asked.digest().is_none() && tags.any(|own| bare(own) == asked_for)
     }
 
     /// Whether its id is its manifest's digest, as in containerd's store, which may keep it for several platforms.

@@ -1,8 +1,7 @@
 //! How engines write JSON: what they leave out, and where they differ.
 
 use serde::{Deserialize, Deserializer};
-
-use crate::text::printable;
+use serde_json::error::Category;
 
 /// The engine writes `null` for what is empty.
 pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
@@ -39,8 +38,13 @@ pub(crate) fn tcp_port(key: &str) -> Option<u16> {
     number.filter(|&port| port > 0)
 }
 
-/// The engine's words may be quoted in it.
+/// Where it went wrong; the error itself may quote what stands there.
 pub(crate) fn unreadable(error: &serde_json::Error) -> String {
-    let why = printable(&error.to_string(), 300);
-    format!("its answer could not be read: {why}")
+    let (line, column) = (error.line(), error.column());
+    let what = match error.classify() {
+        Category::Io | Category::Eof => "ends too early",
+        Category::Syntax => "is no JSON",
+        Category::Data => "is not of the expected shape",
+    };
+    format!("its answer {what}, at line {line}, column {column}")
 }

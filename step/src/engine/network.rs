@@ -1,12 +1,14 @@
 //! How a container is tied to the host and to networks: addresses and published ports.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
 
+use super::attachment::Attachment;
 use super::json::{nullable, tcp_port};
-use crate::model::port::Publish;
+use crate::model::port::{Protocol, Publish, container_port};
+use crate::text::printable;
 
 /// How a container is tied to the host.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,7 +27,18 @@ pub struct HostConfig {
     pid_mode: String,
     ipc_mode: String,
     #[serde(deserialize_with = "nullable")]
+    links: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
     security_opt: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    log_config: LogConfig,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct LogConfig {
+    #[serde(deserialize_with = "nullable")]
+    config: BTreeMap<String, String>,
 }
 
 /// What the engine does when a container ends.
@@ -34,9 +47,16 @@ pub struct HostConfig {
 pub struct RestartPolicy {
     /// `no`, `always`, `unless-stopped` or `on-failure`; empty is `no`.
     pub name: String,
+    /// Older podman writes a negative number for none.
+    maximum_retry_count: i64,
 }
 
 impl RestartPolicy {
+    /// How often in a row it is tried to start it again after a failure; 0 is without end.
+    pub fn tries(&self) -> u32 {
+        self.maximum_retry_count.try_into().unwrap_or(0)
+    }
+
     /// Whether the engine ever starts it again.
     pub fn restarts(&self) -> bool {
         !matches!(self.name.as_str(), "" | "no")
@@ -51,12 +71,52 @@ struct Binding {
 }
 
 impl HostConfig {
-    /// The TCP ports asked for at creation. A port left to the engine is not in it, unless the
+    /// Whether it has the host's network, and none of its own.
+    pub fn is_on_hosts_network(&self) -> bool {
+        self.network_mode == "host"
+    }
+
+    /// The ports asked for at creation. A port left to the engine is not in it, unless the
     /// engine chooses at creation, as podman does.
     pub fn published(&self) -> Vec<Publish> {
-        bindings(&self.port_bindings)
-            .filter_map(|(container, binding)| binding.publish(container))
+        let all = bindings(&self.port_bindings);
+        all.filter_map(|(port, binding)| binding.publish(port))
             .collect()
+    }
+
+    /// The ports by which a container that is started like this one is called where this one is now: the engine chose
+    /// some of them.
+    ///
+    /// # Errors
+    /// The port of the container, `8080/tcp`, of which the engine does not say where it is now.
+    pub fn published_now(&self, now: &NetworkSettings) -> Result<Vec<Publish>, String> {
+        let mut all = Vec::new();
+        for (key, binding) in named_bindings(&self.port_bindings) {
+            let port = container_port(key).map_err(|_| printable(key, 50))?;
+            match binding.publish(port) {
+                Some(asked) => all.push(asked),
+                None => {
+                    let chosen = now.chosen(key, binding, port);
+                    all.extend(
+                        Some(chosen)
+                            .filter(|it| !it.is_empty())
+                            .ok_or_else(|| printable(key, 50))?,
+                    );
+                }
+            }
+        }
+        if self.publish_all_ports {
+            let rest = now
+                .ports
+                .keys()
+                .filter(|key| !self.port_bindings.contains_key(*key));
+            let rest = rest.filter_map(|key| Some((key, container_port(key).ok()?)));
+            all.extend(rest.flat_map(|(key, port)| now.chosen(key, &Binding::default(), port)));
+        }
+        let is_v6 = |it: &Publish| it.address.is_some_and(|ip| ip.is_ipv6());
+        all.sort_by_key(|it| (it.protocol, it.container, is_v6(it), it.host));
+        all.dedup();
+        Ok(all)
     }
 
     /// The seccomp profiles that it was given: docker's CLI sends the content of the file that was named.
@@ -73,6 +133,24 @@ impl HostConfig {
             ("memory", &self.ipc_mode),
         ];
         modes.map(|(kind, mode)| (kind, mode.strip_prefix("container:")))
+    }
+
+    /// The full id of the container whose network it shares.
+    pub fn network_of(&self) -> Option<String> {
+        let [(_, network), ..] = self.shares_with();
+        network.map(str::to_owned)
+    }
+
+    /// The links of a container of this name, as `/db:/web/alias` each, on the default network: who calls, and whom.
+    pub(super) fn links(&self, name: &str) -> Vec<(String, String)> {
+        let called = self.links.iter().filter_map(|link| link.split(':').next());
+        let called = called.map(|it| it.trim_start_matches('/').to_owned());
+        called.map(|called| (name.to_owned(), called)).collect()
+    }
+
+    /// The options of its log driver.
+    pub fn log_options(&self) -> &BTreeMap<String, String> {
+        &self.log_config.config
     }
 
     /// How many bindings there are, of any protocol and kind.
@@ -100,69 +178,97 @@ impl NetworkSettings {
 
     /// The TCP ports that the engine really bound, those it chose itself included.
     pub fn bound(&self) -> Vec<Publish> {
-        bindings(&self.ports)
-            .filter_map(|(container, binding)| binding.publish(container))
-            .collect()
+        self.bound_for(Protocol::Tcp)
+    }
+
+    /// The same of any protocol.
+    pub fn bound_for(&self, spoken: Protocol) -> Vec<Publish> {
+        let all = bindings(&self.ports).filter(|((_, protocol), _)| *protocol == spoken);
+        let all = all.filter_map(|(port, binding)| binding.publish(port));
+        all.map(|it| Publish {
+            address: it.address.filter(|ip| !ip.is_unspecified()),
+            ..it
+        })
+        .collect()
+    }
+
+    /// The addresses of this host at which the engine has its TCP `port` of the host; 0.0.0.0 and `::` are all of a family.
+    pub fn addresses(&self, port: u16) -> Vec<IpAddr> {
+        let all = bindings(&self.ports).filter(|((_, protocol), _)| *protocol == Protocol::Tcp);
+        let here = all.filter(|(_, binding)| binding.host_port.parse() == Ok(port));
+        let any = [
+            IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        ];
+        let of = |binding: &Binding| match binding.address() {
+            Some(ip) => vec![ip],
+            None => any.to_vec(),
+        };
+        here.flat_map(|(_, binding)| of(binding)).collect()
+    }
+
+    /// Where the engine has a port of the container now that was asked for like this, without a port of the host.
+    ///
+    /// An engine chooses for each family by itself: under load one family's next free port is not the other's (seen
+    /// with Docker 26). Two different ports are two bindings, each with its family.
+    fn chosen(&self, key: &str, asked: &Binding, port: (u16, Protocol)) -> Vec<Publish> {
+        let all = self.ports.get(key).into_iter().flatten().flatten();
+        let fits = all.filter(|it| asked.host_ip.is_empty() || it.host_ip == asked.host_ip);
+        let found: Vec<Publish> = fits.filter_map(|it| it.publish(port)).collect();
+        let is_one = found.windows(2).all(|two| two[0].host == two[1].host);
+        let as_asked = found.first().filter(|_| is_one).map(|it| Publish {
+            address: asked.address(),
+            ..*it
+        });
+        as_asked.map_or(found, |it| vec![it])
     }
 }
 
-/// A container's place on one network.
+/// A network of an engine.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Attachment {
-    #[serde(rename = "IPAddress")]
-    ip_address: String,
-    #[serde(rename = "IPPrefixLen")]
-    prefix: u8,
-    /// Further names there; older engines add the beginning of the container's id.
+pub struct NetworkSummary {
+    id: String,
+    driver: String,
     #[serde(deserialize_with = "nullable")]
-    pub aliases: Vec<String>,
-    #[serde(rename = "IPAMConfig", deserialize_with = "nullable")]
-    ipam: Ipam,
+    options: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Ipam {
-    #[serde(rename = "IPv4Address")]
-    ipv4: String,
-    #[serde(rename = "IPv6Address")]
-    ipv6: String,
-}
-
-impl Attachment {
-    /// Address and prefix length, where the engine gave one.
-    pub fn address(&self) -> Option<(IpAddr, u8)> {
-        Some((self.ip_address.parse().ok()?, self.prefix))
-    }
-
-    /// The addresses that were asked for, at most one of each family.
-    pub fn fixed_addresses(&self) -> impl Iterator<Item = IpAddr> {
-        let asked = [&self.ipam.ipv4, &self.ipam.ipv6];
-        asked.into_iter().filter_map(|ip| ip.parse().ok())
+impl NetworkSummary {
+    /// The interface of this machine that is its bridge, if it is one: as it was named, else as docker names it.
+    pub(super) fn interface(&self) -> Option<String> {
+        const NAMED: &str = "com.docker.network.bridge.name";
+        let named = self.options.get(NAMED).cloned();
+        let usual = || self.id.get(..12).map(|id| format!("br-{id}"));
+        named.or_else(usual).filter(|_| self.driver == "bridge")
     }
 }
 
 impl Binding {
-    fn publish(&self, container: u16) -> Option<Publish> {
-        let address: Option<IpAddr> = self.host_ip.parse().ok();
+    fn publish(&self, (container, protocol): (u16, Protocol)) -> Option<Publish> {
         let host = self.host_port.parse().ok().filter(|&port| port > 0)?;
         Some(Publish {
-            address: address.filter(|ip| !ip.is_unspecified()),
+            address: self.address(),
             host,
             container,
+            protocol,
         })
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.host_ip.parse().ok()
     }
 }
 
 fn bindings(
     ports: &BTreeMap<String, Option<Vec<Binding>>>,
-) -> impl Iterator<Item = (u16, &Binding)> {
-    ports.iter().flat_map(|(port, bound)| {
-        let number = tcp_port(port);
-        bound
-            .iter()
-            .flatten()
-            .filter_map(move |binding| Some((number?, binding)))
-    })
+) -> impl Iterator<Item = ((u16, Protocol), &Binding)> {
+    named_bindings(ports).filter_map(|(key, binding)| Some((container_port(key).ok()?, binding)))
+}
+
+fn named_bindings(
+    ports: &BTreeMap<String, Option<Vec<Binding>>>,
+) -> impl Iterator<Item = (&str, &Binding)> {
+    let all = ports.iter();
+    all.flat_map(|(key, bound)| bound.iter().flatten().map(move |it| (key.as_str(), it)))
 }

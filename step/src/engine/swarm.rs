@@ -14,10 +14,12 @@ use xshell::cmd;
 use super::Engine;
 use super::cli::Reply;
 use super::commands::in_folder;
+use super::environment::Environment;
 use super::error::EngineError;
 use super::json::{nullable, unreadable};
 use crate::host::process::How;
-use crate::text::{printable, tail};
+use crate::text::printable;
+use crate::text::secrets::Secrets;
 use service::Service;
 use task::Task;
 
@@ -44,23 +46,6 @@ pub struct Node {
     pub id: String,
     /// Its name.
     pub hostname: String,
-    /// `Ready`, `Down`, …
-    pub status: String,
-    /// `Active`, or `Pause` and `Drain` for one that is given no tasks.
-    pub availability: String,
-}
-
-impl Node {
-    /// Whether it is given tasks.
-    pub fn takes_tasks(&self) -> bool {
-        self.status == "Ready" && self.availability == "Active"
-    }
-
-    /// How it is.
-    pub fn standing(&self) -> String {
-        let (status, availability) = (&self.status, &self.availability);
-        format!("{status}, {availability}").to_lowercase()
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -74,22 +59,24 @@ struct Info {
 #[serde(rename_all = "PascalCase", default)]
 struct Membership {
     local_node_state: String,
+    #[serde(rename = "NodeID")]
+    node: String,
     control_available: bool,
     error: String,
 }
 
 impl Engine {
-    /// Asks whether this engine manages a swarm; only then the other queries have answers.
+    /// Asks whether this engine manages a swarm, and as which node; only then the other queries have answers.
     ///
     /// # Errors
     /// [`EngineError::NoManager`], or when the engine cannot be asked.
-    pub fn manager(&self) -> Result<(), EngineError> {
+    pub fn manager(&self) -> Result<String, EngineError> {
         let Self { sh, cli, .. } = self;
         let reply = self.call(cmd!(sh, "{cli} info --format '{{json .}}'").into())?;
         let info: Info = read(&reply.success()?)?;
         let swarm = info.swarm;
         if swarm.control_available && swarm.error.is_empty() {
-            return Ok(());
+            return Ok(swarm.node);
         }
         Err(EngineError::NoManager(
             match swarm.local_node_state.as_str() {
@@ -152,18 +139,25 @@ impl Engine {
         nodes.collect()
     }
 
-    /// Creates a service, with paths in `words` meant in `folder`, and does not wait for its tasks; a refusal is
+    /// Creates a service, with paths in `words` meant in `folder` and values in `environment`, and does not wait for its tasks; a refusal is
     /// a [`Reply`].
     ///
     /// # Errors
     /// When the CLI cannot be run or overruns its deadline, or the folder is gone and needed.
-    pub fn create_service(&self, words: &[String], folder: &str) -> Result<Reply, EngineError> {
+    pub fn create_service(
+        &self,
+        words: &[String],
+        environment: &Environment,
+        folder: &str,
+    ) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
         let command = cmd!(
             sh,
             "{cli} service create --detach --with-registry-auth {words...}"
         );
-        self.call(in_folder(command.into(), words, folder)?)
+        let mut command = in_folder(command.into(), words, folder)?;
+        environment.give(&mut command);
+        self.call(command)
     }
 
     /// Changes a service and does not wait for its tasks; a refusal is a [`Reply`].
@@ -172,13 +166,15 @@ impl Engine {
     /// When the CLI cannot be run or overruns its deadline.
     pub fn update_service(&self, id: &str, words: &[String]) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(
-            cmd!(
-                sh,
-                "{cli} service update --detach --with-registry-auth {words...} {id}"
-            )
-            .into(),
-        )
+        let mut environment = Environment::default();
+        let words = environment.take(words);
+        let command = cmd!(
+            sh,
+            "{cli} service update --detach --with-registry-auth {words...} {id}"
+        );
+        let mut command = command.into();
+        environment.give(&mut command);
+        self.call(command)
     }
 
     /// Has a service go back to its specification before, and does not wait for its tasks.
@@ -207,37 +203,41 @@ impl Engine {
         reply.success().map(drop)
     }
 
-    /// What a task has written, on whatever node it ran: the last `count` lines.
-    pub fn task_log(&self, task: &str, count: usize, secrets: &[String]) -> Vec<String> {
-        let text = self.task_output(task, count);
-        tail(&text, count, secrets)
-    }
-
-    /// The same as it was written, streams mixed; empty where it cannot be had, as from a node that is down.
-    pub fn task_output(&self, task: &str, count: usize) -> String {
+    /// What a task has written, on whatever node it ran: the last `count` lines, both streams; none where they cannot
+    /// be had, as from a node that is down.
+    pub fn task_log(&self, task: &str, count: usize, secrets: &Secrets) -> Vec<String> {
         // It waits for nodes that do not answer.
         const PATIENCE: Duration = Duration::from_secs(10);
         let Self { sh, cli, .. } = self;
         let lines = count.to_string();
         let command = cmd!(sh, "{cli} service logs --raw --tail {lines} {task}");
         match self.call_as(command.into(), &How::within(PATIENCE)) {
-            Ok(reply) if reply.code == Some(0) => format!("{}\n{}", reply.stdout, reply.stderr),
-            _ => String::new(),
+            Ok(reply) if reply.code == Some(0) => {
+                let text = format!("{}\n{}", reply.stdout, reply.stderr);
+                secrets.tail(&text, count)
+            }
+            _ => Vec::new(),
         }
     }
 
-    /// Runs a program of this machine in a container on a network of the swarm, and removes it; its exit
-    /// code and what it said are the reply's.
+    /// Runs a program of this machine in a container on a network of the swarm, and removes it; `input` is what it
+    /// reads, which stands nowhere else. Its exit code and what it said are the reply's.
     ///
     /// # Errors
     /// When the CLI cannot be run or overruns `timeout`.
-    pub fn run_once(&self, words: &[String], timeout: Duration) -> Result<Reply, EngineError> {
+    pub fn run_once(
+        &self,
+        words: &[String],
+        input: &str,
+        timeout: Duration,
+    ) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
         let how = How {
             interruptible: true,
             ..How::within(timeout)
         };
-        self.call_as(cmd!(sh, "{cli} run --rm {words...}").into(), &how)
+        let command = cmd!(sh, "{cli} run --rm --interactive {words...}");
+        self.call_with_input(command.into(), &how, input)
     }
 }
 

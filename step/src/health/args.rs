@@ -43,7 +43,7 @@ pub struct ProbeArgs {
     /// Run CMD in the container instead: words split at spaces, no shell; healthy when it exits 0
     #[arg(long, value_name = "CMD", value_parser = plain, conflicts_with_all = ["path", "https", "expect_status", "expect_body", "docker_health"])]
     pub exec: Option<String>,
-    /// Let the image's own HEALTHCHECK decide
+    /// Let the image's own HEALTHCHECK decide: the engine's last word, or its command run now
     #[arg(long, conflicts_with_all = ["path", "https", "expect_status", "expect_body"])]
     pub docker_health: bool,
     /// Longest time for one attempt
@@ -92,6 +92,14 @@ pub fn url(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("a URL starts with http:// or https:// and has only visible ASCII characters".to_owned())
+}
+
+/// Headers as lines of text, each `Name: value`.
+///
+/// # Errors
+/// A sentence that says what a header looks like.
+pub fn headers(text: &str) -> Result<Vec<(String, String)>, String> {
+    text.lines().map(header).collect()
 }
 
 /// A request can carry nothing but visible ASCII.

@@ -5,8 +5,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::unversioned::transport::DefaultConnector;
 
 use super::ProbeConfig;
+use super::resolver::Resolve;
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::model::probe::Probe;
@@ -56,7 +58,7 @@ impl HttpCheck {
             .iter()
             .map(|host| ("Host".to_owned(), host.clone()));
         Self {
-            agent: agent.build().into(),
+            agent: Agent::with_parts(agent.build(), DefaultConnector::default(), Resolve),
             url,
             headers: config.headers.iter().cloned().chain(host).collect(),
             probe: probe.clone(),
@@ -160,12 +162,30 @@ pub(crate) fn run_inside(
     }
 }
 
-/// Asks the engine what the image's own HEALTHCHECK says; `None` when the container is gone.
-pub(crate) fn engines_word(engine: &Engine, id: &str) -> Result<Option<CheckResult>, EngineError> {
-    let container = engine.container(id)?;
-    Ok(container.map(|container| match container.state.health() {
-        Some("healthy") => Ok("healthy".to_owned()),
-        Some(word) => Err(printable(word, 50)),
-        None => Err("the image has no HEALTHCHECK".to_owned()),
-    }))
+/// What the image's own HEALTHCHECK says; `None` when the container is gone.
+///
+/// The engine runs it for the first time after its interval, which is 30 s unless the image says otherwise (Docker's
+/// reference of HEALTHCHECK). So it is run here as well, as the engine would, until the engine says that it is healthy.
+pub(crate) fn healthcheck(
+    engine: &Engine,
+    id: &str,
+    timeout: Duration,
+) -> Result<Option<CheckResult>, EngineError> {
+    let Some(container) = engine.container(id)? else {
+        return Ok(None);
+    };
+    let word = container.state.health();
+    if word == Some("healthy") {
+        return Ok(Some(Ok("healthy".to_owned())));
+    }
+    let Some(words) = container.config.healthcheck() else {
+        return Ok(Some(Err("the image has no HEALTHCHECK".to_owned())));
+    };
+    let seen = run_inside(engine, id, &words, timeout)?;
+    let word = printable(word.unwrap_or("starting"), 50);
+    let seen = match seen {
+        Ok(_) => Ok("healthy, by its HEALTHCHECK run now".to_owned()),
+        Err(saw) => Err(format!("{word}; its HEALTHCHECK run now: {saw}")),
+    };
+    Ok(Some(seen))
 }

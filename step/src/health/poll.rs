@@ -1,9 +1,10 @@
 //! One wait for health: attempt after attempt, while the engine is listened to.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::check::{CheckResult, NetworkCheck, engines_word, run_inside};
+use super::check::{CheckResult, NetworkCheck, healthcheck, run_inside};
 use super::target::Target;
 use super::{Attempt, Probed, RetryPolicy, Unhealthy};
 use crate::engine::Engine;
@@ -62,7 +63,7 @@ struct Poll<'a> {
     began: Instant,
     /// Started only when the first attempt was not good at once: an app that is healthy needs no watch.
     watch: Option<Death>,
-    /// The watch was lost, as when the engine is restarted, and the engine has not been asked since.
+    /// Nobody watches, as when the engine is restarted, and the engine has not been asked since.
     blind: bool,
     last: Vec<Attempt>,
     attempts: u32,
@@ -92,12 +93,8 @@ impl<'a> Poll<'a> {
             let seen = self.attempt()?;
             self.attempts += 1;
             self.note(began, &seen);
-            self.regain()?;
-            good = if seen.is_ok() && !self.blind {
-                good + 1
-            } else {
-                0
-            };
+            let counts = self.regain()?;
+            good = if seen.is_ok() && counts { good + 1 } else { 0 };
             if good >= self.patience.successes {
                 return Ok(self.proof());
             }
@@ -124,7 +121,8 @@ impl<'a> Poll<'a> {
         if let (None, Some((engine, id))) = (&self.watch, self.watched) {
             let sender = self.sender.clone();
             let tell = move |word| drop(sender.send(Event::Told(word)));
-            self.watch = Some(engine.on_death(id, SINCE, tell)?);
+            self.watch = engine.on_death(id, SINCE, tell)?;
+            self.blind |= self.watch.is_none();
         }
         Ok(())
     }
@@ -133,8 +131,11 @@ impl<'a> Poll<'a> {
         let Some(network) = self.target.network.clone() else {
             return self.attempt_inside();
         };
-        let sender = self.sender.clone();
-        std::thread::spawn(move || drop(sender.send(Event::Seen(network.check()))));
+        let (sender, beside) = (self.sender.clone(), network.clone());
+        let check = move || drop(sender.send(Event::Seen(beside.check())));
+        if thread::Builder::new().spawn(check).is_err() {
+            return Ok(network.check());
+        }
         loop {
             match self.events.recv_timeout(SLICE) {
                 Ok(Event::Seen(seen)) => return Ok(seen),
@@ -148,7 +149,12 @@ impl<'a> Poll<'a> {
     fn attempt_inside(&self) -> Result<CheckResult, Unhealthy> {
         let (engine, id) = self.watched.ok_or(Unhealthy::Gone)?;
         if self.target.config.probe.docker_health {
-            return engines_word(engine, id)?.ok_or(Unhealthy::Gone);
+            let seen = healthcheck(engine, id, self.target.config.timeout)?;
+            let seen = seen.ok_or(Unhealthy::Gone)?;
+            if seen.is_err() {
+                self.check_only_state()?;
+            }
+            return Ok(seen);
         }
         let seen = run_inside(
             engine,
@@ -190,18 +196,19 @@ impl<'a> Poll<'a> {
     }
 
     /// Unwatched, the container may have ended and its address be another's by now: no attempt
-    /// counts until the engine has said that it is up, and it is watched again.
-    fn regain(&mut self) -> Result<(), Unhealthy> {
+    /// counts until the engine has said that it is up, and it is watched again where it can be. Returns whether the last
+    /// attempt counts.
+    fn regain(&mut self) -> Result<bool, Unhealthy> {
         if !self.blind {
-            return Ok(());
+            return Ok(true);
         }
         match self.check_only_state() {
-            Err(Unhealthy::Engine(EngineError::Unreachable(_))) => Ok(()),
+            Err(Unhealthy::Engine(EngineError::Unreachable(_))) => Ok(false),
             Err(why) => Err(why),
             Ok(()) => {
                 self.blind = false;
                 self.watch = None;
-                self.start_watch()
+                self.start_watch().map(|()| true)
             }
         }
     }

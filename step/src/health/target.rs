@@ -8,7 +8,7 @@ use crate::engine::address::host_side;
 use crate::engine::container::{Container, Crash};
 use crate::model::port::Publish;
 use crate::model::probe::Probe;
-use crate::recipe::Recipe;
+use crate::ownership::marks::recipe_of;
 use crate::text::printable;
 
 /// Which of a container's addresses is asked.
@@ -85,13 +85,17 @@ impl Target {
     /// Any URL, without a container behind it that could be watched.
     pub fn url(url: &str, config: &ProbeConfig) -> Self {
         let look = NetworkCheck::Http(Box::new(HttpCheck::new(url.to_owned(), config)));
-        Self::without_container(look, config, printable(url, 200))
+        Self::without_container(look, config, printable(&without_login(url), 200))
     }
 
     /// A published port of this machine. A program inside or a HEALTHCHECK cannot be asked
     /// through a port, so a connection must do.
     pub fn host_port(publish: &Publish, config: &ProbeConfig) -> Self {
-        let at = host_side(publish);
+        Self::at(host_side(publish), config)
+    }
+
+    /// Whatever answers at an address of this machine, as [`Self::host_port`] asks it.
+    pub fn at(at: SocketAddr, config: &ProbeConfig) -> Self {
         Self::without_container(config.network(at), config, config.shown(at))
     }
 
@@ -104,6 +108,14 @@ impl Target {
             shown,
         }
     }
+}
+
+/// A URL without the name and the password that it may hold.
+fn without_login(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[host..])
 }
 
 fn no_address(port: u16) -> String {
@@ -141,9 +153,8 @@ impl ProbeConfig {
 
 /// The port to ask: the one named, else the first that is or will be published, else the only exposed one.
 fn port(container: &Container, probe: &Probe) -> Result<u16, String> {
-    let planned = Recipe::of(container)
-        .map(|recipe| recipe.publish)
-        .unwrap_or_default();
+    let planned = recipe_of(container).map(|recipe| recipe.tcp());
+    let planned = planned.unwrap_or_default();
     let bound = container.network_settings.bound();
     let first = planned
         .first()
@@ -154,5 +165,21 @@ fn port(container: &Container, probe: &Probe) -> Result<u16, String> {
         (None, [only]) => Ok(*only),
         (None, []) => Err("the container neither publishes nor exposes a port".to_owned()),
         (None, _) => Err("the container exposes several ports".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_in_a_url_is_not_shown() {
+        for (url, shown) in [
+            ("http://me:hunter2@web:80/x?a=b@c", "http://web:80/x?a=b@c"),
+            ("https://hunter2@[::1]", "https://[::1]"),
+            ("http://web/@x", "http://web/@x"),
+        ] {
+            assert_eq!(without_login(url), shown);
+        }
     }
 }

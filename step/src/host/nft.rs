@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::capability::lent;
 use super::process::{self, How, Limits, Lost};
 use crate::model::name::Name;
 use crate::text::printable;
@@ -19,18 +20,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The right and the means to change packet rules.
 #[derive(Clone, Debug)]
 pub struct Nft {
-    /// `nft`, or `sudo -n nft`.
-    words: Vec<PathBuf>,
+    program: PathBuf,
     limits: Limits,
     /// The tables that there were when it was found, as nft lists them.
     tables: String,
 }
 
 impl Nft {
-    /// Finds `nft` and a way to use it: as this user, else by `sudo -n`.
+    /// Finds `nft`, where this process may use it.
     ///
     /// # Errors
-    /// Why there is none, as a sentence.
+    /// Why it cannot be used, as a sentence.
     pub fn find(limits: Limits) -> Result<Self, String> {
         let limits = Limits {
             timeout: limits.timeout.min(LONGEST),
@@ -39,26 +39,17 @@ impl Nft {
         // sbin is not on every user's path.
         let folders = std::env::var_os("PATH").unwrap_or_default();
         let folders = [folders, "/usr/sbin:/sbin".into()].join(":".as_ref());
-        let nft = which::which_in("nft", Some(folders), "/")
+        let program = which::which_in("nft", Some(folders), "/")
             .map_err(|_| "nft is not installed".to_owned())?;
-        let own = Self {
-            words: vec![nft.clone()],
+        let found = Self {
+            program,
             limits,
             tables: String::new(),
         };
-        let why = match own.run(&["list", "tables"]) {
-            Ok(tables) => return Ok(Self { tables, ..own }),
-            Err(why) => why,
-        };
-        let sudo = which::which("sudo").map_err(|_| format!("this user may not use nft: {why}"))?;
-        let by_sudo = Self {
-            words: vec![sudo, "-n".into(), nft],
-            ..own
-        };
-        match by_sudo.run(&["list", "tables"]) {
-            Ok(tables) => Ok(Self { tables, ..by_sudo }),
-            Err(_) => Err(format!(
-                "this user may use nft neither itself nor by sudo -n: {why}"
+        match found.run(&["list", "tables"]) {
+            Ok(tables) => Ok(Self { tables, ..found }),
+            Err(why) => Err(format!(
+                "this user may not use nft ({why}); `sudo deploy-steps-rights` lets the docker group do so"
             )),
         }
     }
@@ -66,6 +57,13 @@ impl Nft {
     /// The name of a container's table.
     pub fn table(container: &Name) -> String {
         format!("deploy-steps-{container}")
+    }
+
+    /// Finds `nft` where the container may have rules, as a promotion that was killed leaves them.
+    pub fn with_rules_of(container: &Name, limits: Limits) -> Option<Self> {
+        Self::find(limits)
+            .ok()
+            .filter(|nft| nft.may_have(container))
     }
 
     /// Whether the container may have a table: it was listed when `nft` was found, or that list was cut short.
@@ -117,14 +115,11 @@ impl Nft {
     }
 
     fn run_once(&self, args: &[&str]) -> Result<String, String> {
-        let [program, prefix @ ..] = &self.words[..] else {
-            return Err("nft is not installed".to_owned());
-        };
-        let mut command = Command::new(program);
-        command.args(prefix).args(args);
+        let mut command = Command::new(&self.program);
+        command.args(args);
         let how = How::within(self.limits.timeout);
         // Scripts are arguments, so nothing reads its stdin.
-        match process::run(command, self.limits.stdin(), &how) {
+        match lent(|| process::run(command, self.limits.stdin(), &how)) {
             Ok(ended) if ended.status.success() => Ok(ended.stdout),
             Ok(ended) => Err(printable(&ended.stderr, 300)),
             Err(Lost::Deadline) => Err(format!("nft took longer than {:?}", self.limits.timeout)),

@@ -2,19 +2,29 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::signals::interrupted;
 
 /// More than any answer the steps ask for.
 pub(crate) const LONGEST_ANSWER: u64 = 64 << 20;
+/// As much as a pipe holds.
+const PART: usize = 64 << 10;
+/// How long an interrupt may wait to be seen.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Between two looks whether a program with nothing to read from has ended.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What every call is given.
 #[derive(Clone, Debug)]
@@ -97,28 +107,59 @@ pub(crate) fn run(mut command: Command, stdin: Stdio, how: &How) -> Result<Ended
     ended
 }
 
-/// Reads both streams to their ends: a child blocked on a full pipe would never finish.
-fn await_end(child: &mut Child, how: &How) -> Result<Ended, Lost> {
-    let deadline = Instant::now() + how.timeout;
-    let stdout = drain(child.stdout.take(), how.longest);
-    let stderr = drain(child.stderr.take(), how.longest);
-    let (stdout, stderr) = (
-        receive(&stdout, deadline, how)?,
-        receive(&stderr, deadline, how)?,
-    );
+/// Runs it to its end with both of its streams in `file`: they may be larger than any memory.
+pub(crate) fn run_into(
+    file: &File,
+    mut command: Command,
+    stdin: Stdio,
+    timeout: Duration,
+) -> Result<ExitStatus, Lost> {
+    let copy = || file.try_clone().map(Stdio::from).map_err(Lost::NotRun);
+    let command = command.process_group(0).stdin(stdin);
+    let command = command.stdout(copy()?).stderr(copy()?);
+    let mut child = command.spawn().map_err(Lost::NotRun)?;
+    let ended = await_exit(&mut child, Instant::now() + timeout, LOOK);
+    if ended.is_err() {
+        end_group(&mut child);
+    }
+    ended
+}
+
+fn await_exit(child: &mut Child, deadline: Instant, pause: Duration) -> Result<ExitStatus, Lost> {
     loop {
         if let Some(status) = child.try_wait().map_err(Lost::NotRun)? {
-            return Ok(Ended {
-                stderr: complaint(status, stderr),
-                status,
-                stdout,
-            });
+            return Ok(status);
         }
         if Instant::now() > deadline {
             return Err(Lost::Deadline);
         }
-        thread::sleep(Duration::from_micros(200));
+        thread::sleep(pause);
     }
+}
+
+/// Reads both streams to their ends: a child blocked on a full pipe would never finish. Both are read here, as a thread
+/// for each could not be started where a limit is reached.
+fn await_end(child: &mut Child, how: &How) -> Result<Ended, Lost> {
+    let deadline = Instant::now() + how.timeout;
+    let mut stdout = Stream::of(child.stdout.take());
+    let mut stderr = Stream::of(child.stderr.take());
+    while stdout.is_open() || stderr.is_open() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Lost::Deadline);
+        }
+        if how.interruptible && interrupted() {
+            return Err(Lost::Interrupt);
+        }
+        read_next([&mut stdout, &mut stderr], left.min(SLICE), how.longest);
+    }
+    let (stdout, stderr) = (stdout.text(), stderr.text());
+    let status = await_exit(child, deadline, Duration::from_micros(200))?;
+    Ok(Ended {
+        stderr: complaint(status, stderr),
+        status,
+        stdout,
+    })
 }
 
 /// One that fails without a word, as one that a signal ends, is told by how it ended.
@@ -129,31 +170,56 @@ fn complaint(status: ExitStatus, stderr: String) -> String {
     format!("it ended without a word ({status})")
 }
 
-fn drain(stream: Option<impl Read + Send + 'static>, longest: u64) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            let _ = stream.by_ref().take(longest).read_to_end(&mut bytes);
-            let _ = io::copy(&mut stream, &mut io::sink());
-        }
-        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receiver
+/// What a child writes.
+struct Stream {
+    /// None once it has ended.
+    pipe: Option<File>,
+    kept: Vec<u8>,
 }
 
-fn receive(stream: &Receiver<String>, deadline: Instant, how: &How) -> Result<String, Lost> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match stream.recv_timeout(left.min(Duration::from_millis(50))) {
-            Ok(text) => return Ok(text),
-            Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
-            Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(Lost::Deadline),
-            Err(RecvTimeoutError::Timeout) if how.interruptible && interrupted() => {
-                return Err(Lost::Interrupt);
-            }
-            Err(RecvTimeoutError::Timeout) => {}
+impl Stream {
+    fn of(pipe: Option<impl Into<OwnedFd>>) -> Self {
+        Self {
+            pipe: pipe.map(|pipe| File::from(pipe.into())),
+            kept: Vec::new(),
         }
+    }
+
+    fn is_open(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// Reads what is there, and keeps no more than `longest` bytes of all that came.
+    fn read(&mut self, part: &mut [u8], longest: u64) {
+        let read = self.pipe.as_mut().map_or(Ok(0), |pipe| pipe.read(part));
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => self.pipe = None,
+            Ok(read) => {
+                let room = usize::try_from(longest).unwrap_or(usize::MAX) - self.kept.len();
+                self.kept.extend(&part[..read.min(room)]);
+            }
+        }
+    }
+
+    fn text(self) -> String {
+        String::from_utf8_lossy(&self.kept).into_owned()
+    }
+}
+
+/// Waits until a stream has something to read, at most for `time`, and reads that.
+fn read_next(streams: [&mut Stream; 2], time: Duration, longest: u64) {
+    let open = streams.into_iter().filter(|stream| stream.is_open());
+    let mut open: Vec<&mut Stream> = open.collect();
+    let pipes = open.iter().filter_map(|stream| stream.pipe.as_ref());
+    let mut polled: Vec<PollFd> = pipes.map(|it| PollFd::new(it, PollFlags::IN)).collect();
+    let time = Timespec::try_from(time).unwrap_or_default();
+    // Whatever keeps it from being told is over at the next look.
+    let _ = poll(&mut polled, Some(&time));
+    let ready: Vec<bool> = polled.iter().map(|it| !it.revents().is_empty()).collect();
+    let mut part = [0; PART];
+    for (stream, _) in open.iter_mut().zip(ready).filter(|it| it.1) {
+        stream.read(&mut part, longest);
     }
 }
 
@@ -163,4 +229,73 @@ pub(crate) fn end_group(child: &mut Child) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.wait();
+}
+
+/// Whether a program of this user can be started in the folder. Whoever becomes another user by `sudo -u` stays in a
+/// folder that may be closed to that one.
+pub(crate) fn may_be_entered(folder: &str) -> bool {
+    Path::new(folder).is_dir() && access(folder, Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Seek;
+
+    use super::*;
+
+    fn sh(script: &str, how: &How) -> Result<Ended, Lost> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        run(command, Stdio::null(), how)
+    }
+
+    #[test]
+    fn both_streams_are_read_to_their_ends_at_the_same_time() {
+        let script =
+            "for n in 1 2 3; do head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; done";
+        let how = How::within(Duration::from_secs(30));
+        let ended = sh(script, &how).ok().unwrap();
+        assert_eq!((ended.stdout.len(), ended.stderr.len()), (900_000, 900_000));
+    }
+
+    #[test]
+    fn of_a_runaway_stream_the_beginning_is_kept() {
+        let how = How {
+            longest: 100_000,
+            ..How::within(Duration::from_secs(30))
+        };
+        let ended = sh("printf begin; head -c 5000000 /dev/zero", &how)
+            .ok()
+            .unwrap();
+        assert_eq!(ended.stdout.len(), 100_000);
+        assert!(ended.stdout.starts_with("begin"));
+    }
+
+    #[test]
+    fn both_streams_are_written_to_a_file_in_their_order_until_the_deadline() {
+        let into = |script: &str, timeout: u64| {
+            let mut file = tempfile::tempfile().unwrap();
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            let timeout = Duration::from_secs(timeout);
+            let ended = run_into(&file, command, Stdio::null(), timeout);
+            let mut said = String::new();
+            file.rewind().unwrap();
+            file.read_to_string(&mut said).unwrap();
+            (ended, said)
+        };
+        let (ended, said) = into("echo a; echo b >&2; echo c; exit 3", 30);
+        assert_eq!(ended.ok().and_then(|it| it.code()), Some(3));
+        assert_eq!(said, "a\nb\nc\n");
+        let (ended, said) = into("echo a; sleep 60", 1);
+        assert!(matches!(ended, Err(Lost::Deadline)) && said == "a\n");
+    }
+
+    #[test]
+    fn whoever_keeps_a_stream_open_past_the_deadline_is_ended() {
+        let began = Instant::now();
+        let how = How::within(Duration::from_millis(300));
+        assert!(matches!(sh("sleep 60 & exit", &how), Err(Lost::Deadline)));
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
 }

@@ -24,6 +24,11 @@ impl ImageRef {
         split_digest(&self.0).1
     }
 
+    /// The tag it names.
+    pub fn tag(&self) -> Option<&str> {
+        split_tag(split_digest(&self.0).0).1
+    }
+
     /// The same by this digest, whatever its tag means.
     pub fn pinned(&self, digest: &str) -> String {
         format!("{}@{digest}", split_digest(&self.0).0)

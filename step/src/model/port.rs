@@ -1,4 +1,4 @@
-//! Published ports: `[IP:]HOST:CONTAINER[/tcp]`, as in `docker run --publish`.
+//! Published ports: `[IP:]HOST:CONTAINER[/PROTOCOL]`, as in `docker run --publish`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,32 +9,101 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::printable;
 
-/// One TCP port of the host that leads to a port of the container.
+/// What is spoken on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// The only one that is probed, redirected and drained.
+    Tcp,
+    /// Such as DNS and HTTP/3.
+    Udp,
+    /// Such as telephony.
+    Sctp,
+}
+
+impl Protocol {
+    const ALL: [(&str, Self); 3] = [("tcp", Self::Tcp), ("udp", Self::Udp), ("sctp", Self::Sctp)];
+
+    /// As engines write it.
+    pub fn word(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(_, it)| *it == self);
+        known.map_or("tcp", |(word, _)| word)
+    }
+}
+
+/// A port of a container by its number and protocol, as engines write it: `53/udp`.
+///
+/// # Errors
+/// What it should look like.
+pub fn container_port(text: &str) -> Result<(u16, Protocol), String> {
+    let (number, word) = text.split_once('/').unwrap_or((text, "tcp"));
+    let known = Protocol::ALL.iter().find(|(known, _)| *known == word);
+    let (_, protocol) = known.ok_or_else(|| {
+        let word = printable(word, 20);
+        format!("`{word}` is no protocol of a port: there are tcp, udp and sctp")
+    })?;
+    Ok((port(Some(number), text)?, *protocol))
+}
+
+/// One port of the host that leads to a port of the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct Publish {
-    /// The host address it is bound to; `None` is every address.
+    /// The host address it is bound to; `None` is every address, 0.0.0.0 every IPv4 and `::` every IPv6 address.
     pub address: Option<IpAddr>,
     /// The port on the host, 1 to 65535.
     pub host: u16,
     /// The port in the container, 1 to 65535.
     pub container: u16,
+    /// What is spoken on it.
+    pub protocol: Protocol,
+}
+
+impl Publish {
+    /// Whether TCP is spoken on it.
+    pub fn is_tcp(&self) -> bool {
+        self.protocol == Protocol::Tcp
+    }
+
+    /// The port on the host, with its protocol where that is not TCP: `53/udp`.
+    pub fn host_port(&self) -> String {
+        match self.protocol {
+            Protocol::Tcp => self.host.to_string(),
+            other => format!("{}/{}", self.host, other.word()),
+        }
+    }
+
+    /// Whether it is bound to every IPv4 address, and perhaps to IPv6 ones.
+    pub fn is_everywhere_v4(&self) -> bool {
+        self.address
+            .is_none_or(|ip| ip.is_ipv4() && ip.is_unspecified())
+    }
+
+    /// Whether both cannot be had at once.
+    pub fn collides(&self, other: &Self) -> bool {
+        let every = |ip: Option<IpAddr>| ip.is_none_or(|ip| ip.is_unspecified());
+        let family = |ip: Option<IpAddr>| ip.map(|ip| ip.is_ipv4());
+        let families = family(self.address)
+            .zip(family(other.address))
+            .is_none_or(|(one, two)| one == two);
+        let meet = every(self.address) || every(other.address) || self.address == other.address;
+        (self.host, self.protocol) == (other.host, other.protocol) && families && meet
+    }
 }
 
 impl FromStr for Publish {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bare = text.strip_suffix("/tcp").unwrap_or(text);
-        let mut fields = bare.rsplitn(3, ':');
-        let container = port(fields.next(), text)?;
+        let mut fields = text.rsplitn(3, ':');
+        let (container, protocol) = container_port(fields.next().unwrap_or_default())?;
         let host = port(fields.next(), text)?;
         let address = fields.next().map(|ip| address(ip, text)).transpose()?;
         Ok(Self {
-            address: address.filter(|ip| *ip != IpAddr::from([0, 0, 0, 0])),
+            address,
             host,
             container,
+            protocol,
         })
     }
 }
@@ -46,7 +115,7 @@ fn port(field: Option<&str>, whole: &str) -> Result<u16, String> {
         .filter(|&number| number > 0)
         .ok_or_else(|| {
             format!(
-                "`{}` is not [IP:]HOST_PORT:CONTAINER_PORT with tcp ports 1 to 65535",
+                "`{}` is not [IP:]HOST_PORT:CONTAINER_PORT[/PROTOCOL] with ports 1 to 65535",
                 printable(whole, 100)
             )
         })
@@ -83,7 +152,11 @@ impl fmt::Display for Publish {
             Some(IpAddr::V6(ip)) => write!(f, "[{ip}]:")?,
             None => {}
         }
-        write!(f, "{}:{}", self.host, self.container)
+        write!(f, "{}:{}", self.host, self.container)?;
+        match self.protocol {
+            Protocol::Tcp => Ok(()),
+            other => write!(f, "/{}", other.word()),
+        }
     }
 }
 
@@ -93,16 +166,35 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_the_same() {
-        for text in ["80:8080", "127.0.0.1:80:8080", "[::1]:80:8080"] {
+        for text in [
+            "80:8080",
+            "127.0.0.1:80:8080",
+            "[::1]:80:8080",
+            "0.0.0.0:80:8080",
+            "[::]:80:8080",
+            "53:5353/udp",
+            "127.0.0.1:9:9/sctp",
+        ] {
             assert_eq!(text.parse::<Publish>().unwrap().to_string(), text);
         }
-        assert_eq!(
-            "0.0.0.0:80:8080/tcp"
-                .parse::<Publish>()
-                .unwrap()
-                .to_string(),
-            "80:8080"
-        );
+        let tcp: Publish = "80:8080/tcp".parse().unwrap();
+        assert_eq!(tcp.to_string(), "80:8080");
+    }
+
+    #[test]
+    fn ports_collide_where_an_address_a_family_and_a_protocol_are_the_same() {
+        let of = |text: &str| text.parse::<Publish>().unwrap();
+        for (one, two, do_collide) in [
+            ("80:1", "80:2", true),
+            ("80:1", "127.0.0.1:80:2", true),
+            ("0.0.0.0:80:1", "127.0.0.1:80:2", true),
+            ("0.0.0.0:80:1", "[::]:80:2", false),
+            ("127.0.0.1:80:1", "127.0.0.2:80:1", false),
+            ("80:1", "80:1/udp", false),
+            ("80:1", "81:1", false),
+        ] {
+            assert_eq!(of(one).collides(&of(two)), do_collide, "{one} {two}");
+        }
     }
 
     #[test]
@@ -115,7 +207,8 @@ mod tests {
             "0:80",
             "80:0",
             "80-81:80-81",
-            "53:53/udp",
+            "53:53/quic",
+            "53/udp:53",
             "x:1:2",
             "+1:2",
             "1:2:3:4",

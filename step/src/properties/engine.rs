@@ -8,7 +8,8 @@ use crate::engine::container::Container;
 use crate::engine::image::Image;
 use crate::engine::json::unreadable;
 use crate::model::port::Publish;
-use crate::recipe::{Previous, Recipe, secrets_of};
+use crate::ownership::marks::{as_previous, recipe_of, secrets_of};
+use crate::recipe::Previous;
 
 fn container() -> Value {
     json!([{
@@ -59,16 +60,16 @@ fn use_all(container: &Container) -> Result<(), TestCaseError> {
             .all(|(ip, _)| container.prefix_of(ip).is_some())
     );
     prop_assert!(!container.name().starts_with('/'));
-    let previous = Previous::from(container);
+    let previous = as_previous(container);
     prop_assert_eq!(
-        serde_json::from_str::<Previous>(&previous.label()).unwrap(),
+        serde_json::from_str::<Previous>(&serde_json::to_string(&previous).unwrap()).unwrap(),
         previous
     );
     drop((
         container.own_address(80),
         secrets_of(container),
         container.state.health(),
-        Recipe::of(container),
+        recipe_of(container),
     ));
     Ok(())
 }

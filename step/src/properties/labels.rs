@@ -1,11 +1,16 @@
 //! Recipes survive the label that carries them; any other label is no recipe, or one that can be used.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{junk, replaced, texts};
-use crate::model::port::Publish;
+use crate::engine::container::Container;
+use crate::model::port::{Protocol, Publish};
 use crate::model::probe::Probe;
+use crate::ownership::marks::{MadeAs, Marks};
+use crate::recipe::values::Source;
 use crate::recipe::{Previous, Recipe};
 
 fn probes() -> impl Strategy<Value = Probe> {
@@ -46,6 +51,11 @@ fn recipes() -> impl Strategy<Value = Recipe> {
         address,
         host,
         container,
+        protocol: if container % 5 == 0 {
+            Protocol::Udp
+        } else {
+            Protocol::Tcp
+        },
     });
     let publish = prop::collection::vec(publish, 0..3);
     (
@@ -56,8 +66,8 @@ fn recipes() -> impl Strategy<Value = Recipe> {
         probes(),
         any::<Option<u64>>(),
     )
-        .prop_map(
-            |(options, command, folder, publish, probe, deploy_id)| Recipe {
+        .prop_map(|(options, command, folder, publish, probe, deploy_id)| {
+            Recipe {
                 image: "web:v1".parse().unwrap(),
                 image_id: format!("sha256:{}", "8".repeat(64)).parse().unwrap(),
                 digest: None,
@@ -66,12 +76,31 @@ fn recipes() -> impl Strategy<Value = Recipe> {
                     .map(|one| one.to_string().parse().unwrap())
                     .collect(),
                 options,
+                values: BTreeMap::default(),
                 command,
                 folder,
                 probe,
                 deploy_id,
-            },
-        )
+            }
+            .without_values()
+        })
+}
+
+/// What a container of this recipe says.
+pub(super) fn marks(recipe: Recipe) -> Marks {
+    Marks {
+        app: "web".parse().unwrap(),
+        of: "web".parse().unwrap(),
+        made_as: MadeAs::Final,
+        candidate: None,
+        previous: None,
+        replaces: None,
+        recipe,
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap()
 }
 
 fn whole() -> Value {
@@ -82,17 +111,46 @@ fn whole() -> Value {
 proptest! {
     #[test]
     fn what_is_written_is_read_back(recipe in recipes()) {
-        prop_assert_eq!(serde_json::from_str::<Recipe>(&recipe.label()).unwrap(), recipe.clone());
+        prop_assert_eq!(serde_json::from_str::<Recipe>(&json(&recipe)).unwrap(), recipe.clone());
         let previous = Previous { image: "web".into(), image_id: "web".into(), recipe: Some(recipe), condition: crate::recipe::Condition::Sick };
-        prop_assert_eq!(serde_json::from_str::<Previous>(&previous.label()).unwrap(), previous);
+        prop_assert_eq!(serde_json::from_str::<Previous>(&json(&previous)).unwrap(), previous);
+    }
+
+    #[test]
+    fn labels_are_believed_on_the_image_that_their_recipe_names_and_on_no_other(recipe in recipes(), replaces in prop::option::of("[0-9a-f]{64}")) {
+        let (image, other) = (recipe.image_id.to_string(), format!("sha256:{}", "9".repeat(64)));
+        let marks = Marks { replaces, ..marks(recipe) };
+        let labels = marks.labels();
+        let labels = labels.iter().map(|it| it.split_once('=').unwrap());
+        let labels: Value = labels.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        let on = |image: &str| -> Container {
+            let it = json!({"Id": "", "Name": "web", "Image": image, "State": {}, "Config": {"Labels": labels}, "HostConfig": {}, "NetworkSettings": {}});
+            serde_json::from_value(it).unwrap()
+        };
+        prop_assert_eq!(Marks::of(&on(&image)), Some(marks));
+        prop_assert_eq!(Marks::of(&on(&other)), None);
     }
 
     #[test]
     fn a_label_of_somebody_else_is_no_recipe_or_a_whole_one(at in any::<prop::sample::Index>(), by in junk()) {
         let label = replaced(whole(), at, by).to_string();
         if let Ok(recipe) = serde_json::from_str::<Recipe>(&label) {
-            prop_assert_eq!(serde_json::from_str::<Recipe>(&recipe.label()).unwrap(), recipe.clone());
+            prop_assert_eq!(serde_json::from_str::<Recipe>(&json(&recipe)).unwrap(), recipe.clone());
             prop_assert_eq!(recipe.probe.check(), Ok(()));
         }
     }
+}
+
+#[test]
+fn a_recipe_of_an_earlier_version_loses_its_values() {
+    let old = Recipe {
+        options: ["-e", "A=hunter2", "-m", "1g"].map(str::to_owned).to_vec(),
+        ..Recipe::default()
+    };
+    let label = marks(old.clone()).labels().join("\n");
+    assert!(
+        !label.contains("hunter2") && label.contains("-m"),
+        "{label}"
+    );
+    assert_eq!(old.without_values().values["A"], Source::Given);
 }

@@ -46,12 +46,14 @@ pub fn waiting(what: impl Into<String>) -> Spinner {
     });
     drop(place);
     // Drawn by a thread of its own: a terminal that has been stopped must not stop the work.
-    if drawn.is_hidden() {
+    let started = if drawn.is_hidden() {
         progress(&what);
-        thread::spawn(move || say_it_goes_on(&ended));
+        thread::Builder::new().spawn(move || say_it_goes_on(&ended))
     } else {
-        thread::spawn(move || draw(&drawn, &ended));
-    }
+        thread::Builder::new().spawn(move || draw(&drawn, &ended))
+    };
+    // The wait is as long where nobody can draw it.
+    drop(started);
     Spinner {
         shown: Some(sender),
     }

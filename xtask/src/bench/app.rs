@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tests::docker::docker;
-use tests::image::Image;
+use stage::docker::docker;
+use stage::image::Image;
 
 use crate::swap::CALM;
 

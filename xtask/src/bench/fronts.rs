@@ -4,19 +4,17 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde::{Deserialize, Serialize};
-use tests::docker::{Scope, docker, published};
-use tests::image::Image;
-use tests::process::run_within;
-use tests::unpacked;
+use stage::docker::{Scope, docker, published};
+use stage::image::Image;
 
+use super::lab::has;
 use super::proxy::{HAPROXY, NGINX, Proxy};
+use super::wrk;
 
-/// How many connections are kept open.
-pub(crate) const CONNECTIONS: u32 = 32;
 /// How long each way in is measured.
-pub(crate) const SECONDS: u32 = 5;
+pub(super) const TIME: Duration = Duration::from_secs(5);
 
 /// A way in to the app.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,31 +27,17 @@ pub(crate) struct Front {
 }
 
 /// Measures all ways in that this machine has; the reasons against the others go to `left_out`.
-pub(crate) fn measure(left_out: &mut Vec<String>) -> anyhow::Result<Vec<Front>> {
-    if unpacked::command("wrk").is_none() {
-        left_out.push("wrk, and so the cost of a proxy (--install unpacks it)".to_owned());
+pub(super) fn measure(left_out: &mut Vec<String>) -> anyhow::Result<Vec<Front>> {
+    if !has("wrk", "the cost of a proxy", left_out) {
         return Ok(Vec::new());
     }
     let scope = Scope::new("front");
-    let name = format!("{}:v1", scope.app());
-    Image::of(scope.app()).version("v1").build(&name)?;
-    docker([
-        "run",
-        "-d",
-        "--name",
-        scope.app(),
-        "-p",
-        "127.0.0.1::8080",
-        &name,
-    ])?;
-    let port = published(scope.app(), 8080)?;
-    let ip = docker([
-        "inspect",
-        "--format",
-        "{{.NetworkSettings.IPAddress}}",
-        scope.app(),
-    ])?;
-    let inside = format!("{ip}:8080").parse()?;
+    let (app, image) = (scope.app(), format!("{}:v1", scope.app()));
+    Image::of(app).version("v1").build(&image)?;
+    docker(["run", "-d", "--name", app, "-p", "127.0.0.1::8080", &image])?;
+    let port = published(app, 8080)?;
+    let ip = ["inspect", "--format", "{{.NetworkSettings.IPAddress}}", app];
+    let inside = format!("{}:8080", docker(ip)?).parse()?;
     reachable(port)?;
 
     let mut fronts = vec![
@@ -71,46 +55,15 @@ pub(crate) fn measure(left_out: &mut Vec<String>) -> anyhow::Result<Vec<Front>> 
 
 fn front(name: &str, address: SocketAddr) -> anyhow::Result<Front> {
     reachable(address)?;
-    let mut wrk = unpacked::command("wrk").context("wrk is gone")?;
-    wrk.args([
-        "--latency",
-        "--threads",
-        "2",
-        "--connections",
-        &CONNECTIONS.to_string(),
-    ])
-    .args([
-        "--duration",
-        &format!("{SECONDS}s"),
-        &format!("http://{address}/"),
-    ]);
-    let run = run_within(&mut wrk, None, Duration::from_secs(60))?;
-    let good =
-        run.code == 0 && !run.stdout.contains("Non-2xx") && !run.stdout.contains("Socket errors");
-    ensure!(good, "{name}: {}{}", run.stdout, run.stderr);
-    let value = |label: &str| {
-        let line = run
-            .stdout
-            .lines()
-            .find_map(|line| line.trim().strip_prefix(label));
-        line.map(str::trim)
-            .with_context(|| format!("wrk named no {label}"))
-    };
+    let seen = wrk::run(&address.to_string(), TIME)?;
+    let failed = seen.failed;
+    ensure!(failed == 0, "{name}: {failed} of {} failed", seen.sent);
     Ok(Front {
         name: name.to_owned(),
-        per_second: value("Requests/sec:")?.parse()?,
-        p50_ms: milliseconds(value("50%")?).context("wrk's median is no time")?,
-        p99_ms: milliseconds(value("99%")?).context("wrk's p99 is no time")?,
+        per_second: seen.per_second,
+        p50_ms: seen.p50_ms,
+        p99_ms: seen.p99_ms,
     })
-}
-
-// As wrk prints times: 412.00us, 1.20ms, 1.01s.
-pub(super) fn milliseconds(text: &str) -> Option<f64> {
-    let units = [("us", 0.001), ("ms", 1.0), ("s", 1000.0)];
-    let (digits, unit) = units
-        .into_iter()
-        .find_map(|(end, unit)| Some((text.strip_suffix(end)?, unit)))?;
-    Some(digits.parse::<f64>().ok()? * unit)
 }
 
 fn reachable(address: SocketAddr) -> anyhow::Result<()> {

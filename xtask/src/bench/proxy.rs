@@ -1,13 +1,15 @@
 //! Reverse proxies with the settings that one would give them for a single app.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
-use tests::unpacked;
+use stage::unpacked;
+
+use super::lab::free_address;
 
 /// A reverse proxy: its settings, with LISTEN, TARGET and DIR to be filled in, and how it is called.
 pub(super) struct Kind {
@@ -58,7 +60,7 @@ impl Proxy {
             return Ok(None);
         };
         let folder = tempfile::tempdir()?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = free_address()?;
         let file = folder.path().join("settings");
         let settings = kind
             .settings

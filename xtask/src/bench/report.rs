@@ -1,9 +1,10 @@
 //! What a bench has measured, told in tables and on a page.
 
-use super::fronts::{CONNECTIONS, Front, SECONDS};
+use super::fronts::{Front, TIME};
 use super::result::{Bench, Row};
+use super::wrk::CONNECTIONS;
 use crate::page::{Group, Page};
-use crate::table::{Table, thousands};
+use crate::table::{Table, texts, thousands};
 
 impl Bench {
     pub(crate) fn page(&self) -> Page {
@@ -50,10 +51,9 @@ impl Bench {
         Table {
             caption: format!("Failed requests per release, {}", self.of_runs()),
             left: 1,
-            head: ["an app that"]
+            head: texts(["an app that"])
                 .into_iter()
-                .chain(apps.iter().copied())
-                .map(str::to_owned)
+                .chain(apps.iter().map(|it| (*it).to_owned()))
                 .collect(),
             rows: ways.iter().map(line).collect(),
         }
@@ -83,7 +83,7 @@ impl Bench {
         Table {
             caption: format!("All numbers, {}", self.of_runs()),
             left: 2,
-            head: head.map(str::to_owned).to_vec(),
+            head: texts(head),
             rows: self.rows.iter().map(Row::line).collect(),
         }
     }
@@ -91,23 +91,20 @@ impl Bench {
     fn proxies(&self) -> Table {
         let head = ["way in", "requests / s", "p50, ms", "p99, ms"];
         let line = |front: &Front| {
-            let (name, rate) = (
+            vec![
                 front.name.clone(),
                 thousands(front.per_second.round() as usize),
-            );
-            vec![
-                name,
-                rate,
                 format!("{:.2}", front.p50_ms),
                 format!("{:.2}", front.p99_ms),
             ]
         };
         Table {
             caption: format!(
-                "What a permanent reverse proxy costs: {CONNECTIONS} kept-alive connections, {SECONDS} s each"
+                "What a permanent reverse proxy costs: {CONNECTIONS} kept-alive connections, {} s each",
+                TIME.as_secs()
             ),
             left: 1,
-            head: head.map(str::to_owned).to_vec(),
+            head: texts(head),
             rows: self.fronts.iter().map(line).collect(),
         }
     }

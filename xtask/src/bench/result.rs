@@ -3,10 +3,10 @@
 use std::thread;
 
 use serde::{Deserialize, Serialize};
-use tests::docker::docker;
+use stage::docker::docker;
 
 use super::fronts::Front;
-use crate::numbers::Numbers;
+use crate::numbers::{self, Numbers};
 use crate::page::{Swap, Trace};
 use crate::swap::RATE;
 use crate::table::{Table, ms, seconds, thousands};
@@ -36,8 +36,6 @@ pub(crate) struct Bench {
 pub(crate) struct Row {
     pub(crate) app: String,
     pub(crate) way: String,
-    /// Whether the steps of this workspace did it.
-    pub(crate) ours: bool,
     /// Ordered by failed requests.
     pub(crate) runs: Vec<Numbers>,
     /// The course of the run in the middle.
@@ -58,9 +56,7 @@ impl Bench {
 
 impl Row {
     fn median(&self, pick: impl Fn(&Numbers) -> f64) -> f64 {
-        let mut values: Vec<f64> = self.runs.iter().map(pick).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or_default()
+        numbers::median(self.runs.iter().map(pick)).unwrap_or_default()
     }
 
     // The runs are in this order.

@@ -1,12 +1,12 @@
 //! The demo's own deployments as a page.
 
-use tests::cargo;
+use stage::cargo;
 
 use crate::numbers::Numbers;
-use crate::page::{Group, Page, Swap, Trace};
+use crate::page::{self, Group, Page, Swap, Trace};
 use crate::pipeline::Report;
 use crate::swap::{RATE, Seen};
-use crate::table::{Table, ms, seconds, thousands};
+use crate::table::{Table, ms, seconds, texts, thousands};
 
 /// Where the page is left, in the target folder.
 const FILE: &str = "demo.html";
@@ -70,13 +70,13 @@ impl Picture {
             tables: vec![Table {
                 caption: "All numbers".to_owned(),
                 left: 2,
-                head: head.map(str::to_owned).to_vec(),
+                head: texts(head),
                 rows: self.rows,
             }],
             ..Page::default()
         };
         let file = cargo::target_dir()?.join(FILE);
-        crate::bench::write(&file, &page.html())?;
+        page::write(&file, &page.html())?;
         Ok(file.display().to_string())
     }
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::ensure;
 use serde_json::Value;
-use tests::cargo::STEPS;
+use stage::cargo::STEPS;
 use xshell::{Shell, cmd};
 
-use super::Place;
+use super::place::Place;
 
 /// Takes them from where cargo-cyclonedx has written them, beside each manifest.
 pub(crate) fn take(sh: &Shell, place: &Place, folder: &Path) -> anyhow::Result<()> {

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use tests::cargo::{self, STEPS};
+use stage::cargo::{self, STEPS};
 use xshell::{Shell, cmd};
 
-use super::Place;
+use super::place::Place;
 
 pub(crate) fn all(sh: &Shell, place: &Place, tree: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
     let package = files.last().context("no package was made")?;
@@ -67,11 +67,13 @@ fn install(sh: &Shell, package: &Path, root: &Path) -> anyhow::Result<()> {
     let log = root.join("dpkg.log");
     cmd!(
         sh,
-        "dpkg --root={root} --log={log} --force-not-root --install {package}"
+        "dpkg --root={root} --log={log} --force-not-root --force-script-chrootless --install {package}"
     )
     .quiet()
     .ignore_stdout()
     .run()?;
+    let locks = root.join("run/deploy-steps");
+    ensure!(locks.is_dir(), "the package made no folder of locks");
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
-use super::{Place, bom};
+use super::bom;
+use super::place::Place;
 
 /// Makes one distribution of the files in a tree.
 pub(crate) struct Packer<'a> {

@@ -3,11 +3,11 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use tests::cargo::{STEPS, host_triple};
-use tests::stage;
+use stage::cargo::{STEPS, host_triple};
+use stage::ground;
 use xshell::{Shell, cmd};
 
-use super::Place;
+use super::place::Place;
 
 /// What is built for unless it is named: this machine with musl for its C library, which makes each program smaller by
 /// 0.9 MB and needs nothing of the machine it runs on; with the machine's own where the toolchain has no musl. With
@@ -15,7 +15,7 @@ use super::Place;
 pub(crate) fn target(sh: &Shell, install: bool) -> anyhow::Result<String> {
     let host = host_triple()?;
     let musl = host.replace("-gnu", "-musl");
-    if install && stage::find("rustup").is_some() {
+    if install && ground::find("rustup").is_some() {
         // Where it cannot be had, the machine's own does.
         let _ = cmd!(sh, "rustup target add {musl}").quiet().run();
     }
@@ -53,7 +53,7 @@ pub(crate) fn build(sh: &Shell, place: &Place) -> anyhow::Result<PathBuf> {
     let key = format!("CC_{}", target.replace('-', "_"));
     let wants_cc = is_musl && env::var_os(&key).is_none();
     let _compiler = wants_cc.then(|| sh.push_env(&key, "cc"));
-    let offline = stage::inside().then_some("--offline");
+    let offline = ground::inside().then_some("--offline");
     for step in STEPS {
         cmd!(
             sh,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use tests::cargo;
+use stage::cargo;
 use xshell::{Shell, cmd};
 
 /// Name, version and features: these versions and no others, so that what they write stays the same.

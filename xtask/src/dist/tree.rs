@@ -5,15 +5,31 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::Context;
-use tests::cargo::{self, STEPS};
+use stage::cargo::{self, STEPS};
 use xshell::{Shell, cmd};
 
 const DOC: &str = "share/doc/deploy-steps";
 /// From the workspace, to the tree.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("xtask/vm/deploy.sh", "bin/deploy.sh"),
     ("xtask/vm/doctor.sh", "bin/doctor.sh"),
     ("xtask/vm/deploy-over-ssh", "sbin/deploy-over-ssh"),
+    ("xtask/dist/deploy-steps-rights", "sbin/deploy-steps-rights"),
+];
+/// What systemd is told, from the workspace to the tree.
+const UNITS: [(&str, &str); 3] = [
+    (
+        "xtask/dist/tmpfiles.conf",
+        "lib/tmpfiles.d/deploy-steps.conf",
+    ),
+    (
+        "xtask/dist/prune@.service",
+        "lib/systemd/system/deploy-steps-prune@.service",
+    ),
+    (
+        "xtask/dist/prune@.timer",
+        "lib/systemd/system/deploy-steps-prune@.timer",
+    ),
 ];
 /// From the workspace, to the tree's folder of documents, beside the pages in `docs`.
 const TEXTS: [(&str, &str); 7] = [
@@ -36,7 +52,7 @@ pub(crate) fn lay_out(sh: &Shell, root: &Path, tree: &Path, programs: &Path) -> 
     }
     let whole = tree.join("share/deploy-steps/schemas/deploy.json");
     copy(&root.join("xtask/vm/schema.json"), &whole)?;
-    for (from, to) in SCRIPTS {
+    for (from, to) in SCRIPTS.into_iter().chain(UNITS) {
         copy(&root.join(from), &tree.join(to))?;
     }
     for (from, to) in TEXTS {

@@ -4,10 +4,9 @@
 
 use maud::{Markup, Render, html};
 
-use super::Swap;
 use super::drawing::{HEADROOM, answer_times, height, requests};
 use super::stages::{self, percent};
-use super::trace::Trace;
+use super::trace::{Swap, Trace};
 use crate::table::thousands;
 
 /// The chart on a time axis of `span` milliseconds.

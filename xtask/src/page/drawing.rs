@@ -4,9 +4,8 @@ use std::fmt::Write;
 
 use maud::{Markup, html};
 
-use super::Swap;
 use super::stages::percent;
-use super::trace::{Slice, Trace};
+use super::trace::{Slice, Swap, Trace};
 
 /// A drawing's own width; its height is in pixels of the page.
 const WIDTH: f64 = 1000.0;

@@ -3,13 +3,24 @@
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use tests::load::{Answer, Outcome, Sample};
+use stage::load::{Answer, Outcome, Sample};
 
 use crate::numbers::rounded;
 use crate::swap::{RATE, Seen, Span};
 
 /// The length of a slice, in milliseconds.
 const SLICE_MS: f64 = 50.0;
+
+/// One chart.
+#[derive(Debug, Default)]
+pub(crate) struct Swap {
+    pub(crate) title: String,
+    /// What it cost, in one sentence.
+    pub(crate) verdict: String,
+    /// Whether no request failed.
+    pub(crate) good: bool,
+    pub(crate) trace: Trace,
+}
 
 /// The course of one deployment; all times are in milliseconds since the start of the load.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! One bar for each deployment: how long its steps took, and how long its port was without an answer.
 
 use maud::{Markup, html};
+use stage::cargo::STEPS;
 
 use super::deployment::{Deployment, Seen, name};
-use super::read::STEPS;
 use super::{axis, text};
 use crate::page::percent;
 use crate::table::ms;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
+use stage::cargo::STEPS;
 
 use super::deployment::{Deployment, by_app};
-use super::read::STEPS;
 use super::tables::{glance, list};
 use super::timeline::Span;
 use super::{bars, failures, text, timeline};

@@ -4,17 +4,9 @@ use std::io::{self, BufRead};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+use stage::cargo::STEPS;
 
 use super::deployment::{Deployment, Step};
-
-/// The steps in the order in which a deployment runs them.
-pub(super) const STEPS: [&str; 5] = [
-    "pull-image",
-    "start-candidate",
-    "probe-health",
-    "promote",
-    "prune-app",
-];
 
 /// What was read so far.
 #[derive(Default)]

@@ -2,7 +2,8 @@
 
 use super::deployment::{Deployment, by_app, shown};
 use super::text;
-use crate::table::{Table, ms, seconds, thousands};
+use crate::numbers;
+use crate::table::{Table, ms, seconds, texts, thousands};
 
 /// More rows would be a page that nobody reads.
 const LATEST: usize = 500;
@@ -19,13 +20,8 @@ pub(super) fn glance(all: &[Deployment]) -> Table {
         "live now",
     ];
     let row = |(app, all): (&String, &Vec<&Deployment>)| {
-        let mut times: Vec<f64> = all
-            .iter()
-            .filter(|it| it.is_live())
-            .map(|it| it.took())
-            .collect();
-        times.sort_by(f64::total_cmp);
-        let median = times.get(times.len() / 2).copied();
+        let live = all.iter().filter(|it| it.is_live());
+        let median = numbers::median(live.map(|it| it.took()));
         let gaps = all.iter().filter_map(|it| it.seen()).map(|it| it.gap_ms);
         let count = |is: fn(&Deployment) -> bool| all.iter().filter(|it| is(it)).count();
         let now = all.iter().rev().find(|it| it.is_live());
@@ -42,7 +38,7 @@ pub(super) fn glance(all: &[Deployment]) -> Table {
     Table {
         caption: "At a glance".to_owned(),
         left: 1,
-        head: head.map(str::to_owned).to_vec(),
+        head: texts(head),
         rows: by_app(all).iter().map(row).collect(),
     }
 }
@@ -74,7 +70,7 @@ pub(super) fn list(all: &[Deployment]) -> Table {
     Table {
         caption: "All deployments, the newest first".to_owned(),
         left: 4,
-        head: head.map(str::to_owned).to_vec(),
+        head: texts(head),
         rows: rows.collect(),
     }
 }

@@ -5,11 +5,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, ensure};
 use rustix::process::geteuid;
-use tests::cargo;
-use tests::process::{code_of, scrub};
-use tests::stage::{self, Machine, VM};
+use stage::cargo;
+use stage::ground::{self, Machine, VM};
+use stage::process::{code_of, scrub};
 
-use crate::code;
+use crate::exit;
 
 /// The topic of those tests, which no other run has. A machine takes all cores, so there is one at a time.
 const WORDS: [&str; 9] = [
@@ -31,7 +31,7 @@ pub(super) fn run(machine: &str, names: &[OsString], install: bool) -> anyhow::R
         geteuid().is_root(),
         "only root can make the disk of a machine: run this as root"
     );
-    stage::provide(install, &stage::vm_needs(&Machine::named(machine)?)?)?;
+    ground::provide(install, &ground::vm_needs(&Machine::named(machine)?)?)?;
     // First, so that no test waits for it with a machine that runs.
     cargo::demo_app()?;
     cargo::static_steps()?;
@@ -50,5 +50,5 @@ pub(super) fn run(machine: &str, names: &[OsString], install: bool) -> anyhow::R
         .env("RUST_BACKTRACE", "0")
         .status()
         .context("`cargo` could not be started")?;
-    Ok(ExitCode::from(code(code_of(status))))
+    Ok(exit::of(code_of(status)))
 }

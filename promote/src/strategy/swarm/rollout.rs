@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use step::engine::swarm::service::{Service, Update};
 use step::engine::swarm::task::Task;
-use step::recipe::{CANDIDATE_LABEL, Recipe};
+use step::recipe::Recipe;
 use step::terminal::progress;
 use step::terminal::spinner::{status, waiting};
 
-use super::service::{ServicePromotion, same_image};
+use super::service::{ServicePromotion, candidate_of, same_image};
 use crate::failure::{Evidence, Failure};
 
 /// Between two looks, of three calls of the engine each.
@@ -61,7 +61,7 @@ impl<'a> Rollout<'a> {
         Self {
             promotion,
             name: &promotion.names.live,
-            candidate: live.label(CANDIDATE_LABEL).map(str::to_owned),
+            candidate: candidate_of(live),
             image: recipe.pinned().unwrap_or_else(|| live.image().to_owned()),
             is_first: false,
         }
@@ -121,7 +121,7 @@ impl<'a> Rollout<'a> {
         let gone = || Failure::NoCandidate(format!("the service {} was removed", self.name));
         let service = engine.service(self.name)?.ok_or_else(gone)?;
         let tasks = engine.tasks(&service)?;
-        let ours = service.label(CANDIDATE_LABEL) == self.candidate.as_deref();
+        let ours = candidate_of(&service) == self.candidate;
         let wanted: Vec<&Task> = tasks.iter().filter(|task| task.is_wanted()).collect();
         let planned = service.replicas().unwrap_or(wanted.len());
         let up = wanted.len() == planned && wanted.iter().all(|task| task.runs());
@@ -223,7 +223,9 @@ impl<'a> Rollout<'a> {
         let failed = self.failed(tasks);
         let engine = &self.promotion.engine;
         Evidence {
-            log: failed.map_or_else(Vec::new, |task| engine.task_log(&task.id, 20, &[])),
+            log: failed.map_or_else(Vec::new, |task| {
+                engine.task_log(&task.id, 20, &task.secrets())
+            }),
             tasks: tasks.iter().map(Task::standing).collect(),
             ..Evidence::default()
         }

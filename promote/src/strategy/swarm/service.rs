@@ -4,6 +4,7 @@ use step::engine::Engine;
 use step::engine::swarm::service::Service;
 use step::model::image_ref::repository;
 use step::model::name::{Name, Names};
+use step::ownership::marks::Marks;
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -23,6 +24,11 @@ impl ServicePromotion<'_> {
         let found = self.engine.service(&self.names.live)?;
         found.ok_or_else(|| Failure::NoCandidate(format!("the service {} was removed", self.live)))
     }
+}
+
+/// The candidate that a service was updated to.
+pub(super) fn candidate_of(live: &Service) -> Option<String> {
+    Marks::of_service(live)?.candidate
 }
 
 /// Whether two names of an image are of the same bytes in the same repository.

@@ -3,11 +3,11 @@
 use step::engine::cli::Reply;
 use step::engine::swarm::service::Service;
 use step::model::image_ref::ImageRef;
-use step::recipe::{
-    APP_LABEL, CANDIDATE_LABEL, Condition, PREVIOUS_LABEL, Previous, RECIPE_LABEL, Recipe,
-};
+use step::ownership::marks::{MadeAs, Marks};
+use step::ownership::way_back::changed;
+use step::recipe::values::Filled;
+use step::recipe::{Condition, Previous, Recipe};
 use step::terminal::progress;
-use step::text::{printable, redact};
 
 use super::service::ServicePromotion;
 use crate::failure::{Evidence, Failure};
@@ -27,7 +27,7 @@ pub(super) fn apply(
     words.extend(how(promotion));
     words.extend(live.options().changes_to(&candidate.options()));
     words.extend(promotion.args.replicas.map(|n| format!("--replicas={n}")));
-    let labels = labels(promotion, candidate, recipe, previous(live, recipe)?);
+    let labels = marks(promotion, Some(live), candidate, recipe).labels();
     words.extend(
         labels
             .into_iter()
@@ -44,6 +44,12 @@ pub(super) fn create(
     candidate: &Service,
     recipe: &Recipe,
 ) -> Result<Service, Failure> {
+    let filled = Filled::like(
+        &recipe.options,
+        &candidate.variables(),
+        &candidate.log_options(),
+    )
+    .map_err(|why| refused(&why.to_string()))?;
     let mut words = vec![
         format!("--name={}", promotion.names.live),
         format!("--replicas={}", promotion.args.replicas.unwrap_or(1)),
@@ -52,19 +58,25 @@ pub(super) fn create(
         words.push("--endpoint-mode=dnsrr".to_owned());
     }
     let ports = recipe.publish.iter();
-    let ports = ports.map(|it| format!("--publish=published={},target={}", it.host, it.container));
+    let ports = ports.map(|it| {
+        let (published, target) = (it.host, it.container);
+        format!(
+            "--publish=published={published},target={target},protocol={}",
+            it.protocol.word()
+        )
+    });
     words.extend(ports);
     words.extend(how(promotion));
-    let labels = labels(promotion, candidate, recipe, None);
-    words.extend(labels.into_iter().map(|label| format!("--label={label}")));
-    words.extend(recipe.options.iter().cloned());
+    words.extend(marks(promotion, None, candidate, recipe).options());
+    words.extend(filled.options.iter().cloned());
     words.push(candidate.image().to_owned());
     words.extend(recipe.command.iter().cloned());
     progress(&format!(
         "promote: creating the service {}",
         promotion.names.live
     ));
-    let reply = promotion.engine.create_service(&words, &recipe.folder)?;
+    let engine = &promotion.engine;
+    let reply = engine.create_service(&words, &filled.environment, &recipe.folder)?;
     done(candidate, &reply)?;
     let created = promotion.live_now()?;
     // An env file may have changed since.
@@ -92,32 +104,35 @@ fn how(promotion: &ServicePromotion<'_>) -> Vec<String> {
     ]
 }
 
-fn labels(
+fn marks(
     promotion: &ServicePromotion<'_>,
+    live: Option<&Service>,
     candidate: &Service,
     recipe: &Recipe,
-    previous: Option<Previous>,
-) -> Vec<String> {
-    let mut labels = vec![
-        format!("{APP_LABEL}={}", promotion.app),
-        format!("{RECIPE_LABEL}={}", recipe.label()),
-        format!("{CANDIDATE_LABEL}={}", candidate.id),
-    ];
-    labels.extend(previous.map(|it| format!("{PREVIOUS_LABEL}={}", it.label())));
-    labels
+) -> Marks {
+    let previous = live.and_then(|live| {
+        let previous = previous(live, recipe)?;
+        Some(changed(previous, &live.variables(), &candidate.variables()))
+    });
+    let (app, live) = (promotion.app, promotion.live);
+    // It replaces nothing: it is the same service before and after.
+    Marks {
+        candidate: Some(candidate.id.clone()),
+        previous,
+        ..Marks::new(app, live, MadeAs::Final, recipe.clone())
+    }
 }
 
 /// What `start-candidate --previous` would go back to; the same release again replaces nothing.
-fn previous(live: &Service, recipe: &Recipe) -> Result<Option<Previous>, Failure> {
-    let was = Recipe::of_service(live);
+fn previous(live: &Service, recipe: &Recipe) -> Option<Previous> {
+    let marks = Marks::of_service(live);
+    let was = marks.as_ref().map(|it| it.recipe.clone());
     if was.as_ref().is_some_and(|was| was.digest == recipe.digest)
-        && let Some(earlier) = Previous::of_service(live)
+        && let Some(earlier) = marks.and_then(|it| it.previous)
     {
-        return Ok(Some(earlier));
+        return Some(earlier);
     }
-    let Some((_, digest)) = live.image().split_once('@') else {
-        return Ok(None);
-    };
+    let (_, digest) = live.image().split_once('@')?;
     let bare = was.is_none().then(|| live.image().parse().ok()).flatten();
     let foreign = bare.map(|image: ImageRef| Recipe {
         image,
@@ -126,12 +141,12 @@ fn previous(live: &Service, recipe: &Recipe) -> Result<Option<Previous>, Failure
         ..Recipe::default()
     });
     let recipe = was.or(foreign);
-    Ok(recipe.map(|recipe| Previous {
+    recipe.map(|recipe| Previous {
         image: recipe.image.to_string(),
         image_id: recipe.image_id.to_string(),
         recipe: Some(recipe),
         condition: Condition::default(),
-    }))
+    })
 }
 
 /// A command that was not refused.
@@ -142,9 +157,13 @@ fn done(service: &Service, reply: &Reply) -> Result<(), Failure> {
     if reply.engine_is_away() {
         return Err(reply.failure().into());
     }
-    let said = printable(&redact(&reply.stderr, &service.secrets()), 300);
-    Err(Failure::NotStarted {
-        message: format!("Swarm refused the order: {said}"),
+    let said = service.secrets().show(&reply.stderr, 300);
+    Err(refused(&said))
+}
+
+fn refused(why: &str) -> Failure {
+    Failure::NotStarted {
+        message: format!("Swarm refused the order: {why}"),
         evidence: Box::new(Evidence::default()),
-    })
+    }
 }

@@ -15,6 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::de::DeserializeOwned;
@@ -23,6 +24,17 @@ use crate::host::process::LONGEST_ANSWER;
 
 /// Where the CLI finds the engine without a context and without `DOCKER_HOST`.
 const USUAL: &str = "/var/run/docker.sock";
+/// More than any engine sends.
+const MOST_FIELDS: usize = 64;
+/// What stands for itself in a path and a query as well is left.
+const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'@');
 /// For a first word from it; who is slower is asked by the CLI.
 const GREETING: Duration = Duration::from_secs(1);
 
@@ -135,18 +147,17 @@ pub(crate) fn receive(stream: &UnixStream, deadline: Instant) -> io::Result<Answ
 
 impl Answer {
     fn read(bytes: &[u8]) -> Option<Self> {
-        const END: &[u8] = b"\r\n\r\n";
-        let at = bytes.windows(END.len()).position(|it| it == END)?;
-        let head = String::from_utf8_lossy(&bytes[..at]);
-        let mut lines = head.lines();
-        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let mut fields = lines.filter_map(|line| line.split_once(": "));
-        let is_dockers =
-            fields.any(|(name, value)| name == "Server" && value.starts_with("Docker/"));
+        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+        let mut head = httparse::Response::new(&mut fields);
+        let length = match head.parse(bytes).ok()? {
+            httparse::Status::Complete(length) => length,
+            httparse::Status::Partial => return None,
+        };
+        let server = head.headers.iter().find(|field| field.name == "Server");
         Some(Self {
-            status,
-            body: bytes[at + END.len()..].to_vec(),
-            is_dockers,
+            status: head.code?,
+            body: bytes[length..].to_vec(),
+            is_dockers: server.is_some_and(|field| field.value.starts_with(b"Docker/")),
         })
     }
 
@@ -158,15 +169,7 @@ impl Answer {
 
 /// A word of a path, or a value of its query, as URLs have them (RFC 3986).
 pub(crate) fn encoded(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@".contains(&byte);
-    let parts = word.bytes().map(|byte| {
-        if plain(byte) {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    });
-    parts.collect()
+    utf8_percent_encode(word, NOT_PLAIN).to_string()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::options::ServiceOptions;
 use crate::engine::json::nullable;
-use crate::text::printable;
+use crate::text::secrets::Secrets;
 
 /// A service, by `docker service inspect`.
 #[derive(Clone, Debug, Deserialize)]
@@ -66,9 +66,9 @@ impl Service {
         &self.spec.name
     }
 
-    /// A label of the service.
-    pub fn label(&self, name: &str) -> Option<&str> {
-        self.spec.labels.get(name).map(String::as_str)
+    /// Its labels.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.spec.labels
     }
 
     /// The image of its tasks, as it was given to Swarm.
@@ -123,7 +123,7 @@ impl Service {
 
     /// What Swarm says of it in words.
     pub fn update_message(&self) -> String {
-        printable(&self.update_status.message, 300)
+        self.secrets().show(&self.update_status.message, 300)
     }
 
     /// What its tasks are made with.
@@ -131,11 +131,40 @@ impl Service {
         ServiceOptions::of(&self.spec.task_template)
     }
 
-    /// The values of its environment that are long enough to be secrets.
-    pub fn secrets(&self) -> Vec<String> {
-        let env = self.spec.task_template["ContainerSpec"]["Env"].as_array();
-        let pairs = env.into_iter().flatten().filter_map(Value::as_str);
-        let values = pairs.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()));
-        values.filter(|value| value.chars().count() >= 6).collect()
+    /// The variables that its tasks are given.
+    pub fn variables(&self) -> BTreeMap<&str, Option<&str>> {
+        variables(&self.spec.task_template)
     }
+
+    /// The options of its tasks' log driver.
+    pub fn log_options(&self) -> BTreeMap<String, String> {
+        log_options(&self.spec.task_template)
+    }
+
+    /// What must not be shown of it: the values of its environment and its log driver's options.
+    pub fn secrets(&self) -> Secrets {
+        secrets_of(&self.spec.task_template)
+    }
+}
+
+fn variables(template: &Value) -> BTreeMap<&str, Option<&str>> {
+    let env = template["ContainerSpec"]["Env"].as_array();
+    let pairs = env.into_iter().flatten().filter_map(Value::as_str);
+    let split = pairs.map(|pair| match pair.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (pair, None),
+    });
+    split.collect()
+}
+
+fn log_options(template: &Value) -> BTreeMap<String, String> {
+    let options = &template["LogDriver"]["Options"];
+    serde_json::from_value(options.clone()).unwrap_or_default()
+}
+
+/// Of tasks that are made by this template.
+pub(super) fn secrets_of(template: &Value) -> Secrets {
+    let log = log_options(template);
+    let values = variables(template).into_values().flatten();
+    Secrets::of(values.chain(log.values().map(String::as_str)))
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::service::Service;
+use super::service::secrets_of;
 use crate::engine::json::nullable;
-use crate::text::printable;
+use crate::text::secrets::Secrets;
 
 /// A task, by `docker inspect --type task`.
 #[derive(Clone, Debug, Deserialize)]
@@ -142,7 +143,13 @@ impl Task {
     pub fn why(&self) -> String {
         let (err, message) = (&self.status.err, &self.status.message);
         let said = if err.is_empty() { message } else { err };
-        printable(&format!("{}: {said}", self.status.state), 300)
+        let said = format!("{}: {said}", self.status.state);
+        self.secrets().show(&said, 300)
+    }
+
+    /// What must not be shown of it: the values of its environment and its log driver's options.
+    pub fn secrets(&self) -> Secrets {
+        secrets_of(&self.spec)
     }
 
     /// For a report.
@@ -151,7 +158,7 @@ impl Task {
             task: self.id.clone(),
             node: self.node.clone(),
             state: self.status.state.clone(),
-            error: printable(&self.status.err, 300),
+            error: self.secrets().show(&self.status.err, 300),
             exit_code: self.has_ended().then(|| self.exit_code()),
         }
     }

@@ -3,17 +3,14 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use tests::docker::Scope;
-use tests::image::Image;
-use tests::load::Load;
-use tests::process::run_within;
-use tests::unpacked;
+use stage::docker::Scope;
+use stage::image::Image;
+use stage::load::Load;
 
-use super::{LIMIT, Lab, free_port, run, texts};
-use crate::bench::fronts::{CONNECTIONS, milliseconds};
+use crate::bench::lab::{done, free_address, has, step};
+use crate::bench::wrk::{self, Busy, CONNECTIONS};
 use crate::numbers::Numbers;
-use crate::table::{Table, ms, thousands};
+use crate::table::{Table, ms, texts, thousands};
 
 /// How long the port is busy, and when in that time the release begins.
 const BUSY: Duration = Duration::from_secs(8);
@@ -22,18 +19,14 @@ const CALM: Duration = Duration::from_secs(2);
 const RATE: u32 = 2000;
 
 /// Makes a load on a port and tells what came of it.
-type Client = fn(u16) -> anyhow::Result<Seen>;
+type Client = fn(u16) -> anyhow::Result<Busy>;
 
-/// What clients saw: requests, those that failed, a second, p50 and p99 in ms.
-struct Seen(usize, usize, f64, f64, f64);
-
-pub(super) fn measure(_: &Lab<'_>, left_out: &mut Vec<String>) -> anyhow::Result<Option<Table>> {
-    if unpacked::command("wrk").is_none() {
-        left_out.push("wrk, and so a busy port (--install unpacks it)".to_owned());
+pub(super) fn measure(left_out: &mut Vec<String>) -> anyhow::Result<Option<Table>> {
+    if !has("wrk", "a busy port", left_out) {
         return Ok(None);
     }
     let scope = Scope::new("busy");
-    let port = free_port()?;
+    let port = free_address()?.port();
     for version in ["v1", "v2", "v3"] {
         let image = Image::of(scope.app()).version(version).env("GRACEFUL", "1");
         image.build(&format!("{}:{version}", scope.app()))?;
@@ -46,7 +39,7 @@ pub(super) fn measure(_: &Lab<'_>, left_out: &mut Vec<String>) -> anyhow::Result
     ];
     let mut rows = Vec::new();
     for ((name, load), version) in loads.into_iter().zip(["v2", "v3"]) {
-        rows.push(load(port)?.line(name, "no release"));
+        rows.push(line(name, "no release", &load(port)?));
         let seen = thread::scope(|scope| {
             let load = scope.spawn(move || load(port));
             thread::sleep(CALM);
@@ -54,7 +47,7 @@ pub(super) fn measure(_: &Lab<'_>, left_out: &mut Vec<String>) -> anyhow::Result
             load.join()
                 .unwrap_or_else(|_| anyhow::bail!("the load panicked"))
         })?;
-        rows.push(seen.line(name, "a release"));
+        rows.push(line(name, "a release", &seen));
     }
     Ok(Some(Table {
         caption: format!(
@@ -76,20 +69,16 @@ pub(super) fn measure(_: &Lab<'_>, left_out: &mut Vec<String>) -> anyhow::Result
     }))
 }
 
-impl Seen {
-    fn line(&self, load: &str, meanwhile: &str) -> Vec<String> {
-        let Self(sent, failed, rate, p50, p99) = *self;
-        let (sent, failed) = (thousands(sent), thousands(failed));
-        vec![
-            load.to_owned(),
-            meanwhile.to_owned(),
-            sent,
-            failed,
-            thousands(rate.round() as usize),
-            ms(p50),
-            ms(p99),
-        ]
-    }
+fn line(load: &str, meanwhile: &str, seen: &Busy) -> Vec<String> {
+    vec![
+        load.to_owned(),
+        meanwhile.to_owned(),
+        thousands(seen.sent),
+        thousands(seen.failed),
+        thousands(seen.per_second.round() as usize),
+        ms(seen.p50_ms),
+        ms(seen.p99_ms),
+    ]
 }
 
 fn release(scope: &Scope, version: &str, port: u16) -> anyhow::Result<()> {
@@ -104,58 +93,24 @@ fn release(scope: &Scope, version: &str, port: u16) -> anyhow::Result<()> {
         ("promote", &["--bridge", "require", "--drain", "1s"]),
     ];
     for (name, words) in steps {
-        let run = run(name, scope, words)?;
-        ensure!(run.code == 0, "{name} failed: {}", run.stderr);
+        done(&mut step(name, scope, words)?)?;
     }
     Ok(())
 }
 
-fn anew(port: u16) -> anyhow::Result<Seen> {
+fn anew(port: u16) -> anyhow::Result<Busy> {
     let load = Load::start(([127, 0, 0, 1], port).into(), "/", RATE);
     thread::sleep(BUSY);
     let seen = Numbers::of(&load.stop(), 0);
-    let rate = seen.sent as f64 / BUSY.as_secs_f64();
-    Ok(Seen(seen.sent, seen.failed, rate, seen.p50_ms, seen.p99_ms))
+    Ok(Busy {
+        sent: seen.sent,
+        failed: seen.failed,
+        per_second: seen.sent as f64 / BUSY.as_secs_f64(),
+        p50_ms: seen.p50_ms,
+        p99_ms: seen.p99_ms,
+    })
 }
 
-fn kept_alive(port: u16) -> anyhow::Result<Seen> {
-    let mut wrk = unpacked::command("wrk").context("wrk is gone")?;
-    let (connections, seconds) = (CONNECTIONS.to_string(), format!("{}s", BUSY.as_secs()));
-    wrk.args(["--latency", "--threads", "2", "--connections", &connections]);
-    wrk.args(["--duration", &seconds, &format!("http://127.0.0.1:{port}/")]);
-    let run = run_within(&mut wrk, None, LIMIT)?;
-    ensure!(run.code == 0, "wrk failed: {}", run.stderr);
-    let value = |label: &str| {
-        let found = run
-            .stdout
-            .lines()
-            .find_map(|line| line.trim().strip_prefix(label));
-        found.map(str::trim)
-    };
-    let sent = run
-        .stdout
-        .lines()
-        .find_map(|line| line.trim().split_once(" requests in "));
-    // Each kind is counted apart: connect, read, write, timeout.
-    let broken = value("Socket errors:").unwrap_or_default();
-    let broken = broken
-        .split(',')
-        .filter_map(|kind| kind.rsplit(' ').next()?.parse::<usize>().ok());
-    let bad = value("Non-2xx or 3xx responses:")
-        .and_then(|it| it.parse().ok())
-        .unwrap_or(0);
-    let time = |label| {
-        value(label)
-            .and_then(milliseconds)
-            .context("wrk told no time")
-    };
-    Ok(Seen(
-        sent.context("wrk told no requests")?.0.parse()?,
-        broken.sum::<usize>() + bad,
-        value("Requests/sec:")
-            .context("wrk told no rate")?
-            .parse()?,
-        time("50%")?,
-        time("99%")?,
-    ))
+fn kept_alive(port: u16) -> anyhow::Result<Busy> {
+    wrk::run(&format!("127.0.0.1:{port}"), BUSY)
 }

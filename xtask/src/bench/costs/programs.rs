@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use tests::cargo::STEPS;
+use stage::cargo::STEPS;
 use xshell::cmd;
 
-use super::{Lab, median, texts};
+use crate::bench::lab::{Lab, median};
 use crate::dist;
-use crate::table::Table;
+use crate::table::{Table, texts};
 
 /// How often each is started.
 const STARTS: usize = 200;

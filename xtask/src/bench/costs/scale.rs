@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::json;
-use tests::docker::{Scope, docker};
-use tests::image::Image;
+use stage::docker::{Scope, docker};
+use stage::image::Image;
 
-use super::{Lab, Socket, free_port, texts};
-use crate::table::{Table, thousands};
+use crate::bench::lab::{self, free_address};
+use crate::bench::socket::Socket;
+use crate::table::{Table, texts, thousands};
 
 const IMAGES: usize = 2000;
 const CONTAINERS: usize = 500;
@@ -19,53 +20,33 @@ const CONTAINERS: usize = 500;
 /// A step's time, and the most memory it had.
 type Cost = (Duration, usize);
 
-pub(super) fn measure(_: &Lab<'_>) -> anyhow::Result<Table> {
+pub(super) fn measure() -> anyhow::Result<Table> {
     let scope = Scope::new("full");
     for version in ["v1", "v2", "v3"] {
         Image::of(scope.app())
             .version(version)
             .build(&image(&scope, version))?;
     }
-    let port = free_port()?;
+    let port = free_address()?.port();
     deploy(&scope, "v1", port)?;
-    let alone = deploy(&scope, "v2", port)?;
-    let listing = step(&scope, "prune-app", &["--dry-run"])?;
+    let listed = || step(&scope, "prune-app", &["--dry-run"]);
+    let alone = deploy(&scope, "v2", port)?.into_iter().chain([listed()?]);
+    let alone: Vec<Cost> = alone.collect();
     fill(&scope)?;
-    let among = deploy(&scope, "v3", port)?;
-    let full = step(&scope, "prune-app", &["--dry-run"])?;
+    let among = deploy(&scope, "v3", port)?.into_iter().chain([listed()?]);
     let removing = step(&scope, "prune-app", &[])?;
-    let mut rows: Vec<Vec<String>> = Vec::new();
     let names = [
         "start-candidate",
         "probe-health",
         "promote",
         "prune-app --dry-run",
     ];
-    for (index, name) in names.into_iter().enumerate() {
-        let (before, after) = match index {
-            3 => (listing, full),
-            _ => (alone[index], among[index]),
-        };
-        rows.push(
-            [name.to_owned()]
-                .into_iter()
-                .chain(cells(before))
-                .chain(cells(after))
-                .collect(),
-        );
-    }
-    let dashes = ["-", "-"].map(str::to_owned);
-    let name = format!(
-        "prune-app, {} images removed",
-        thousands((IMAGES - CONTAINERS) / 2)
-    );
-    rows.push(
-        [name]
-            .into_iter()
-            .chain(dashes)
-            .chain(cells(removing))
-            .collect(),
-    );
+    let costs = alone.into_iter().zip(among);
+    let row = |(name, (alone, among))| [texts([name]), cells(alone), cells(among)].concat();
+    let mut rows: Vec<_> = names.into_iter().zip(costs).map(row).collect();
+    let removed = thousands((IMAGES - CONTAINERS) / 2);
+    let name = format!("prune-app, {removed} images removed");
+    rows.push([vec![name], texts(["-", "-"]), cells(removing)].concat());
     Ok(Table {
         caption: format!(
             "On an empty engine, and among {CONTAINERS} containers and {} images, half of them the app's",
@@ -77,8 +58,8 @@ pub(super) fn measure(_: &Lab<'_>) -> anyhow::Result<Table> {
     })
 }
 
-fn cells((took, bytes): Cost) -> [String; 2] {
-    [
+fn cells((took, bytes): Cost) -> Vec<String> {
+    vec![
         thousands(took.as_millis() as usize),
         format!("{:.1}", bytes as f64 / 1000.0),
     ]
@@ -100,7 +81,7 @@ fn deploy(scope: &Scope, version: &str, port: u16) -> anyhow::Result<[Cost; 3]> 
 
 /// Its own memory only: the command line tool of the engine has its own.
 fn step(scope: &Scope, name: &str, words: &[&str]) -> anyhow::Result<Cost> {
-    let mut command = super::step(name, scope, words)?;
+    let mut command = lab::step(name, scope, words)?;
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let began = Instant::now();
     let mut child = command.spawn()?;

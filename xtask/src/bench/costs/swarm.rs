@@ -5,14 +5,13 @@ mod trial;
 use std::thread;
 use std::time::Duration;
 
-use tests::cargo::STEPS;
-use tests::clients::RemoteLoad;
-use tests::load::Outcome;
-use tests::swarm::{Front, RATE};
-use tests::unpacked;
+use stage::cargo::STEPS;
+use stage::clients::RemoteLoad;
+use stage::load::Outcome;
+use stage::swarm::{Front, RATE};
 
-use super::{Lab, median, texts};
-use crate::table::{Table, ms, seconds, thousands};
+use crate::bench::lab::{Lab, has, median};
+use crate::table::{Table, ms, seconds, texts, thousands};
 use trial::Trial;
 
 /// Nodes and tasks of each measurement; nodes are only ever added.
@@ -36,8 +35,7 @@ struct Release {
 }
 
 pub(super) fn measure(lab: &Lab<'_>, left_out: &mut Vec<String>) -> anyhow::Result<Option<Table>> {
-    if unpacked::command("haproxy").is_none() {
-        left_out.push("haproxy, and so the swarm (--install unpacks it)".to_owned());
+    if !has("haproxy", "the swarm", left_out) {
         return Ok(None);
     }
     let trial = Trial::new(lab.sh, lab.rounds.min(3))?;

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-use tests::registry::Registry;
-use xshell::Shell;
-
-use super::{Lab, median, texts};
 use crate::bench::app::{APPS, App};
+use crate::bench::lab::{Lab, median};
+use crate::bench::stand::Stand;
 use crate::bench::ways::{FLOOR, FLOOR_OF_STEPS, OURS, PLAIN, Way};
-use crate::table::{Table, ms};
+use crate::swap::whole;
+use crate::table::{Table, ms, texts};
 
 pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
     let ways = [PLAIN, FLOOR, FLOOR_OF_STEPS, OURS];
@@ -17,7 +15,7 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
     // One after the other in each round, so that whatever else the machine does meets all of them.
     for _ in 0..lab.rounds {
         for (way, times) in ways.iter().zip(&mut times) {
-            times.push(once(lab.sh, lab.registry, way, &APPS[0])?);
+            times.push(once(lab, way, &APPS[0])?);
         }
     }
     let [first, second, third, _] = &times;
@@ -53,18 +51,8 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
 }
 
 /// One release of the app over another.
-pub(super) fn once(
-    sh: &Shell,
-    registry: &Registry,
-    way: &Way,
-    app: &App,
-) -> anyhow::Result<Duration> {
-    let stand = way.stand(sh, registry, app)?;
-    stand.first()?;
-    let spans = stand.second()?;
-    let (from, to) = spans
-        .first()
-        .zip(spans.last())
-        .context("nothing was deployed")?;
-    Ok(to.to.duration_since(from.from).unwrap_or_default())
+pub(super) fn once(lab: &Lab<'_>, way: &Way, app: &App) -> anyhow::Result<Duration> {
+    let stand = Stand::of(lab, app)?;
+    way.first(&stand)?;
+    whole(&way.second(&stand)?)
 }

@@ -5,16 +5,16 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
-use tests::docker::{Scope, docker};
-use tests::image::Image;
-use tests::process::run_within;
+use stage::docker::{Scope, docker};
+use stage::image::Image;
+use stage::process::run_within;
 use xshell::Shell;
 
 use super::time::once;
-use super::{LIMIT, Lab, median, run, texts};
 use crate::bench::app::{APPS, SLOW};
+use crate::bench::lab::{LIMIT, Lab, done, median, step};
 use crate::bench::ways::OURS;
-use crate::table::{Table, ms};
+use crate::table::{Table, ms, texts};
 
 /// Boots, in milliseconds.
 const BOOTS: [u64; 4] = [0, 500, 5_000, 20_000];
@@ -36,15 +36,20 @@ pub(super) fn measure(lab: &Lab<'_>) -> anyhow::Result<Table> {
         );
         rows.push(row(&what, &lost));
     }
-    let registry = lab.registry;
+    let (registry, rounds) = (lab.registry, lab.rounds);
     let deployments = [
         ("20 s, without its two boots", &SLOW, SLOW_BOOT * 2),
         ("0 s", &APPS[0], Duration::ZERO),
     ];
     for (boot, app, boots) in deployments {
-        let lost = in_turn(lab.rounds, DEPLOYMENTS_APART, || {
-            let took = once(&Shell::new()?, registry, &OURS, app)?;
-            Ok(took.saturating_sub(boots))
+        let lost = in_turn(rounds, DEPLOYMENTS_APART, || {
+            // Of its own, as a shell is one thread's.
+            let lab = Lab {
+                sh: &Shell::new()?,
+                registry,
+                rounds,
+            };
+            Ok(once(&lab, &OURS, app)?.saturating_sub(boots))
         })?;
         rows.push(row(
             &format!("a deployment of an app that boots for {boot}"),
@@ -91,9 +96,8 @@ fn in_turn(
 fn healthy(boot: u64) -> anyhow::Result<Duration> {
     let scope = candidate(("BOOT_MS", boot))?;
     let from = SystemTime::now();
-    let run = run("probe-health", &scope, &["--within", "60s"])?;
+    done(&mut step("probe-health", &scope, &["--within", "60s"])?)?;
     let noticed = SystemTime::now();
-    ensure!(run.code == 0, "probe-health failed: {}", run.stderr);
     let mut logs = Command::new("docker");
     logs.args(["logs", "--timestamps", &scope.candidate()]);
     let said = run_within(&mut logs, None, LIMIT)?;
@@ -106,11 +110,8 @@ fn healthy(boot: u64) -> anyhow::Result<Duration> {
 /// From the end of its process, by the engine, to the end of the step.
 fn crashed() -> anyhow::Result<Duration> {
     let scope = candidate(("CRASH_AFTER_MS", 1000))?;
-    let run = run(
-        "probe-health",
-        &scope,
-        &["--within", "20s", "--path", "/never"],
-    )?;
+    let words = ["--within", "20s", "--path", "/never"];
+    let run = run_within(&mut step("probe-health", &scope, &words)?, None, LIMIT)?;
     let noticed = SystemTime::now();
     ensure!(
         run.code == 32,
@@ -134,12 +135,8 @@ fn candidate((key, value): (&str, u64)) -> anyhow::Result<Scope> {
     Image::of(scope.app())
         .env(key, &value.to_string())
         .build(&image)?;
-    let run = run(
-        "start-candidate",
-        &scope,
-        &["--image", &image, "--publish", "18080:8080"],
-    )?;
-    ensure!(run.code == 0, "start-candidate failed: {}", run.stderr);
+    let words = ["--image", &image, "--publish", "18080:8080"];
+    done(&mut step("start-candidate", &scope, &words)?)?;
     Ok(scope)
 }
 

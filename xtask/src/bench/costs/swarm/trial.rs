@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use tests::cargo::{self, STEPS};
-use tests::image::Image;
-use tests::process::run_within;
-use tests::swarm::{Front, Swarm};
+use anyhow::Context;
+use stage::cargo::{self, STEPS};
+use stage::image::Image;
+use stage::swarm::{Front, Swarm};
 use xshell::Shell;
 
-use crate::bench::costs::{LIMIT, texts};
+use crate::bench::lab::done;
 use crate::dist;
+use crate::table::texts;
 
 /// The machines' addresses are of `10.98.0.0/24`.
 const NETWORK: u8 = 98;
@@ -95,8 +95,7 @@ impl Trial {
         step.env_remove("DOCKER_HOST");
         step.envs(swarm.then_some(("DEPLOY_STEPS_SWARM", "1")));
         let from = Instant::now();
-        let run = run_within(&mut step, None, LIMIT)?;
-        ensure!(run.code == 0, "{name} failed: {}{}", run.stdout, run.stderr);
+        done(&mut step)?;
         Ok(from.elapsed())
     }
 }

@@ -1,0 +1,123 @@
+//! How each kind of client calls a port, made from here and from within the candidate's network.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use step::engine::container::Container;
+use step::health::ProbeConfig;
+use step::health::poll::probe_once;
+use step::health::target::Target;
+
+use super::listing::tag;
+use super::redirect::Door;
+use super::route;
+use super::served::Client;
+use crate::traffic::connections::within;
+
+/// How one kind of client calls the port.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) client: Client,
+    pub(crate) at: SocketAddr,
+    /// The process in whose network the client is; `None` is this one's.
+    from: Option<i32>,
+    /// The addresses from which a client there may call.
+    sources: Vec<IpAddr>,
+}
+
+impl Call {
+    /// Whether the client is in a container.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.from.is_some()
+    }
+
+    /// nft's word for the family of its addresses.
+    pub(crate) fn family(&self) -> &'static str {
+        if self.at.is_ipv6() { "ip6" } else { "ip" }
+    }
+
+    /// The addresses from which it is made, where it is made in a container; for a set of nft's.
+    pub(crate) fn sources(&self) -> String {
+        let all: Vec<String> = self.sources.iter().map(IpAddr::to_string).collect();
+        all.join(", ")
+    }
+
+    /// What a rule that counts it has as its comment.
+    pub(crate) fn tag(&self) -> String {
+        tag(self.client.letter(), self.at.is_ipv6(), self.at.port())
+    }
+
+    /// Asks for the app's health; `None` where nobody can ask from there, as this process may not, or there, as the address
+    /// has gone from this host.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    pub(crate) fn make(&self, config: &ProbeConfig) -> Option<Result<String, String>> {
+        let (at, config) = (self.at, config.clone());
+        self.there(move || probe_once(&Target::at(at, &config)))
+    }
+
+    /// Only connects; `None` as in [`Self::make`].
+    ///
+    /// # Errors
+    /// When nobody takes the connection.
+    pub(crate) fn connect(&self, within: Duration) -> Option<io::Result<()>> {
+        let at = self.at;
+        self.there(move || TcpStream::connect_timeout(&at, within).map(drop))
+    }
+
+    /// Whether the address is this host's own: then the way there begins at itself.
+    fn is_there(&self) -> bool {
+        route::towards(self.at.ip()) == Some(self.at.ip())
+    }
+
+    fn there<T: Send + 'static, E: Send + 'static>(
+        &self,
+        ask: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Option<Result<T, E>> {
+        let asked = match self.from {
+            None => ask(),
+            Some(pid) => within(pid, move || Ok(ask())).ok()?,
+        };
+        Some(asked).filter(|it| it.is_ok() || self.is_there())
+    }
+}
+
+/// The calls that show all there is: of each kind one, as far as the port is bound for it.
+pub(crate) fn calls(door: &Door, candidate: &Container) -> Vec<Call> {
+    let pid = candidate.state.pid;
+    let call = |client, ip: Option<IpAddr>, from: Option<i32>| {
+        let at = SocketAddr::new(ip?, door.port);
+        let inside = from.map(|_| candidate.addresses(at.is_ipv6()));
+        Some(Call {
+            client,
+            at,
+            from,
+            sources: inside.unwrap_or_default(),
+        })
+    };
+    let of = |loopback: IpAddr, own: Option<IpAddr>, beside: Option<IpAddr>| {
+        let is_v6 = loopback.is_ipv6();
+        let outer = |ip: Option<IpAddr>| {
+            door.bound(is_v6, false)
+                .or(ip.filter(|_| door.is_everywhere(is_v6)))
+        };
+        let inner = door
+            .bound(is_v6, true)
+            .or(Some(loopback).filter(|_| door.is_everywhere(is_v6)));
+        [
+            call(Client::Loopback, inner, None),
+            call(Client::Others, outer(own), None),
+            call(Client::Containers, outer(beside), Some(pid)),
+        ]
+    };
+    let beside4 = route::towards(door.v4.ip());
+    let beside6 = door.v6.and_then(|to| route::towards(to.ip()));
+    let v4 = of(Ipv4Addr::LOCALHOST.into(), beside4, beside4);
+    let v6 = of(Ipv6Addr::LOCALHOST.into(), route::own_v6(), beside6);
+    let mut all: Vec<Call> = v4.into_iter().chain(v6).flatten().collect();
+    // A container without such an address cannot call one.
+    all.retain(|it| it.client != Client::Containers || it.at.is_ipv4() || door.v6.is_some());
+    all
+}

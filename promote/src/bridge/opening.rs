@@ -1,0 +1,184 @@
+//! What a bridge needs before it can open: who is to be redirected, and sockets for whom the kernel cannot translate.
+
+use std::io;
+
+use serde_json::Value;
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::health::ProbeConfig;
+use step::host::nft::Nft;
+use step::model::name::Name;
+use step::model::port::Publish;
+
+use super::calls::calls;
+use super::forwarder::Forwarder;
+use super::listing::{self, Former};
+use super::look::look;
+use super::plan::Plan;
+use super::redirect::{Door, PortRedirect};
+use super::route::{self, filters_bridges};
+use super::ruleset::{self, proxied::label};
+use super::served::Served;
+use super::sockets::Sockets;
+use crate::cgroup::Cgroup;
+
+/// Between whom a bridge leads.
+#[derive(Clone, Copy)]
+pub(crate) struct Sides<'a> {
+    /// The app's container by name.
+    pub(crate) container: &'a Name,
+    /// The one that serves now, if one does.
+    pub(crate) live: Option<&'a Container>,
+    pub(crate) candidate: &'a Container,
+    /// The TCP ports that the next release publishes.
+    pub(crate) publish: &'a [Publish],
+}
+
+/// Sees who is served, and binds the sockets of the forwarders, which nobody else can reach from the start.
+pub(super) fn plan(
+    nft: &Nft,
+    engine: &Engine,
+    sides: &Sides<'_>,
+    config: &ProbeConfig,
+) -> Result<(Plan, Vec<Sockets>), String> {
+    // The kernel then loses what `tproxy` has handed over of a container's packets: seen with Linux 6.18.
+    let is_filtered = filters_bridges("ip") || filters_bridges("ip6");
+    let before = nft
+        .may_have(sides.container)
+        .then(|| nft.read(sides.container));
+    let before = before.flatten().unwrap_or_default();
+    let former = listing::for_containers(&before);
+    let (mut redirects, mut sockets) = (Vec::new(), Vec::new());
+    for door in doors(sides)? {
+        let bound = sockets_beside(&former, is_filtered).map_err(|error| no_forwarder(&error))?;
+        let (forwarder, for_containers) = bound.ports().map_err(|error| no_forwarder(&error))?;
+        redirects.push(PortRedirect {
+            door,
+            forwarder,
+            for_containers,
+        });
+        sockets.push(bound);
+    }
+    let (served, stopped) = served(nft, sides, &redirects, (&before, &former), config)?;
+    let address = redirects.first().map(|it| it.door.v4);
+    let interface = route::interface(sides.candidate, address)?;
+    // Asked once more where there was no answer; without one containers elsewhere go where others go.
+    let bridges = engine.bridges().or_else(|_| engine.bridges());
+    let mut bridges = bridges.unwrap_or_default();
+    // As nft could not take it, and an interface cannot have it.
+    bridges.retain(|it| route::is_plain(it));
+    if bridges.is_empty() {
+        bridges.push(interface.name.clone());
+    }
+    let veth = veth(sides.candidate, &interface.name);
+    let plan = Plan {
+        container: sides.container.clone(),
+        redirects,
+        served,
+        stopped,
+        former,
+        interface,
+        veth,
+        bridges,
+    };
+    Ok((plan, sockets))
+}
+
+/// Bound to ports by which connections of containers are told from those of earlier forwarders.
+fn sockets_beside(former: &[Former], for_containers: bool) -> io::Result<Sockets> {
+    let mut bound = Sockets::bind(for_containers)?;
+    for _ in 0..10 {
+        let ours = bound.ports()?.1.map(label);
+        if former.iter().all(|it| Some(label(it.forwarder)) != ours) {
+            break;
+        }
+        bound = Sockets::bind(for_containers)?;
+    }
+    Ok(bound)
+}
+
+fn no_forwarder(error: &io::Error) -> String {
+    format!("no forwarder could be started: {error}")
+}
+
+/// Each port of the next release at which the live container is called.
+fn doors(sides: &Sides<'_>) -> Result<Vec<Door>, String> {
+    let of = |publish: &Publish| Door::of(*publish, sides.live, sides.candidate);
+    let doors: Vec<Door> = sides.publish.iter().map(of).collect::<Result<_, _>>()?;
+    let doors: Vec<Door> = doors.into_iter().filter(|it| !it.is_shut()).collect();
+    if doors.is_empty() {
+        return Err("nobody calls the live container on a port of the next release".to_owned());
+    }
+    Ok(doors)
+}
+
+/// As seen now; where nothing is live as a killed promotion has seen it. From then on nobody but the rules may come to
+/// the forwarders.
+fn served(
+    nft: &Nft,
+    sides: &Sides<'_>,
+    redirects: &[PortRedirect],
+    (before, former): (&Value, &[Former]),
+    config: &ProbeConfig,
+) -> Result<(Served, Vec<String>), String> {
+    let Sides {
+        container,
+        candidate,
+        ..
+    } = *sides;
+    let guard = ruleset::guard(container, redirects);
+    if sides.live.is_none() {
+        nft.apply(&guard)?;
+        let remembered = Served::remembered(before);
+        return Ok((remembered.unwrap_or_else(Served::usually), Vec::new()));
+    }
+    // The one at which health is asked, as what does not speak HTTP may not answer.
+    let asked = sides.publish.iter();
+    let asked = asked
+        .clone()
+        .find(|it| Some(it.container) == config.probe.port);
+    let mut doors = redirects.iter().map(|it| &it.door);
+    let door = doors
+        .clone()
+        .find(|it| asked.is_some_and(|asked| asked.host == it.port));
+    let door = door.or(doors.next()).ok_or("no port is published")?;
+    let calls = calls(door, candidate);
+    nft.apply(&(ruleset::look(container, &calls, former) + &guard))?;
+    look(nft, container, &calls, config)
+}
+
+/// The candidate's own port of the bridge.
+fn veth(candidate: &Container, interface: &str) -> Option<String> {
+    let mut places = candidate.network_settings.networks.values();
+    places.find_map(|place| route::bridge_port(interface, place.hardware()))
+}
+
+/// One forwarder for each port.
+pub(super) fn forwarders(
+    plan: &Plan,
+    sockets: Vec<Sockets>,
+    candidate: &Container,
+    cgroup: &Cgroup,
+) -> Result<Vec<Forwarder>, String> {
+    let all = plan.redirects.iter().zip(sockets);
+    let start = |(redirect, sockets): (&PortRedirect, Sockets)| {
+        let (to, pid) = (redirect.door.v4, candidate.state.pid);
+        Forwarder::start(sockets, to, pid, &plan.container, cgroup)
+            .map_err(|error| no_forwarder(&error))
+    };
+    all.map(start).collect()
+}
+
+/// Opens it; the script that did. A kernel may be built without rules for bridges.
+pub(super) fn apply(nft: &Nft, plan: &Plan) -> Result<String, String> {
+    let script = ruleset::open(plan);
+    let Err(why) = nft.apply(&script) else {
+        return Ok(script);
+    };
+    let unbound = Plan {
+        veth: None,
+        ..plan.clone()
+    };
+    let script = ruleset::open(&unbound);
+    nft.apply(&script).map(|()| script).map_err(|_| why)
+}

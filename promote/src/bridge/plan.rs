@@ -1,0 +1,57 @@
+//! What the rules of a bridge are made of.
+
+use step::model::name::Name;
+
+use super::calls::Call;
+use super::listing::{Former, tag};
+use super::redirect::PortRedirect;
+use super::route::Interface;
+use super::served::{By, Client, Served};
+
+/// What the rules are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) container: Name,
+    pub(crate) redirects: Vec<PortRedirect>,
+    pub(crate) served: Served,
+    /// Families and ports at which other hosts were stopped by a firewall before, as `4:80`.
+    pub(crate) stopped: Vec<String>,
+    /// The candidate's place.
+    pub(crate) interface: Interface,
+    /// The candidate's own port of that bridge, where it is known.
+    pub(crate) veth: Option<String>,
+    /// What a killed promotion has led to its own forwarders stays there.
+    pub(crate) former: Vec<Former>,
+    /// The bridges of all the engine's networks.
+    pub(crate) bridges: Vec<String>,
+}
+
+impl Plan {
+    /// The ports of forwarders to which the kernel translates connections.
+    pub(crate) fn redirected(&self) -> Vec<u16> {
+        let ports = self.redirects.iter();
+        ports
+            .flat_map(|it| it.for_containers.into_iter().chain([it.forwarder]))
+            .collect()
+    }
+
+    /// What the rules that lead a call to the candidate are counted by.
+    pub(crate) fn tag(&self, call: &Call) -> Option<String> {
+        let is_v6 = call.at.is_ipv6();
+        let door = self.redirects.iter().map(|it| &it.door);
+        let is_lacking = door
+            .filter(|it| it.port == call.at.port())
+            .any(|it| it.candidate(is_v6).is_none());
+        let is_redirected = self.redirects.iter().any(|it| it.for_containers.is_some());
+        let letter = match (self.served.by(call.client, is_v6)?, call.client) {
+            (By::Proxy, Client::Containers) if is_redirected => call.client.letter(),
+            (By::Proxy, _) => 'P',
+            // Such clients stay where they are as long as they can.
+            (By::Kernel, Client::Others) if is_lacking => return None,
+            // The candidate would call itself, which bridges need not allow.
+            (By::Kernel, Client::Containers) => return None,
+            (By::Kernel, client) => client.letter(),
+        };
+        Some(tag(letter, is_v6, call.at.port()))
+    }
+}

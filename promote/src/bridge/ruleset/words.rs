@@ -1,0 +1,114 @@
+//! What rules about one port are made of, in one family.
+
+use std::net::SocketAddr;
+
+use crate::bridge::listing::tag;
+use crate::bridge::plan::Plan;
+use crate::bridge::redirect::PortRedirect;
+use crate::bridge::served::{By, Client};
+
+/// The first packet of a connection.
+pub(super) const OPENING: &str = "tcp flags & (fin|syn|rst|ack) == syn";
+/// As long as nft takes one.
+const LONGEST_COMMENT: usize = 128;
+
+/// One port in one family.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) redirect: &'a PortRedirect,
+    is_v6: bool,
+}
+
+/// One port in both families, or where it is open in only one, in that.
+pub(super) fn families<'a>(
+    plan: &'a Plan,
+    redirect: &'a PortRedirect,
+) -> impl Iterator<Item = (Words<'a>, String)> {
+    let words = |is_v6| Words {
+        plan,
+        redirect,
+        is_v6,
+    };
+    let all = [false, true].map(words).into_iter();
+    all.filter_map(|it| Some((it, it.calling()?)))
+}
+
+impl<'a> Words<'a> {
+    fn of<T>(self, v4: T, v6: T) -> T {
+        if self.is_v6 { v6 } else { v4 }
+    }
+
+    /// The word for the family in front of an address.
+    pub(super) fn ip(self) -> &'static str {
+        self.of("ip", "ip6")
+    }
+
+    /// The loopback address at which forwarders listen.
+    pub(super) fn loopback(self) -> &'static str {
+        self.of("127.0.0.1", "[::1]")
+    }
+
+    pub(super) fn protocol(self) -> &'static str {
+        self.of("meta nfproto ipv4", "meta nfproto ipv6")
+    }
+
+    pub(super) fn is_called_on_loopback(self) -> &'static str {
+        self.of("ip daddr 127.0.0.0/8", "ip6 daddr ::1")
+    }
+
+    /// The engine leaves link-local senders to its proxy, too.
+    pub(super) fn is_called_beside_loopback(self) -> &'static str {
+        self.of(
+            "ip daddr != 127.0.0.0/8",
+            "ip6 daddr != ::1 ip6 saddr != fe80::/10",
+        )
+    }
+
+    /// Opens a connection at the port; `None` where it is not open in this family.
+    fn calling(self) -> Option<String> {
+        let door = &self.redirect.door;
+        let single: Vec<String> = door.single(self.is_v6).map(|ip| ip.to_string()).collect();
+        let place = match (door.is_everywhere(self.is_v6), &single[..]) {
+            (true, _) => "fib daddr type local".to_owned(),
+            (false, []) => return None,
+            (false, some) => format!("{} daddr {{ {} }}", self.ip(), some.join(", ")),
+        };
+        let (protocol, port) = (self.protocol(), door.port);
+        Some(format!("{protocol} {place} tcp dport {port} {OPENING}"))
+    }
+
+    /// Comes from one of the engine's bridges, or with `!= ` from none of them; `None` where it has none.
+    pub(super) fn off_bridges(self, not: &str) -> Option<String> {
+        let names = self.plan.bridges.iter().map(|it| format!("\"{it}\""));
+        let names: Vec<String> = names.collect();
+        (!names.is_empty()).then(|| format!("iifname {not}{{ {} }}", names.join(", ")))
+    }
+
+    pub(super) fn by(self, client: Client) -> Option<By> {
+        self.plan.served.by(client, self.is_v6)
+    }
+
+    pub(super) fn candidate(self) -> Option<SocketAddr> {
+        self.redirect.door.candidate(self.is_v6)
+    }
+
+    /// Was translated to the candidate.
+    pub(super) fn is_translated(self) -> Option<String> {
+        let (to, called) = (self.candidate()?, self.redirect.door.port);
+        Some(format!(
+            "{} daddr {} tcp dport {} ct status & dnat == dnat ct original proto-dst {called}",
+            self.ip(),
+            to.ip(),
+            to.port(),
+        ))
+    }
+
+    /// A rule whose packets are counted for those of this letter.
+    pub(super) fn counted(self, letter: char, matches: &str, verdict: &str) -> String {
+        let tag = tag(letter, self.is_v6, self.redirect.door.port);
+        let comment = format!("{tag} promote of {}", self.plan.container);
+        let comment: String = comment.chars().take(LONGEST_COMMENT).collect();
+        format!("{matches} counter {verdict} comment \"{comment}\"")
+    }
+}

@@ -1,0 +1,131 @@
+//! Who is served on the live container's port, and by whom.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::listing;
+
+/// What the rule that remembers who is served begins its comment with.
+const REMEMBERED: &str = "served ";
+
+/// Where a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// On this host, by a loopback address.
+    Loopback,
+    /// On another host, or on this one by an address of its own.
+    Others,
+    /// In a container of this engine.
+    Containers,
+}
+
+/// Who hands its packets on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// A program that listens on the port.
+    Proxy,
+    /// The engine's rules, which translate them.
+    Kernel,
+}
+
+/// A kind of client that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) client: Client,
+    pub(crate) is_v6: bool,
+    pub(crate) by: By,
+}
+
+/// All kinds of clients that are served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Served(pub(super) Vec<Way>);
+
+impl Client {
+    const ALL: [Self; 3] = [Self::Loopback, Self::Others, Self::Containers];
+
+    /// By which rules and comments name it.
+    pub(crate) fn letter(self) -> char {
+        match self {
+            Self::Loopback => 'L',
+            Self::Others => 'O',
+            Self::Containers => 'C',
+        }
+    }
+}
+
+impl Served {
+    /// What the rules of a promotion that was killed remember, while the live container is down.
+    pub(crate) fn remembered(rules: &Value) -> Option<Self> {
+        let mut comments = listing::comments(rules);
+        comments.find_map(|it| {
+            it.strip_prefix(REMEMBERED)?
+                .split(',')
+                .map(way)
+                .collect::<Option<_>>()
+                .map(Self)
+        })
+    }
+
+    /// As a plain Docker Engine does it, where nothing tells.
+    pub(crate) fn usually() -> Self {
+        let way = |client, is_v6, by| Way { client, is_v6, by };
+        Self(vec![
+            way(Client::Loopback, false, By::Proxy),
+            way(Client::Others, false, By::Kernel),
+            way(Client::Containers, false, By::Proxy),
+            way(Client::Loopback, true, By::Proxy),
+            way(Client::Others, true, By::Proxy),
+        ])
+    }
+
+    /// Who serves this kind of client; `None` where nobody does.
+    pub(crate) fn by(&self, client: Client, is_v6: bool) -> Option<By> {
+        let found = self
+            .0
+            .iter()
+            .find(|it| (it.client, it.is_v6) == (client, is_v6));
+        found.map(|it| it.by)
+    }
+}
+
+fn way(text: &str) -> Option<Way> {
+    let [client, family, by] = text.trim().chars().collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    Some(Way {
+        client: Client::ALL.into_iter().find(|it| it.letter() == client)?,
+        is_v6: family == '6',
+        by: if by == 'k' { By::Kernel } else { By::Proxy },
+    })
+}
+
+/// As a rule's comment: `served L4p,O4k`.
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |it: &Way| {
+            let by = if it.by == By::Kernel { 'k' } else { 'p' };
+            format!("{}{}{by}", it.client.letter(), if it.is_v6 { 6 } else { 4 })
+        };
+        let words: Vec<String> = self.0.iter().map(word).collect();
+        write!(f, "{REMEMBERED}{}", words.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_rule_remembers_is_read_back() {
+        let served = Served::usually();
+        let rules = serde_json::json!({"nftables": [
+            {"rule": {"comment": "promote of web"}}, {"rule": {"comment": served.to_string()}},
+        ]});
+        assert_eq!(Served::remembered(&rules), Some(served));
+        for nothing in ["served X4k", "served L4", "promote of web"] {
+            let rules = serde_json::json!({"nftables": [{"rule": {"comment": nothing}}]});
+            assert_eq!(Served::remembered(&rules), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The sockets of a forwarder, from before anybody may call it.
+//!
+//! What the kernel hands over comes to loopback addresses, in whatever family the client speaks, and keeps the port that
+//! was called. That takes a transparent socket, and so CAP_NET_ADMIN. An address that is in use again (`SO_REUSEADDR`)
+//! lets the final container's proxy listen on the port while such connections are open.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use socket2::{Domain, Socket, Type};
+
+/// How many may wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+/// A port that is free in one family may not be in the other.
+const TRIES: u32 = 10;
+
+/// Bound, and deaf as long as [`Self::listen`] is not called.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    v4: Socket,
+    /// None on a host without IPv6.
+    v6: Option<Socket>,
+    /// For what is redirected from the engine's bridges, on any address.
+    for_containers: Option<Socket>,
+}
+
+impl Sockets {
+    /// Binds them to ports that the kernel chooses.
+    ///
+    /// # Errors
+    /// Without the right to take over connections (CAP_NET_ADMIN).
+    pub(crate) fn bind(for_containers: bool) -> io::Result<Self> {
+        let (v4, v6) = on_loopback()?;
+        let any = for_containers.then(on_any_address).transpose()?;
+        Ok(Self {
+            v4,
+            v6,
+            for_containers: any,
+        })
+    }
+
+    /// The port on loopback, and that for containers.
+    pub(crate) fn ports(&self) -> io::Result<(u16, Option<u16>)> {
+        let for_containers = self.for_containers.as_ref().map(port).transpose()?;
+        Ok((port(&self.v4)?, for_containers))
+    }
+
+    /// From now on connections are taken: the sockets as a process is handed them.
+    pub(crate) fn listen(self) -> io::Result<[Option<OwnedFd>; 3]> {
+        let all = [Some(self.v4), self.v6, self.for_containers];
+        for socket in all.iter().flatten() {
+            socket.listen(BACKLOG)?;
+        }
+        Ok(all.map(|socket| socket.map(OwnedFd::from)))
+    }
+}
+
+/// One port on both loopback addresses.
+fn on_loopback() -> io::Result<(Socket, Option<Socket>)> {
+    for _ in 0..TRIES {
+        let v4 = bound(
+            Domain::IPV4,
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            true,
+        )?;
+        let at = SocketAddr::from((Ipv6Addr::LOCALHOST, port(&v4)?));
+        match bound(Domain::IPV6, at, true) {
+            Ok(v6) => return Ok((v4, Some(v6))),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
+            Err(_) => return Ok((v4, None)),
+        }
+    }
+    Err(ErrorKind::AddrInUse.into())
+}
+
+/// Both families at once; without IPv6 there is only IPv4 to take.
+fn on_any_address() -> io::Result<Socket> {
+    let v6 = bound(
+        Domain::IPV6,
+        SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        false,
+    );
+    v6.or_else(|_| {
+        bound(
+            Domain::IPV4,
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            false,
+        )
+    })
+}
+
+fn bound(family: Domain, at: SocketAddr, is_transparent: bool) -> io::Result<Socket> {
+    let socket = Socket::new(family, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if is_transparent && family == Domain::IPV6 {
+        socket.set_only_v6(true)?;
+        socket.set_ip_transparent_v6(true)?;
+    } else if is_transparent {
+        socket.set_ip_transparent_v4(true)?;
+    } else if family == Domain::IPV6 {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&at.into())?;
+    Ok(socket)
+}
+
+fn port(socket: &Socket) -> io::Result<u16> {
+    let at = socket.local_addr()?.as_socket();
+    at.map(|at| at.port())
+        .ok_or_else(|| ErrorKind::InvalidInput.into())
+}

@@ -1,0 +1,190 @@
+//! What the next release has as the live container has it, where the caller does not say.
+
+mod kinds;
+mod merge;
+mod mount;
+mod read_back;
+mod table;
+
+use step::contract::failure::CommonFailure;
+use step::engine::Engine;
+use step::engine::container::Container;
+use step::model::run_options::flags;
+use step::ownership::marks::recipe_of;
+use step::ownership::way_back::Found;
+use step::recipe::Recipe;
+use step::recipe::values::{Given, Values};
+use step::terminal::warn;
+use step::text::printable;
+
+use crate::failure::Failure;
+use merge::{names, over};
+use read_back::ReadBack;
+
+/// The run options of a candidate, with their values apart.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) recipe: Recipe,
+    pub(crate) values: Values,
+    /// Env files that do not exist any more, whose values are among the others.
+    pub(crate) gone: Vec<String>,
+    /// The names whose values the live container has lent.
+    pub(crate) from_live: Vec<String>,
+    /// The names of options of the live container that the candidate does not have.
+    pub(crate) not_carried: Vec<String>,
+}
+
+/// What a podman container ends within that nobody gave a time.
+const PODMANS_GRACE: u64 = 10;
+/// More names than a line can bear are in the report only.
+const LONGEST_LINE: usize = 1000;
+
+/// The options and the command of `live`, less those that the caller gives.
+pub(crate) fn take(
+    engine: &Engine,
+    live: &Container,
+    given: Recipe,
+    values: Values,
+    found: impl Fn(&Recipe, &Container) -> Result<Found, Failure>,
+) -> Result<Options, Failure> {
+    let (own, lent, unreadable) = match recipe_of(live) {
+        Some(own) => (own, None, Vec::new()),
+        None => by_hand(engine, live)?,
+    };
+    let (kept, replaced) = over(&own, &given)?;
+    let found = match lent {
+        // With what stands among the options, nothing is anywhere else.
+        Some(mut values) => {
+            values.env.retain(|name, _| kept.values.contains_key(name));
+            Found {
+                from_live: kept.values.keys().cloned().collect(),
+                values,
+                ..Found::default()
+            }
+        }
+        None => found(&kept, live)?,
+    };
+    let mut all = found.values;
+    all.env.retain(|name, _| !given.values.contains_key(name));
+    all.env.extend(values.env);
+    all.log.extend(values.log);
+    let not_carried = [unreadable, replaced].concat();
+    tell(live, &not_carried, "cannot be carried over", "");
+    Ok(Options {
+        recipe: with(kept, given),
+        values: all,
+        gone: found.gone,
+        from_live: found.from_live,
+        not_carried,
+    })
+}
+
+/// What the caller gives goes before it, and stands behind it.
+fn with(kept: Recipe, given: Recipe) -> Recipe {
+    let command = if given.command.is_empty() {
+        kept.command
+    } else {
+        given.command
+    };
+    let mut values = kept.values;
+    values.extend(given.values);
+    Recipe {
+        options: [kept.options, given.options].concat(),
+        values,
+        command,
+        folder: kept.folder,
+        probe: given.probe.or(&kept.probe),
+        ..Recipe::default()
+    }
+}
+
+/// Of one that the steps have not made: a recipe, the values of its options, and what cannot be had again.
+fn by_hand(
+    engine: &Engine,
+    live: &Container,
+) -> Result<(Recipe, Option<Values>, Vec<String>), Failure> {
+    let shown = engine
+        .shown(&live.id, &live.image)
+        .map_err(CommonFailure::from)?;
+    let Some((container, image)) = shown else {
+        return Err(Failure::ImageAbsent(live.config.image.clone()));
+    };
+    let found = ReadBack::of(&container, &image, live);
+    let given = Given::of(&found.options);
+    let recipe = Recipe {
+        options: given.options,
+        values: given.sources,
+        command: found.command,
+        folder: "/".to_owned(),
+        ..Recipe::default()
+    };
+    Ok((recipe, Some(given.values), found.unreadable))
+}
+
+/// Says what a release without any run options does not have of `live`, and returns the names.
+pub(crate) fn missed(
+    engine: &Engine,
+    live: &Container,
+    recipe: &Recipe,
+) -> Result<Vec<String>, Failure> {
+    let (own, unreadable) = match recipe_of(live) {
+        Some(own) => (own, Vec::new()),
+        None => match by_hand(engine, live) {
+            Ok((own, _, unreadable)) => (own, unreadable),
+            // Nothing is known of it, and nothing was asked.
+            Err(Failure::ImageAbsent(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        },
+    };
+    let mut missed = [names(&own.options), unreadable].concat();
+    if recipe.command.is_empty() && !own.command.is_empty() {
+        missed.push("the command".to_owned());
+    }
+    tell(
+        live,
+        &missed,
+        "will be gone",
+        "; --like-live keeps what can be kept",
+    );
+    Ok(missed)
+}
+
+fn tell(live: &Container, names: &[String], what: &str, more: &str) {
+    if !names.is_empty() {
+        let names = printable(&names.join(", "), LONGEST_LINE);
+        let name = live.name();
+        warn(&format!("start-candidate: of {name} {what}: {names}{more}"));
+    }
+}
+
+/// How long the live container may take to end is what its successor may, unless the options say so.
+pub(crate) fn keep_stop_timeout(recipe: &mut Recipe, live: &Container) {
+    let own = live.config.stop_timeout().map(|it| it.as_secs());
+    let own = own.filter(|&it| !(live.is_podman() && it == PODMANS_GRACE));
+    let is_given = |options: &[String]| flags(options).iter().any(|it| it.name == "stop-timeout");
+    if let Some(seconds) = own.filter(|_| !is_given(&recipe.options)) {
+        recipe.options.push(format!("--stop-timeout={seconds}"));
+    }
+}
+
+impl Options {
+    /// Those that the caller has given, and no other.
+    pub(crate) fn given(recipe: Recipe, values: Values) -> Self {
+        Self {
+            recipe,
+            values,
+            ..Self::default()
+        }
+    }
+
+    /// Those of a release that was there before.
+    pub(crate) fn found(recipe: Recipe, found: Found) -> Self {
+        Self {
+            recipe,
+            values: found.values,
+            gone: found.gone,
+            from_live: found.from_live,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the engine has of networks: who is on one, and which interfaces of this machine are its bridges.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use xshell::cmd;
+
+use super::Engine;
+use super::error::EngineError;
+use super::json::nullable;
+use super::network::NetworkSummary;
+
+/// A network, by `docker network inspect`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inhabited {
+    #[serde(default, deserialize_with = "nullable")]
+    containers: BTreeMap<String, Place>,
+    #[serde(rename = "IPAM", default, deserialize_with = "nullable")]
+    ipam: Ipam,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Ipam {
+    #[serde(deserialize_with = "nullable")]
+    config: Vec<Subnet>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Subnet {
+    subnet: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Place {
+    #[serde(rename = "IPv4Address")]
+    ipv4: String,
+    #[serde(rename = "IPv6Address")]
+    ipv6: String,
+}
+
+/// What there is on a network.
+#[derive(Debug)]
+pub struct Neighbours {
+    /// Its subnets, `10.1.0.0/24`; none where the engine does not say.
+    pub subnets: Vec<String>,
+    /// The addresses of the containers that run there, each with the container's full id.
+    pub holders: Vec<(IpAddr, String)>,
+}
+
+impl Engine {
+    /// The full id of the container that has this address on a network, if one that runs there has.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn holder(&self, network: &str, address: IpAddr) -> Result<Option<String>, EngineError> {
+        let neighbours = self.neighbours(network)?;
+        let mut holders = neighbours.holders.into_iter();
+        let held = holders.find(|(ip, _)| *ip == address);
+        Ok(held.map(|(_, id)| id))
+    }
+
+    /// What there is on a network.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked, or has no such network.
+    pub fn neighbours(&self, network: &str) -> Result<Neighbours, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let found: Vec<Inhabited> =
+            self.inspect(cmd!(sh, "{cli} network inspect {network}").into())?;
+        let (mut subnets, mut holders) = (Vec::new(), Vec::new());
+        for network in found {
+            subnets.extend(network.ipam.config.into_iter().map(|it| it.subnet));
+            for (id, place) in network.containers {
+                let all = [place.ipv4, place.ipv6];
+                let all = all
+                    .iter()
+                    .filter_map(|ip| ip.split('/').next()?.parse().ok());
+                holders.extend(all.map(|ip| (ip, id.clone())));
+            }
+        }
+        Ok(Neighbours { subnets, holders })
+    }
+
+    /// The interfaces of this machine that are bridges of the engine's networks.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub fn bridges(&self) -> Result<Vec<String>, EngineError> {
+        let Self { sh, cli, .. } = self;
+        let networks = match self.listed_networks()? {
+            Some(networks) => networks,
+            None => {
+                let ids = self.lines(cmd!(sh, "{cli} network ls --quiet --no-trunc").into())?;
+                self.inspect(cmd!(sh, "{cli} network inspect {ids...}").into())?
+            }
+        };
+        Ok(networks
+            .iter()
+            .filter_map(NetworkSummary::interface)
+            .collect())
+    }
+}

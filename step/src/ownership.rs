@@ -1,0 +1,257 @@
+//! Whose a container or a service is.
+//!
+//! A name proves nothing: another app may be called `web-next`, and a person may keep a `web-old`. What the steps
+//! make has labels that say so ([`marks`]), and the replaced container is known by its id. Everything else under an
+//! app's four names is somebody else's, and every step leaves it alone. Only the live name may belong to a container
+//! that a person started: it is taken over.
+
+pub mod keeper;
+pub mod marks;
+pub mod way_back;
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::engine::Engine;
+use crate::engine::container::Container;
+use crate::engine::error::EngineError;
+use crate::engine::swarm::service::Service;
+use crate::model::name::{Name, Names};
+use marks::{APP, MadeAs, Marks, PREFIX};
+
+/// What is found under an app's names on one engine.
+pub trait Marked {
+    /// Its name.
+    fn name(&self) -> &str;
+    /// Its full id.
+    fn id(&self) -> &str;
+    /// What the steps said of it when they made it.
+    fn marks(&self) -> Option<Marks>;
+    /// Its labels.
+    fn labels(&self) -> &BTreeMap<String, String>;
+}
+
+impl Marked for Container {
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Marks::of(self)
+    }
+
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.config.labels
+    }
+}
+
+impl Marked for Service {
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Marks::of_service(self)
+    }
+
+    fn labels(&self) -> &BTreeMap<String, String> {
+        Self::labels(self)
+    }
+}
+
+/// A name that is taken by what is not the app's.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "the name {name} is taken by something that is not the app's ({id}); nothing of it was touched"
+)]
+pub struct NotOurs {
+    name: String,
+    id: String,
+}
+
+/// What an app has under its four names, each proven to be its own.
+#[derive(Debug)]
+pub struct Owned<T> {
+    /// What is live: the app's, or a person's and taken over.
+    pub live: Option<T>,
+    /// What is to be verified.
+    pub candidate: Option<T>,
+    /// What was live before this promotion.
+    pub old: Option<T>,
+    /// What is about to be live.
+    pub next: Option<T>,
+}
+
+impl<T: Marked> Owned<T> {
+    /// Parts what was `found` under the names of the app's live container `live`.
+    ///
+    /// # Errors
+    /// The first that is not the app's.
+    pub fn among(app: &Name, live: &Name, mut found: Vec<T>) -> Result<Self, NotOurs> {
+        let names = Names::of(live);
+        let mut take = |name: &str| {
+            let at = found.iter().position(|it| it.name() == name)?;
+            Some(found.swap_remove(at))
+        };
+        let (old, next) = (take(&names.old), take(&names.next));
+        let (running, candidate) = (take(&names.live), take(&names.candidate));
+        let made_as = |it: &T, wanted: MadeAs| {
+            let marks = it.marks();
+            marks.is_some_and(|it| it.made_as == wanted && it.app == *app && it.of == *live)
+        };
+        let all = Self {
+            candidate: checked(candidate, |it| made_as(it, MadeAs::Candidate))?,
+            next: checked(next, |it| made_as(it, MadeAs::Final))?,
+            live: checked(running, |it| may_be_live(it, app))?,
+            old: None,
+        };
+        let replaces = |it: &Option<T>, id: &str| {
+            let marks = it.as_ref().and_then(Marked::marks);
+            marks.is_some_and(|it| it.replaces.as_deref() == Some(id))
+        };
+        let is_alone = all.next.is_none() && all.candidate.is_none();
+        let was_live = |old: &T| {
+            let marks = old.marks();
+            marks.is_some_and(|it| it.app == *app && it.of == *live)
+        };
+        // Beside a live one, only what replaced it tells which one that was. The last of an app that is left under any of
+        // its names is what a promotion has left whose candidate is gone: it gets its name back.
+        let is_replaced = |old: &T| match all.live {
+            Some(_) => replaces(&all.live, old.id()),
+            None if is_alone => was_live(old),
+            None => replaces(&all.next, old.id()) || replaces(&all.candidate, old.id()),
+        };
+        let old = checked(old, is_replaced)?;
+        Ok(Self { old, ..all })
+    }
+
+    /// That of this name.
+    pub fn named(self, name: &str) -> Option<T> {
+        let all = [self.live, self.candidate, self.old, self.next];
+        all.into_iter().flatten().find(|it| it.name() == name)
+    }
+}
+
+/// The app's own, or what a person started; not what was made for another name and has not got it yet.
+fn may_be_live<T: Marked>(it: &T, app: &Name) -> bool {
+    let Some(marks) = it.marks() else {
+        let claimed = it.labels().get(APP).filter(|claimed| !claimed.is_empty());
+        return claimed.is_none_or(|claimed| claimed == app.as_str());
+    };
+    let others = Names::of(&marks.of);
+    let is_unfinished = [&others.candidate, &others.next, &others.old].contains(&&it.name().into());
+    marks.app == *app && !is_unfinished
+}
+
+fn checked<T: Marked>(it: Option<T>, is_ours: impl Fn(&T) -> bool) -> Result<Option<T>, NotOurs> {
+    match it {
+        Some(it) if !is_ours(&it) => Err(NotOurs {
+            name: it.name().to_owned(),
+            id: it.id().to_owned(),
+        }),
+        ours => Ok(ours),
+    }
+}
+
+/// Why it cannot be told what an app has.
+#[derive(Debug, Error)]
+pub enum Unknown {
+    /// The engine cannot be asked.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Something is not the app's.
+    #[error(transparent)]
+    NotOurs(#[from] NotOurs),
+}
+
+impl Owned<Container> {
+    /// What the engine has under the names of the app's live container `live`.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked, or a name is taken by somebody else's container.
+    pub fn read(engine: &Engine, app: &Name, live: &Name) -> Result<Self, Unknown> {
+        Self::read_some(engine, app, live, &Names::of(live).all())
+    }
+
+    /// The same of some of the names only.
+    ///
+    /// # Errors
+    /// As [`Owned::read`].
+    pub fn read_some(
+        engine: &Engine,
+        app: &Name,
+        live: &Name,
+        names: &[&str],
+    ) -> Result<Self, Unknown> {
+        Self::judged(engine, app, live, engine.containers(names)?)
+    }
+
+    /// The container with this full id, whatever it is, and what the app has live and had before.
+    ///
+    /// # Errors
+    /// As [`Owned::read`].
+    pub fn read_beside(
+        engine: &Engine,
+        app: &Name,
+        live: &Name,
+        id: &str,
+    ) -> Result<(Option<Container>, Self), Unknown> {
+        let names = Names::of(live);
+        let mut found = engine.containers(&[id, &names.live, &names.old])?;
+        let at = found.iter().position(|it| it.id == id);
+        let it = at.map(|at| found.swap_remove(at));
+        Ok((it, Self::judged(engine, app, live, found)?))
+    }
+
+    fn judged(
+        engine: &Engine,
+        app: &Name,
+        live: &Name,
+        mut found: Vec<Container>,
+    ) -> Result<Self, Unknown> {
+        for container in found.iter_mut().filter(|it| it.name() == live.as_str()) {
+            forget_inherited(engine, container)?;
+        }
+        Ok(Self::among(app, live, found)?)
+    }
+}
+
+impl Owned<Service> {
+    /// What the swarm has under those names; no service is ever called `-old` or `-next`.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked, or a name is taken by somebody else's service.
+    pub fn read_services(engine: &Engine, app: &Name, live: &Name) -> Result<Self, Unknown> {
+        let names = Names::of(live);
+        let mut found = Vec::new();
+        for name in [&names.live, &names.candidate] {
+            found.extend(engine.service(name)?);
+        }
+        Ok(Self::among(app, live, found)?)
+    }
+}
+
+/// Takes labels of ours from a container that the steps have not made, where its image has the same.
+fn forget_inherited(engine: &Engine, container: &mut Container) -> Result<(), EngineError> {
+    let is_claimed = container.config.labels.contains_key(APP);
+    if !is_claimed || Marks::of(container).is_some() {
+        return Ok(());
+    }
+    let image = engine.image(&container.image)?;
+    let inherited = |name: &str, value: &str| {
+        let image = image.as_ref().and_then(|image| image.label(name));
+        name.starts_with(PREFIX) && image == Some(value)
+    };
+    let labels = &mut container.config.labels;
+    labels.retain(|name, value| !inherited(name, value));
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The bridge: nobody notices the swap, whoever and wherever they are.
+
+mod answers;
+mod carriers;
+mod clients;
+mod connections;
+mod crossings;
+mod handshakes;
+pub(crate) mod kinds;
+mod limits;
+mod losses;
+mod modes;
+mod names;
+mod rootless;
+mod surroundings;
+mod worlds;
+
+use std::io::Write;
+use std::sync::RwLock;
+
+use serde_json::Value;
+use stage::ground::{ENGINE, on_podman, on_rootless};
+use stage::image::Built;
+use stage::skipped::skip;
+
+use crate::support::{App, ok, text};
+
+/// Held for writing by the test that changes the rules of the whole machine.
+pub(crate) static RULES: RwLock<()> = RwLock::new(());
+
+/// Promotes `image` over what is live; the report of the swap, which went over a bridge without a failure.
+pub(crate) fn bridged(app: &App, image: &Built, flags: &[&str]) -> Value {
+    app.candidate(image, &[]);
+    let report = ok(&app.promote(flags));
+    let swap = &report["swap"];
+    assert_eq!(text(&swap["bridge"]), "on", "{report}");
+    assert_eq!(swap["failed"], 0, "{report}");
+    swap.clone()
+}
+
+/// Whether the kernel has rules of this app.
+pub(crate) fn has_rules(app: &App) -> bool {
+    let table = format!("deploy-steps-{}", app.name());
+    let mut nft = std::process::Command::new("nft");
+    let listed = nft
+        .args(["list", "table", "inet", &table])
+        .output()
+        .unwrap();
+    listed.status.success()
+}
+
+/// Whether the engine has a proxy of its own on published ports: docker has unless its stage says otherwise.
+pub(crate) fn has_proxy() -> bool {
+    let engine = std::env::var(ENGINE).unwrap_or_default();
+    !on_podman() && !engine.split(' ').any(|it| it == "--userland-proxy=false")
+}
+
+/// Whether there can be a bridge, which leads to a container's own address: one of a rootless engine has none here.
+pub(crate) fn has_bridge() -> bool {
+    !on_rootless()
+}
+
+/// For tests of a bridge: whether they are skipped, as there can be none.
+pub(crate) fn lacks_bridge() -> bool {
+    if !has_bridge() {
+        skip("containers of a rootless engine have no address here that a bridge could lead to");
+    }
+    !has_bridge()
+}
+
+/// A line for whoever reads the test's output: the numbers behind its verdict.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

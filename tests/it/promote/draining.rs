@@ -1,0 +1,110 @@
+//! Requests in flight and deaf containers: what the old container is given before it is stopped.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use stage::docker::docker;
+use stage::ground::on_rootless_docker;
+
+use crate::support::{App, get, ok};
+
+fn live_and_candidate(prefix: &str) -> App {
+    let app = App::new(prefix);
+    app.deploy(&app.build("v1"), &[]);
+    app.candidate(&app.build("v2"), &[]);
+    app
+}
+
+fn drained_ms(report: &Value) -> u64 {
+    assert_eq!(report["swap"]["drained_by"], "tcp_info", "{report}");
+    report["swap"]["drained_ms"].as_u64().unwrap()
+}
+
+#[test]
+fn a_request_in_flight_is_answered_before_its_container_is_stopped() {
+    let app = live_and_candidate("inflight");
+    let addr = app.addr();
+    let slow = thread::spawn(move || get(addr, "/slow?ms=3000"));
+    thread::sleep(Duration::from_millis(500));
+    let report = ok(&app.promote(&[]));
+    assert_eq!(slow.join().unwrap().unwrap(), "v1");
+    assert!(drained_ms(&report) >= 300, "{report}");
+    assert_eq!(app.answer(), "v2");
+    assert_eq!(app.present(), [""]);
+}
+
+#[test]
+fn an_idle_connection_that_is_kept_alive_holds_nothing_up() {
+    let app = live_and_candidate("idle");
+    let mut idle = TcpStream::connect(app.addr()).unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+        .unwrap();
+    let mut answer = [0; 512];
+    let n = idle.read(&mut answer).unwrap();
+    assert!(answer[..n].starts_with(b"HTTP/1.1 200"));
+    thread::sleep(Duration::from_millis(300));
+    let report = ok(&app.promote(&["--drain", "20s"]));
+    assert!(drained_ms(&report) < 10_000, "{report}");
+    assert_eq!(idle.read(&mut answer).unwrap_or(0), 0);
+    assert_eq!(app.answer(), "v2");
+}
+
+#[test]
+fn a_request_that_takes_too_long_is_waited_for_only_so_long() {
+    let app = live_and_candidate("bounded");
+    let addr = app.addr();
+    let slow = thread::spawn(move || get(addr, "/slow?ms=9000"));
+    thread::sleep(Duration::from_millis(500));
+    let report = ok(&app.promote(&["--drain", "1s"]));
+    assert!((1000..7000).contains(&drained_ms(&report)), "{report}");
+    assert!(slow.join().unwrap().is_err());
+    assert_eq!(app.answer(), "v2");
+}
+
+#[test]
+fn a_container_that_ignores_sigterm_is_killed_after_the_stop_timeout() {
+    let app = App::new("deaf");
+    let v1 = app.tagged(&app.image("v1").env("DEAF", "1"), "v1");
+    let v2 = app.build("v2");
+    app.deploy(&v1, &[]);
+    app.candidate(&v2, &[]);
+    let report = ok(&app.promote(&["--stop-timeout", "1s", "--bridge", "off"]));
+    let took = report["took_ms"].as_u64().unwrap();
+    assert!((1000..10_000).contains(&took), "{report}");
+    app.assert_live(&v2);
+}
+
+#[test]
+fn a_container_with_a_stop_timeout_of_its_own_is_given_that_long() {
+    let app = App::new("patient");
+    let v1 = app.tagged(&app.image("v1").env("DEAF", "1"), "v1");
+    let v2 = app.build("v2");
+    let port = format!("{}:8080", app.port);
+    let words = ["run", "-d", "--stop-timeout", "13", "-p", &port];
+    let words = [&words[..], &["--name", app.name(), &v1.name]].concat();
+    docker(words).unwrap();
+    app.candidate(&v2, &[]);
+    let report = ok(&app.promote(&[]));
+    // It is killed at last, and not after the usual ten seconds.
+    assert!(report["took_ms"].as_u64().unwrap() >= 13_000, "{report}");
+    app.assert_live(&v2);
+}
+
+#[test]
+fn a_frozen_container_is_replaced_as_well() {
+    let app = App::new("frozen");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    app.candidate(&v2, &[]);
+    let paused = docker(["pause", app.name()]);
+    if on_rootless_docker() && docker(["info", "-f", "{{.CgroupDriver}}"]).unwrap() == "none" {
+        assert!(paused.is_err(), "it freezes without cgroups");
+        return;
+    }
+    paused.unwrap();
+    ok(&app.promote(&["--stop-timeout", "1s", "--drain", "1s"]));
+    app.assert_live(&v2);
+}
