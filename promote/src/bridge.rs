@@ -14,6 +14,7 @@
 
 mod calls;
 pub(crate) mod carried;
+pub(crate) mod firewall;
 pub(crate) mod forwarder;
 pub(crate) mod handover;
 mod idle;
@@ -50,6 +51,7 @@ use crate::cgroup::Cgroup;
 use crate::traffic::connections::{Socket, connections_here};
 use crate::traffic::drain::drain;
 use carried::Forwarders;
+use firewall::{Firewall, Passage};
 use forwarder::Forwarder;
 use opening::Sides;
 use redirect::AddressRedirect;
@@ -69,8 +71,7 @@ pub(crate) struct Bridge {
     forwarders: Vec<Forwarder>,
     /// The ports of forwarders to which the kernel translates.
     redirected: Vec<u16>,
-    /// Where other hosts were stopped by a firewall before.
-    stopped: Vec<String>,
+    firewall: Firewall,
     /// Clients that call the app by its name were redirected by these.
     names: Vec<AddressRedirect>,
 }
@@ -130,7 +131,7 @@ impl Bridge {
             watch: Some(watch),
             forwarders,
             redirected: plan.redirected(),
-            stopped: plan.stopped.clone(),
+            firewall: Firewall::on_the_way(&plan),
             names: Vec::new(),
         };
         match verify(&bridge.rules.nft, &plan, candidate, config) {
@@ -145,11 +146,6 @@ impl Bridge {
         }
     }
 
-    /// Whether a firewall has stopped what was redirected: packets come in and do not come out towards the candidate.
-    pub(crate) fn is_blocked(&self) -> bool {
-        verify::is_blocked(&self.rules.nft, &self.rules.container, &self.stopped)
-    }
-
     /// New connections go where they went without the bridge; open ones stay.
     ///
     /// # Errors
@@ -162,6 +158,13 @@ impl Bridge {
     /// elsewhere meanwhile, and do so no more.
     pub(crate) fn reopen(&self) -> bool {
         self.watch.is_some() && self.rules.reopen()
+    }
+
+    /// Sees whether a firewall stops other hosts on their way to the candidate; the bridge may be closed meanwhile.
+    pub(crate) fn passage(&mut self) -> Passage {
+        let watched = self.watch.is_some();
+        let rules = &self.rules;
+        self.firewall.passage(rules, || watched && rules.reopen())
     }
 
     /// Redirects clients that resolved the app's name from the container that leaves to the one that stays.

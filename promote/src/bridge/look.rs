@@ -9,21 +9,18 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use step::health::ProbeConfig;
 use step::host::nft::Nft;
 use step::model::name::Name;
 
 use super::calls::Call;
-use super::listing::{self, tag};
-use super::ruleset::{ENTERED, FORWARDED};
+use super::listing;
 use super::served::{By, Client, Served, Way};
 
 /// How long an answer may take: an engine without a proxy takes some connections and answers none.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Calls the live container's port in every way. The rules that count the calls stand already. Beside who is served
-/// returns the families and ports at which what other hosts sent meanwhile was stopped on its way.
+/// Calls the live container's port in every way. The rules that count the calls stand already.
 ///
 /// # Errors
 /// When nobody was answered, or the rules are gone.
@@ -32,7 +29,7 @@ pub(super) fn look(
     live: &Name,
     calls: &[Call],
     config: &ProbeConfig,
-) -> Result<(Served, Vec<String>), String> {
+) -> Result<Served, String> {
     let config = any_answer(config);
     let answers: Vec<Option<bool>> = calls
         .iter()
@@ -62,17 +59,7 @@ pub(super) fn look(
     if served.0.is_empty() {
         return Err("nobody is answered on the live container's port".to_owned());
     }
-    Ok((served, stopped(&rules, calls)))
-}
-
-fn stopped(rules: &Value, calls: &[Call]) -> Vec<String> {
-    let others = calls.iter().filter(|it| it.client == Client::Others);
-    let seen = |call: &Call, letter| {
-        let tag = tag(letter, call.at.is_ipv6(), call.at.port());
-        listing::counted(rules, &tag, None)
-    };
-    let stopped = others.filter(|it| seen(it, ENTERED) > 0 && seen(it, FORWARDED) == 0);
-    stopped.map(|it| it.tag().split_off(1)).collect()
+    Ok(served)
 }
 
 /// Who says that the app is sick is answered, too.

@@ -59,7 +59,7 @@ pub(super) fn plan(
         });
         sockets.push(bound);
     }
-    let (served, stopped) = served(nft, sides, &redirects, (&before, &former), config)?;
+    let served = served(nft, sides, &redirects, (&before, &former), config)?;
     let address = redirects.first().map(|it| it.door.v4);
     let interface = route::interface(sides.candidate, address)?;
     // Asked once more where there was no answer; without one containers elsewhere go where others go.
@@ -75,7 +75,6 @@ pub(super) fn plan(
         container: sides.container.clone(),
         redirects,
         served,
-        stopped,
         former,
         interface,
         veth,
@@ -120,7 +119,7 @@ fn served(
     redirects: &[PortRedirect],
     (before, former): (&Value, &[Former]),
     config: &ProbeConfig,
-) -> Result<(Served, Vec<String>), String> {
+) -> Result<Served, String> {
     let Sides {
         container,
         candidate,
@@ -130,7 +129,7 @@ fn served(
     if sides.live.is_none() {
         nft.apply(&guard)?;
         let remembered = Served::remembered(before);
-        return Ok((remembered.unwrap_or_else(Served::usually), Vec::new()));
+        return Ok(remembered.unwrap_or_else(Served::usually));
     }
     // The one at which health is asked, as what does not speak HTTP may not answer.
     let asked = sides.publish.iter();

@@ -14,8 +14,6 @@ pub(crate) struct Plan {
     pub(crate) container: Name,
     pub(crate) redirects: Vec<PortRedirect>,
     pub(crate) served: Served,
-    /// Families and ports at which other hosts were stopped by a firewall before, as `4:80`.
-    pub(crate) stopped: Vec<String>,
     /// The candidate's place.
     pub(crate) interface: Interface,
     /// The candidate's own port of that bridge, where it is known.
@@ -27,6 +25,15 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Each port in both families.
+    pub(crate) fn called(&self) -> Vec<Called> {
+        let families = |it: &PortRedirect| {
+            let port = it.door.port;
+            [false, true].map(|is_v6| Called { is_v6, port })
+        };
+        self.redirects.iter().flat_map(families).collect()
+    }
+
     /// The ports of forwarders to which the kernel translates connections.
     pub(crate) fn redirected(&self) -> Vec<u16> {
         let ports = self.redirects.iter();
@@ -53,5 +60,19 @@ impl Plan {
             (By::Kernel, client) => client.letter(),
         };
         Some(tag(letter, is_v6, call.at.port()))
+    }
+}
+
+/// A port in one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Called {
+    pub(crate) is_v6: bool,
+    pub(crate) port: u16,
+}
+
+impl Called {
+    /// What a rule about it is counted by.
+    pub(crate) fn tag(self, letter: char) -> String {
+        tag(letter, self.is_v6, self.port)
     }
 }

@@ -23,10 +23,9 @@ use step::host::nft::Nft;
 use step::model::name::Name;
 
 use super::calls::Call;
-use super::listing::{Former, tag};
-use super::plan::Plan;
+use super::listing::Former;
+use super::plan::{Called, Plan};
 use super::redirect::PortRedirect;
-use super::served::Client;
 use words::OPENING;
 
 const RELABEL: &str = "filter hook input priority 290";
@@ -131,8 +130,7 @@ pub(crate) fn guard(container: &Name, redirects: &[PortRedirect]) -> String {
     head + &rules.collect::<String>()
 }
 
-/// In place of the table: counts, behind the engine's rules, which of these calls were translated, and what of other hosts'
-/// was as it came in and as it was forwarded.
+/// In place of the table: counts, behind the engine's rules, which of these calls were translated.
 pub(crate) fn look(container: &Name, calls: &[Call], former: &[Former]) -> String {
     let table = Nft::table(container);
     let chain = |hook: &str, priority: u16, rules: String| {
@@ -144,11 +142,6 @@ pub(crate) fn look(container: &Name, calls: &[Call], former: &[Former]) -> Strin
         let made = calls.iter().filter(move |it| it.is_inside() == is_inside);
         made.map(counting).collect::<String>()
     };
-    let passing = |letter: char| {
-        let others = calls.iter().filter(|it| it.client == Client::Others);
-        let passing = others.map(|it| passing(it, calls, letter));
-        passing.collect::<String>()
-    };
     let kept = |name: &str, hook: &str, rule: fn(&Former) -> String| {
         let rules: String = former
             .iter()
@@ -158,8 +151,7 @@ pub(crate) fn look(container: &Name, calls: &[Call], former: &[Former]) -> Strin
     };
     let chains = [
         chain("output", 50, made(false)),
-        chain("prerouting", 50, made(true) + &passing(ENTERED)),
-        chain("forward", 290, passing(FORWARDED)),
+        chain("prerouting", 50, made(true)),
         kept("relabel", RELABEL, proxied::on),
         kept("answers", ANSWERS, proxied::back),
     ]
@@ -188,19 +180,22 @@ fn counting(call: &Call) -> String {
     )
 }
 
-/// Counts connections of other hosts to this port, as they open.
-fn passing(call: &Call, all: &[Call], letter: char) -> String {
-    let (port, family) = (call.at.port(), call.family());
-    let protocol = if call.at.is_ipv6() { "ipv6" } else { "ipv4" };
-    let tag = tag(letter, call.at.is_ipv6(), port);
-    let same = all.iter().filter(|it| it.family() == family);
-    let inside = same.map(Call::sources);
-    let inside: Vec<String> = inside.filter(|it| !it.is_empty()).collect();
-    let but = match &inside[..] {
-        [] => String::new(),
-        some => format!("{family} saddr != {{ {} }} ", some.join(", ")),
+/// Beside the table, where it is closed: counts connections to these ports as the engine has translated them, where they
+/// come in and where most rules of a firewall have let them pass.
+pub(crate) fn passing(container: &Name, ports: &[Called]) -> String {
+    let table = Nft::table(container);
+    let chain = |name: &str, hook: &str, letter: char| {
+        let rules = ports.iter().map(|it| {
+            let (port, tag) = (it.port, it.tag(letter));
+            let protocol = if it.is_v6 { "ipv6" } else { "ipv4" };
+            format!(
+                "add rule inet {table} {name} {OPENING} meta nfproto {protocol} ct direction original \
+                 ct original proto-dst {port} ct status & dnat == dnat counter comment \"{tag}\"\n"
+            )
+        });
+        let rules: String = rules.collect();
+        format!("add chain inet {table} {name} {{ type filter hook {hook}; }}\n{rules}")
     };
-    format!(
-        "    {OPENING} meta nfproto {protocol} {but}ct direction original ct original proto-dst {port} ct status & dnat == dnat counter comment \"{tag}\"\n"
-    )
+    chain("entered", "prerouting priority 50", ENTERED)
+        + &chain("passed", "forward priority 290", FORWARDED)
 }

@@ -13,6 +13,7 @@ use super::outcome::Outcome;
 use super::{Swap, callers, cleanup, create, podman, rollback, verify};
 use crate::args::BridgeMode;
 use crate::bridge::Bridge;
+use crate::bridge::firewall::Passage;
 use crate::failure::Failure;
 use crate::preflight::ports;
 use crate::promotion::Promotion;
@@ -85,13 +86,16 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
     if let Some(old) = old.filter(|old| old.state.running) {
         callers::redirect(swap, &old);
         swap.waits.drained = Some(swap.drain(&old));
+        if unless_blocked(swap)? == Passage::AsBefore {
+            // It had new connections meanwhile.
+            swap.waits.drained = Some(swap.drain(&old));
+        }
         if swap.link.bridge().is_some_and(Bridge::is_lost) {
             return Err(SwapError::not_started(format!(
                 "{} ended during the swap",
                 names.candidate
             )));
         }
-        unless_blocked(swap)?;
         let _wait = waiting(format!("promote: stopping {}", names.old));
         // An engine that gave no answer may stop it later, under whatever was begun instead.
         let stop = || engine.stop(&old.id, args.grace(&old));
@@ -110,9 +114,13 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
 
 /// A bridge that a firewall has stopped for other hosts would be a gap for as long as the swap takes: `auto` has the
 /// shorter one.
-fn unless_blocked(swap: &mut Swap<'_>) -> Result<(), SwapError> {
-    if !swap.link.bridge().is_some_and(Bridge::is_blocked) {
-        return Ok(());
+fn unless_blocked(swap: &mut Swap<'_>) -> Result<Passage, SwapError> {
+    let passage = swap
+        .link
+        .bridge_mut()
+        .map_or(Passage::Free, Bridge::passage);
+    if passage != Passage::Blocked || swap.link.bridge().is_some_and(Bridge::is_lost) {
+        return Ok(passage);
     }
     let why = "a firewall stops other hosts on their way to the candidate's address";
     if swap.promotion.args.bridge == BridgeMode::Require {
@@ -126,7 +134,7 @@ fn unless_blocked(swap: &mut Swap<'_>) -> Result<(), SwapError> {
     cleanup::drain_candidate(swap, None);
     drop(bridge);
     swap.link = Link::Off(Some(why.to_owned()));
-    Ok(())
+    Ok(passage)
 }
 
 fn not_started(swap: &Swap<'_>, next: &str, reply: &Reply) -> SwapError {

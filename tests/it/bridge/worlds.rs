@@ -174,6 +174,29 @@ fn where_a_rule_names_the_live_containers_address_there_is_no_bridge_and_the_rep
 }
 
 #[test]
+fn a_host_that_is_banned_stays_so_and_all_others_have_the_bridge() {
+    if lacks_bridge() {
+        return;
+    }
+    let (app, banned) = (App::new("banned"), Peer::new().unwrap());
+    let (host, port) = (banned.host_v4(), app.port);
+    let net = host.rsplit_once('.').unwrap().0;
+    let chain = format!(
+        "chain forward {{ type filter hook forward priority filter; ip saddr {net}.0/24 tcp dport 8080 drop; }}"
+    );
+    let mut ban = None;
+    let [here, v4, _] = swapped(&app, &[], || {
+        let rules = Rules::up(app.name(), &chain);
+        ban = Some((rules, banned.load(&format!("{host}:{port}"), 20).unwrap()));
+        None
+    });
+    let (_rules, load) = ban.unwrap();
+    assert_shut_out("a banned host", &load.finish().unwrap());
+    assert_served("loopback", &here);
+    assert_served("another host over IPv4", &v4);
+}
+
+#[test]
 fn without_its_proxy_the_engine_serves_the_same_clients_during_a_swap() {
     if lacks_bridge() || !has_proxy() {
         return;
