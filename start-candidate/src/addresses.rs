@@ -11,7 +11,7 @@ use step::model::places::{Place, mode, named, places, unreadable};
 use step::model::subnet::Subnet;
 use step::recipe::Recipe;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, WayOut};
 
 /// So many other addresses are tried, the last of the subnet first.
 const MOST_TRIED: usize = 50;
@@ -54,13 +54,13 @@ pub(crate) fn free(
             let network = &place.network;
             if !subnets.is_empty() && !subnets.iter().any(|subnet| subnet.contains(*ip)) {
                 let why = format!("the address {ip} is in no subnet of {network}");
-                return Err(Failure::OptionRefused(why));
+                return Err(Failure::refused(why, WayOut::Mend));
             }
             let holder = there.holders.iter().find(|(held, _)| held == ip);
             let other = holder.filter(|(_, id)| live.is_none_or(|live| live.id != *id));
             if let Some((_, id)) = other {
                 let why = format!("the address {ip} on {network} is the container's {id}");
-                return Err(Failure::OptionRefused(why));
+                return Err(Failure::refused(why, WayOut::Mend));
             }
         }
     }

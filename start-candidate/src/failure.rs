@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::contract::failure::{self, CommonFailure};
+use step::engine::complaint::Refusal;
 use step::engine::environment::Uncarried;
 use step::engine::error::EngineError;
 use step::exit_code::{Code, Verdict};
@@ -34,8 +35,8 @@ pub(crate) enum Failure {
         "{0} is on the host's network, where the engine does not know by which ports it is called"
     )]
     OnHostsNetwork(String),
-    #[error("not allowed: {0}")]
-    OptionRefused(String),
+    #[error("not allowed: {why}")]
+    OptionRefused { why: String, way: WayOut },
     #[error(
         "not allowed: by the {kind} {name} a proxy finds the candidate and calls it before it is verified"
     )]
@@ -65,6 +66,53 @@ pub(crate) enum Failure {
     },
 }
 
+/// What helps where a run option is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WayOut {
+    LeaveOut,
+    Publish,
+    Restart,
+    Image,
+    File,
+    /// The message says what is wrong with it.
+    Mend,
+}
+
+impl WayOut {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::LeaveOut => "leave that option out",
+            Self::Publish => {
+                "leave that option out, and give --publish HOST:CONTAINER before the `--`"
+            }
+            Self::Restart => "leave that option out, and give promote --restart",
+            Self::Image => {
+                "the image is --image's; a command comes after a second `--`, behind the options"
+            }
+            Self::File => "mend or write that file, or name another one",
+            Self::Mend => "mend that option, or leave it out",
+        }
+    }
+}
+
+impl Failure {
+    /// A run option is refused.
+    pub(crate) fn refused(why: impl Into<String>, way: WayOut) -> Self {
+        let why = why.into();
+        Self::OptionRefused { why, way }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let way = match refusal.is_about_file {
+            true => WayOut::File,
+            false => WayOut::Mend,
+        };
+        Self::refused(refusal.said, way)
+    }
+}
+
 /// What a failed start says besides its error.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Evidence {
@@ -84,14 +132,14 @@ pub(crate) struct Evidence {
 
 impl From<Uncarried> for Failure {
     fn from(why: Uncarried) -> Self {
-        Self::OptionRefused(why.to_string())
+        Self::refused(why.to_string(), WayOut::Mend)
     }
 }
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::TooLong { .. } => Self::OptionRefused(error.to_string()),
+            EngineError::TooLong { .. } => Self::refused(error.to_string(), WayOut::Mend),
             error => CommonFailure::from(error).into(),
         }
     }
@@ -121,10 +169,7 @@ impl failure::Failure for Failure {
                 Code::CandidateExists,
                 "another deployment may be running; else remove it with prune-app --candidate, or give --replace",
             ),
-            Self::OptionRefused(_) => Verdict::new(
-                Code::OptionRefused,
-                "mend that option or leave it out; ports go to --publish, restarts to promote --restart",
-            ),
+            Self::OptionRefused { way, .. } => Verdict::new(Code::OptionRefused, way.hint()),
             Self::PortUnknown { .. } | Self::OnHostsNetwork(_) => Verdict::new(
                 Code::OptionRefused,
                 "say with --publish, before the `--`, where the next release is to be called",
@@ -195,7 +240,7 @@ impl failure::Failure for Failure {
             | Self::ImageAbsent(_)
             | Self::NotPinned(_)
             | Self::NoPrevious(_)
-            | Self::OptionRefused(_)
+            | Self::OptionRefused { .. }
             | Self::PortUnknown { .. }
             | Self::OnHostsNetwork(_)
             | Self::Followed { .. }

@@ -8,7 +8,7 @@ use step::model::port::Publish;
 use step::ownership::marks::Marks;
 
 use crate::addresses;
-use crate::failure::Failure;
+use crate::failure::{Failure, WayOut};
 use crate::plan::Plan;
 
 /// Refuses what the engine's CLI would write, or whom it would remove, before the container could be looked at.
@@ -23,11 +23,11 @@ pub(crate) fn does_nothing_else(plan: &Plan) -> Result<(), Failure> {
     let options = &plan.recipe.options;
     let given = |flag: &str| options.iter().any(|option| option.starts_with(flag));
     let found = DOES_MORE.iter().find(|(flag, _)| given(flag));
-    found.map_or(Ok(()), |(_, why)| Err(refused(why)))
+    found.map_or(Ok(()), |(_, why)| Err(refused(why, WayOut::LeaveOut)))
 }
 
-fn refused(what: &str) -> Failure {
-    Failure::OptionRefused(format!("the run options set {what}"))
+fn refused(what: &str, way: WayOut) -> Failure {
+    Failure::refused(format!("the run options set {what}"), way)
 }
 
 /// Refuses what would touch the live container or keep promote from making the same container again.
@@ -50,30 +50,35 @@ pub(crate) fn allowed(
         (
             created.name() != names.candidate,
             "a name (the candidate has one of its own)",
+            WayOut::LeaveOut,
         ),
         (
             created.image != plan.recipe.image_id.as_str() || swallows_image(created, plan),
-            "another image among the options",
+            "another image",
+            WayOut::Image,
         ),
-        (other_labels, "the labels of deploy-steps"),
+        (other_labels, "the labels of deploy-steps", WayOut::LeaveOut),
         (
             host.is_on_hosts_network(),
             "the host's network (two releases cannot share it)",
+            WayOut::Publish,
         ),
+        (ports, "published ports", WayOut::Publish),
         (
-            ports,
-            "published ports (give them with --publish, before the `--`)",
+            restarts,
+            "a restart policy (promote sets it)",
+            WayOut::Restart,
         ),
-        (restarts, "a restart policy (promote sets it)"),
         (
             host.auto_remove,
             "--rm (a failed candidate must leave its log)",
+            WayOut::LeaveOut,
         ),
     ];
-    match found.into_iter().find(|(is, _)| *is) {
-        Some((_, what)) => Err(refused(what)),
+    match found.into_iter().find(|(is, _, _)| *is) {
+        Some((_, what, way)) => Err(refused(what, way)),
         None => addresses::make_sense(&plan.recipe.options, created.is_podman())
-            .map_err(Failure::OptionRefused),
+            .map_err(|why| Failure::refused(why, WayOut::Mend)),
     }
 }
 
@@ -82,6 +87,7 @@ pub(crate) fn no_shared_network(created: &Container, live: &Container) -> Result
     match created.host_config.network_of() {
         Some(id) if id == live.id => Err(refused(
             "the live container's own network, which ends with that container",
+            WayOut::LeaveOut,
         )),
         _ => Ok(()),
     }

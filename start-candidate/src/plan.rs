@@ -17,7 +17,7 @@ use step::recipe::values::{Filled, Given, Values, Variables};
 use step::recipe::{Previous, Recipe};
 
 use crate::args::Args;
-use crate::failure::Failure;
+use crate::failure::{Failure, WayOut};
 use crate::like_live::{self, Options};
 
 /// A candidate before it exists.
@@ -213,8 +213,9 @@ pub(crate) fn given(args: &Args) -> Result<(Recipe, Values), Failure> {
     let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
     let (options, command) = args.options_and_command();
     if has_operand(&options) {
-        return Err(Failure::OptionRefused(
-            "one of the run options is no option and no option's value; the image is --image's, and a command comes after a second `--`".to_owned(),
+        return Err(Failure::refused(
+            "one of the run options is no option and no option's value",
+            WayOut::Image,
         ));
     }
     let given = Given::of(&options);

@@ -174,16 +174,16 @@ fn not_created(
     }
     let options = &plan.filled.options;
     let secrets = secrets_of_options(options, &recipe.command);
-    let message = refusal(&reply.stderr, options, &recipe.folder, &secrets);
-    if message.contains(NO_SPACE) {
+    let refusal = refusal(&reply.stderr, options, &recipe.folder, &secrets);
+    if refusal.said.contains(NO_SPACE) {
         return Ok(Failure::NotStarted {
             candidate: names.candidate.clone(),
-            message,
+            message: refusal.said,
             exit_code: None,
             log: Vec::new(),
         });
     }
-    Ok(Failure::OptionRefused(message))
+    Ok(refusal.into())
 }
 
 /// Starts what was created, if it is what it was to be. Returns the places where it begins with an empty volume and the

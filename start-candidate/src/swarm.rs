@@ -16,7 +16,7 @@ use step::recipe::values::{Filled, Values, secrets_of_options};
 use step::terminal::progress;
 
 use crate::args::Args;
-use crate::failure::Failure;
+use crate::failure::{Failure, WayOut};
 use crate::plan::{given, values};
 use crate::report::Report;
 
@@ -85,13 +85,17 @@ fn plan(
 ) -> Result<(Recipe, Option<Values>), Failure> {
     let (given, values) = given(args)?;
     if let Some(flag) = REFUSED.iter().find(|flag| sets_flag(&given.options, flag)) {
-        return Err(Failure::OptionRefused(format!(
-            "the options set --{flag}, which the candidate has of its own or promote decides"
-        )));
+        return Err(Failure::refused(
+            format!(
+                "the options set --{flag}, which the candidate has of its own or promote decides"
+            ),
+            WayOut::LeaveOut,
+        ));
     }
     if !args.publish.is_empty() && !has_ipvs() {
-        return Err(Failure::OptionRefused(
-            "--publish, because this kernel has no IPVS to lead the port to the tasks; put a proxy on their network instead".to_owned(),
+        return Err(Failure::refused(
+            "--publish, because this kernel has no IPVS to lead the port to the tasks; put a proxy on their network instead",
+            WayOut::LeaveOut,
         ));
     }
     let given = Recipe {
@@ -212,7 +216,7 @@ fn create(
         }
         let secrets = secrets_of_options(&filled.options, &recipe.command);
         let said = refusal(&reply.stderr, &filled.options, &recipe.folder, &secrets);
-        return Err(Failure::OptionRefused(said));
+        return Err(said.into());
     }
     let created = engine.service(&names.candidate)?;
     let created = created.ok_or_else(|| Failure::Vanished(names.candidate.clone()))?;
@@ -249,20 +253,23 @@ fn allowed(created: &Service, recipe: &Recipe) -> Result<(), Failure> {
     let found = [
         (
             Some(created.image()) != recipe.pinned().as_deref(),
-            "another image among the options",
+            "another image",
+            WayOut::Image,
         ),
-        (
-            created.publishes(),
-            "published ports (give them with --publish, before the `--`)",
-        ),
+        (created.publishes(), "published ports", WayOut::Publish),
         (
             created.has_aliases(),
             "a network alias (the candidate would be called before it is verified)",
+            WayOut::LeaveOut,
         ),
-        (created.replicas() != Some(1), "another number of tasks"),
+        (
+            created.replicas() != Some(1),
+            "another number of tasks",
+            WayOut::LeaveOut,
+        ),
     ];
-    match found.into_iter().find(|(is, _)| *is) {
-        Some((_, what)) => Err(Failure::OptionRefused(format!("the options set {what}"))),
+    match found.into_iter().find(|(is, _, _)| *is) {
+        Some((_, what, way)) => Err(Failure::refused(format!("the options set {what}"), way)),
         None => Ok(()),
     }
 }

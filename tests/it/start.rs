@@ -11,6 +11,7 @@ mod races;
 mod refused;
 mod secrets;
 mod shown;
+mod told;
 mod volumes;
 
 use std::net::TcpStream;

@@ -95,7 +95,7 @@ impl Wanted<'_> {
         }
         if reply.code != Some(0) {
             let secrets = secrets_of_options(&filled.options, &recipe.command);
-            let said = refusal(&reply.stderr, &filled.options, &recipe.folder, &secrets);
+            let said = refusal(&reply.stderr, &filled.options, &recipe.folder, &secrets).said;
             return Err(not_started(&said));
         }
         Ok(reply.id().inspect_err(|_| remove_unknown())?)

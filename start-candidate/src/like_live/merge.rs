@@ -8,7 +8,7 @@ use step::model::run_options::{Edit, Flag, edited, flags};
 use step::recipe::Recipe;
 use step::text::printable;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, WayOut};
 
 /// Letters and older names by the long ones.
 const NAMES: [(&str, &str); 12] = [
@@ -136,10 +136,13 @@ fn variables(options: &[String]) -> impl Iterator<Item = &str> {
 fn folder(kept: &[String], own: &Recipe, given: &Recipe) -> Result<String, Failure> {
     use step::engine::commands::mentions_relative_paths as relative;
     match (relative(kept), relative(&given.options)) {
-        (true, true) if own.folder != given.folder => Err(Failure::OptionRefused(format!(
-            "relative paths, as those of the live container are meant in {}; name files by absolute paths",
-            printable(&own.folder, 200)
-        ))),
+        (true, true) if own.folder != given.folder => Err(Failure::refused(
+            format!(
+                "relative paths, as those of the live container are meant in {}; name files by absolute paths",
+                printable(&own.folder, 200)
+            ),
+            WayOut::Mend,
+        )),
         (true, _) => Ok(own.folder.clone()),
         (false, _) => Ok(given.folder.clone()),
     }

@@ -15,23 +15,38 @@ use crate::text::secrets::Secrets;
 /// How the engine begins, other than its CLI.
 const BY_ENGINE: &str = "Error response from daemon: ";
 
+/// Why options were refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// As a sentence.
+    pub said: String,
+    /// Whether it is about a file that an option names.
+    pub is_about_file: bool,
+}
+
 /// Why these options were refused, by what the CLI wrote to its stderr. Relative paths are meant in `folder`.
-pub fn refusal(stderr: &str, options: &[String], folder: &str, secrets: &Secrets) -> String {
+pub fn refusal(stderr: &str, options: &[String], folder: &str, secrets: &Secrets) -> Refusal {
+    let of = |is_about_file| {
+        move |said| Refusal {
+            said,
+            is_about_file,
+        }
+    };
     let mut lines = stderr.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
     if !first.contains(BY_ENGINE) {
         if let Some(said) = of_a_flag(first, secrets) {
-            return said;
+            return of(false)(said);
         }
         let files = files(options);
         if let Some(said) = files.iter().find_map(|file| of_a_file(file, folder)) {
-            return said;
+            return of(true)(said);
         }
         if let Some((flag, _)) = files.first().filter(|_| may_quote_a_file(first)) {
-            return format!("the file of {flag} is malformed");
+            return of(true)(format!("the file of {flag} is malformed"));
         }
     }
-    secrets.show(first, 300)
+    of(false)(secrets.show(first, 300))
 }
 
 /// Of the CLI's parser, which knows the flag.
@@ -149,7 +164,7 @@ mod tests {
         for flag in flags(&options) {
             secrets.hide(flag.value, &format!("<{}>", flag.shown()));
         }
-        refusal(stderr, &options, folder, &secrets)
+        refusal(stderr, &options, folder, &secrets).said
     }
 
     #[test]
