@@ -1,6 +1,7 @@
 //! Builds what the tests run: the steps, and the static demo application that goes into images.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -124,9 +125,32 @@ fn once(
         .map_err(|error| anyhow!("{error}"))
 }
 
+/// The variables by which cargo tells a program that it runs which package that is of.
+///
+/// A cargo that is started below must not have them: build scripts ask for some (ring's does), so it would build anew what
+/// another cargo has built without them, and put other files in the place of programs that run.
+pub fn told_of_its_package() -> impl Iterator<Item = OsString> {
+    const PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| {
+        let name = name.to_string_lossy();
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// The command without them.
+pub fn untold(command: &mut Command) -> &mut Command {
+    for name in told_of_its_package() {
+        command.env_remove(name);
+    }
+    command
+}
+
 fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace()).stdin(Stdio::null());
+    untold(&mut cargo)
+        .current_dir(workspace())
+        .stdin(Stdio::null());
     if ground::inside() {
         cargo.arg("--offline");
     }

@@ -6,6 +6,7 @@ use std::iter;
 use std::process::{Command, ExitCode};
 
 use anyhow::Context;
+use stage::cargo::untold;
 use stage::ground;
 use stage::process::code_of;
 use xshell::Cmd;
@@ -20,7 +21,7 @@ pub(crate) fn of_all<'a>(commands: impl IntoIterator<Item = Cmd<'a>>) -> anyhow:
     for command in commands {
         writeln!(io::stderr(), "$ {command}")?;
         let name = command.to_string();
-        let status = Command::from(command)
+        let status = untold(&mut Command::from(command))
             .status()
             .with_context(|| format!("`{name}` could not be started"))?;
         if !status.success() {

@@ -103,7 +103,9 @@ impl flags::Test {
 fn command(skipped: &Path, all: bool, args: Vec<OsString>) -> Vec<OsString> {
     let mut counted = OsString::from(format!("{}=", skipped::FILE));
     counted.push(skipped);
-    let mut test: Vec<OsString> = vec!["env".into(), counted];
+    let mut test: Vec<OsString> = vec!["env".into()];
+    test.extend(cargo::told_of_its_package().flat_map(|name| ["-u".into(), name]));
+    test.push(counted);
     test.extend(all.then(|| format!("{}={}", effort::EFFORT, effort::ALL).into()));
     // A backtrace tells nothing more: what failed is in the assertion. One failure is no reason to be told of no other.
     let words = [

@@ -45,7 +45,7 @@ pub(super) fn run(machine: &str, names: &[OsString], install: bool) -> anyhow::R
         test_name.push(name);
         test.arg(test_name);
     }
-    let status = scrub(&mut test)
+    let status = scrub(cargo::untold(&mut test))
         .env(VM, machine)
         .env("RUST_BACKTRACE", "0")
         .status()
