@@ -2,6 +2,7 @@
 
 mod breakdowns;
 mod deploy_sh;
+mod killed;
 mod life;
 mod machine;
 mod moving;
