@@ -18,10 +18,10 @@ const PROMOTE: &str = "\
     swap: preflight bridge traffic network promotion failure report args restart log_file
     heir: promotion cgroup environment failure report args
     preflight: network promotion failure
+    failure: bridge report
     bridge: traffic network cgroup environment
     traffic: report
     promotion: cgroup args
-    failure: report
     args: restart log_file
     network: cgroup: environment: state: report: restart: log_file:";
 

@@ -14,6 +14,7 @@
 
 mod calls;
 pub(crate) mod carried;
+pub(crate) mod error;
 pub(crate) mod firewall;
 pub(crate) mod forwarder;
 pub(crate) mod handover;
@@ -43,7 +44,7 @@ use std::time::{Duration, Instant};
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::health::ProbeConfig;
-use step::host::nft::Nft;
+use step::host::nft::{Nft, NftError};
 use step::model::port::Publish;
 use step::terminal::warn;
 
@@ -51,6 +52,7 @@ use crate::cgroup::Cgroup;
 use crate::traffic::connections::{Socket, connections_here};
 use crate::traffic::drain::drain;
 use carried::Forwarders;
+use error::NoBridge;
 use firewall::{Firewall, Passage};
 use forwarder::Forwarder;
 use opening::Sides;
@@ -58,7 +60,7 @@ use redirect::AddressRedirect;
 use relay::LAST_ANSWERS;
 use rules::Rules;
 use verify::verify;
-use watch::{Keeper, Process, Watch};
+use watch::{Keeper, Watch};
 
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -80,30 +82,30 @@ impl Bridge {
     /// What it takes, before anything is touched for it.
     ///
     /// # Errors
-    /// Why there can be none, as a sentence.
+    /// Why there can be none.
     pub(crate) fn plan(
         engine: &Engine,
         candidate: &Container,
         publish: &[Publish],
-    ) -> Result<Nft, String> {
+    ) -> Result<Nft, NoBridge> {
         if publish.is_empty() {
-            return Err("no port is published".to_owned());
+            return Err(NoBridge::NoPort);
         }
         if let Some(host) = engine.remote_host() {
-            return Err(format!("the engine is on another machine ({host})"));
+            return Err(NoBridge::Elsewhere(host));
         }
         // First, as no right to change rules would help there.
         for publish in publish {
             redirect::address(candidate, *publish)?;
         }
-        Nft::find(engine.limits())
+        Ok(Nft::find(engine.limits())?)
     }
 
     /// Opens it for those who are served now, and verifies it by their calls. Where that fails, requests that were
     /// redirected until then are waited for, at most `limit`.
     ///
     /// # Errors
-    /// Why there can be none, as a sentence; then nothing is left of it.
+    /// Why there can be none; then nothing is left of it.
     pub(crate) fn open(
         nft: Nft,
         engine: &Engine,
@@ -111,7 +113,7 @@ impl Bridge {
         config: &ProbeConfig,
         limit: Duration,
         cgroup: &Cgroup,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, NoBridge> {
         let Sides {
             container,
             candidate,
@@ -150,7 +152,7 @@ impl Bridge {
     ///
     /// # Errors
     /// When they still go to the candidate, which would then answer every proof for another.
-    pub(crate) fn close(&self) -> Result<(), String> {
+    pub(crate) fn close(&self) -> Result<(), NftError> {
         self.rules.close()
     }
 
@@ -224,12 +226,8 @@ impl Drop for Bridge {
 }
 
 /// The bridge redirects nobody from the moment the candidate ends, and is put back as long as it lives.
-fn watch(rules: &Arc<Rules>, candidate: &Container) -> Result<Watch, String> {
-    let process = Process::find(candidate.state.pid)
-        .map_err(|error| format!("the candidate's process cannot be seen: {error}"))?;
-    let table = Nft::table(&rules.container);
-    Watch::start(process, table, Arc::clone(rules))
-        .map_err(|error| format!("the candidate cannot be watched: {error}"))
+fn watch(rules: &Arc<Rules>, candidate: &Container) -> Result<Watch, NoBridge> {
+    Watch::over(candidate, Nft::table(&rules.container), Arc::clone(rules))
 }
 
 impl Keeper for Arc<Rules> {

@@ -10,8 +10,10 @@ use step::engine::error::EngineError;
 use step::engine::swarm::task::TaskStatus;
 use step::exit_code::{Code, Verdict};
 use step::health::Attempt;
+use step::host::nft::NftError;
 use thiserror::Error;
 
+use crate::bridge::error::NoBridge;
 use crate::report::Seen;
 
 #[derive(Debug, Error)]
@@ -38,11 +40,11 @@ pub(crate) enum Failure {
     #[error("the final container would differ from the candidate in {0}; nothing was touched")]
     NotVerified(String),
     #[error("no bridge is possible: {0}; nothing was touched")]
-    NoBridge(String),
+    NoBridge(NoBridge),
     #[error(
         "an earlier promotion's bridge could not be closed: {0}; the candidate goes on serving"
     )]
-    StrayBridge(String),
+    StrayBridge(NftError),
     #[error("{live} is live, but the port did not answer for {gap_ms} ms, longer than the {} ms allowed", .allowed.as_millis())]
     GapTooLong {
         live: String,

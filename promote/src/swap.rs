@@ -25,6 +25,7 @@ use step::recipe::{Condition, Recipe};
 use step::time::millis;
 
 use crate::bridge::carried::Forwarders;
+use crate::bridge::error::NoBridge;
 use crate::network;
 use crate::promotion::Promotion;
 use crate::report::Seen;
@@ -164,7 +165,7 @@ impl<'a> Swap<'a> {
         Some(Seen {
             bridge: if self.link.is_off() { "off" } else { "on" },
             bridge_off_because: match &self.link {
-                Link::Off(why) => why.clone(),
+                Link::Off(why) => why.as_ref().map(NoBridge::to_string),
                 Link::Open(_) | Link::Stale => None,
             },
             drained_ms: waited(drained),

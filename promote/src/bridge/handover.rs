@@ -11,12 +11,13 @@ use step::model::name::Name;
 use step::terminal::spinner::waiting;
 use step::terminal::warn;
 
+use super::error::NoBridge;
 use super::idle;
 use super::listing::called;
 use super::redirect::{self, AddressRedirect};
 use super::renewal::Renewal;
 use super::ruleset::addresses;
-use super::watch::{Process, Watch};
+use super::watch::Watch;
 
 /// Between two looks whether the address has been given to somebody else.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -38,21 +39,20 @@ impl Handover {
     /// Redirects from `leaving` to `staying`, in place of any other rules of the app.
     ///
     /// # Errors
-    /// Why that cannot be, as a sentence; then nothing is left of it.
+    /// Why that cannot be; then nothing is left of it.
     pub(crate) fn open(
         engine: &Engine,
         container: &Name,
         network: &str,
         leaving: &Container,
         staying: &Container,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, NoBridge> {
         if let Some(host) = engine.remote_host() {
-            return Err(format!("the engine is on another machine ({host})"));
+            return Err(NoBridge::Elsewhere(host));
         }
         let nft = Nft::find(engine.limits())?;
-        let redirect = redirect::on_network(network, leaving, staying).ok_or_else(|| {
-            format!("there is no way between them on {network} that this machine sees")
-        })?;
+        let redirect = redirect::on_network(network, leaving, staying)
+            .ok_or_else(|| NoBridge::NoWay(network.to_owned()))?;
         let (table, from) = (Nft::table(container), redirect.from);
         let redirects = vec![redirect];
         let script =
@@ -126,10 +126,7 @@ fn watch(
     container: &Name,
     from: &[IpAddr],
     staying: &Container,
-) -> Result<Watch, String> {
-    let process = Process::find(staying.state.pid)
-        .map_err(|error| format!("the process of {} cannot be seen: {error}", staying.name()))?;
+) -> Result<Watch, NoBridge> {
     let keeper = Renewal::of(nft, container, from.to_vec());
-    Watch::start(process, Nft::table(container), keeper)
-        .map_err(|error| format!("{} cannot be watched: {error}", staying.name()))
+    Watch::over(staying, Nft::table(container), keeper)
 }

@@ -14,6 +14,7 @@ use step::host::nft::Nft;
 use step::model::name::Name;
 
 use super::calls::Call;
+use super::error::NoBridge;
 use super::listing;
 use super::served::{By, Client, Served, Way};
 
@@ -29,13 +30,13 @@ pub(super) fn look(
     live: &Name,
     calls: &[Call],
     config: &ProbeConfig,
-) -> Result<Served, String> {
+) -> Result<Served, NoBridge> {
     let config = any_answer(config);
     let answers: Vec<Option<bool>> = calls
         .iter()
         .map(|it| Some(it.make(&config)?.is_ok()))
         .collect();
-    let rules = nft.read(live).ok_or("the table cannot be read back")?;
+    let rules = nft.read(live).ok_or(NoBridge::Unread)?;
     let mut served = Served::default();
     for (call, answer) in calls.iter().zip(answers) {
         let is_v6 = call.at.is_ipv6();
@@ -57,7 +58,7 @@ pub(super) fn look(
         });
     }
     if served.0.is_empty() {
-        return Err("nobody is answered on the live container's port".to_owned());
+        return Err(NoBridge::NobodyAnswered);
     }
     Ok(served)
 }

@@ -6,11 +6,12 @@ use serde_json::Value;
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::health::ProbeConfig;
-use step::host::nft::Nft;
+use step::host::nft::{Nft, NftError};
 use step::model::name::Name;
 use step::model::port::Publish;
 
 use super::calls::calls;
+use super::error::NoBridge;
 use super::forwarder::Forwarder;
 use super::listing::{self, Former};
 use super::look::look;
@@ -40,7 +41,7 @@ pub(super) fn plan(
     engine: &Engine,
     sides: &Sides<'_>,
     config: &ProbeConfig,
-) -> Result<(Plan, Vec<Sockets>), String> {
+) -> Result<(Plan, Vec<Sockets>), NoBridge> {
     // The kernel then loses what `tproxy` has handed over of a container's packets: seen with Linux 6.18.
     let is_filtered = filters_bridges("ip") || filters_bridges("ip6");
     let before = nft
@@ -50,8 +51,8 @@ pub(super) fn plan(
     let former = listing::for_containers(&before);
     let (mut redirects, mut sockets) = (Vec::new(), Vec::new());
     for door in doors(sides)? {
-        let bound = sockets_beside(&former, is_filtered).map_err(|error| no_forwarder(&error))?;
-        let (forwarder, for_containers) = bound.ports().map_err(|error| no_forwarder(&error))?;
+        let bound = sockets_beside(&former, is_filtered).map_err(NoBridge::NoForwarder)?;
+        let (forwarder, for_containers) = bound.ports().map_err(NoBridge::NoForwarder)?;
         redirects.push(PortRedirect {
             door,
             forwarder,
@@ -96,17 +97,13 @@ fn sockets_beside(former: &[Former], for_containers: bool) -> io::Result<Sockets
     Ok(bound)
 }
 
-fn no_forwarder(error: &io::Error) -> String {
-    format!("no forwarder could be started: {error}")
-}
-
 /// Each port of the next release at which the live container is called.
-fn doors(sides: &Sides<'_>) -> Result<Vec<Door>, String> {
+fn doors(sides: &Sides<'_>) -> Result<Vec<Door>, NoBridge> {
     let of = |publish: &Publish| Door::of(*publish, sides.live, sides.candidate);
     let doors: Vec<Door> = sides.publish.iter().map(of).collect::<Result<_, _>>()?;
     let doors: Vec<Door> = doors.into_iter().filter(|it| !it.is_shut()).collect();
     if doors.is_empty() {
-        return Err("nobody calls the live container on a port of the next release".to_owned());
+        return Err(NoBridge::NobodyCalls);
     }
     Ok(doors)
 }
@@ -119,7 +116,7 @@ fn served(
     redirects: &[PortRedirect],
     (before, former): (&Value, &[Former]),
     config: &ProbeConfig,
-) -> Result<Served, String> {
+) -> Result<Served, NoBridge> {
     let Sides {
         container,
         candidate,
@@ -140,7 +137,7 @@ fn served(
     let door = doors
         .clone()
         .find(|it| asked.is_some_and(|asked| asked.host == it.port));
-    let door = door.or(doors.next()).ok_or("no port is published")?;
+    let door = door.or(doors.next()).ok_or(NoBridge::NoPort)?;
     let calls = calls(door, candidate);
     nft.apply(&(ruleset::look(container, &calls, former) + &guard))?;
     look(nft, container, &calls, config)
@@ -158,18 +155,17 @@ pub(super) fn forwarders(
     sockets: Vec<Sockets>,
     candidate: &Container,
     cgroup: &Cgroup,
-) -> Result<Vec<Forwarder>, String> {
+) -> Result<Vec<Forwarder>, NoBridge> {
     let all = plan.redirects.iter().zip(sockets);
     let start = |(redirect, sockets): (&PortRedirect, Sockets)| {
         let (to, pid) = (redirect.door.v4, candidate.state.pid);
-        Forwarder::start(sockets, to, pid, &plan.container, cgroup)
-            .map_err(|error| no_forwarder(&error))
+        Forwarder::start(sockets, to, pid, &plan.container, cgroup).map_err(NoBridge::NoForwarder)
     };
     all.map(start).collect()
 }
 
 /// Opens it; the script that did. A kernel may be built without rules for bridges.
-pub(super) fn apply(nft: &Nft, plan: &Plan) -> Result<String, String> {
+pub(super) fn apply(nft: &Nft, plan: &Plan) -> Result<String, NftError> {
     let script = ruleset::open(plan);
     let Err(why) = nft.apply(&script) else {
         return Ok(script);

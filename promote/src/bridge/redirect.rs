@@ -8,6 +8,7 @@ use step::engine::attachment::Attachment;
 use step::engine::container::Container;
 use step::model::port::Publish;
 
+use super::error::NoBridge;
 use super::route::hardware_of;
 use crate::network::{is_known, resolves};
 
@@ -49,7 +50,7 @@ impl Door {
         publish: Publish,
         live: Option<&Container>,
         candidate: &Container,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, NoBridge> {
         let any = [
             IpAddr::from(Ipv4Addr::UNSPECIFIED),
             IpAddr::from(Ipv6Addr::UNSPECIFIED),
@@ -122,12 +123,11 @@ pub(crate) struct AddressRedirect {
 }
 
 /// The address to which a bridge for this port redirects.
-pub(crate) fn address(candidate: &Container, publish: Publish) -> Result<SocketAddr, String> {
+pub(crate) fn address(candidate: &Container, publish: Publish) -> Result<SocketAddr, NoBridge> {
     let address = candidate
         .own_address(publish.container)
         .filter(SocketAddr::is_ipv4);
-    let none = "the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)";
-    address.ok_or_else(|| none.to_owned())
+    address.ok_or(NoBridge::NoAddress)
 }
 
 /// The networks on which both are, and `leaving` is also known as `name`: to podman's name servers under

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use step::engine::container::Container;
 
+use super::error::NoBridge;
+
 /// The candidate's interface on this machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Interface {
@@ -17,15 +19,15 @@ pub(crate) struct Interface {
 pub(crate) fn interface(
     candidate: &Container,
     address: Option<SocketAddr>,
-) -> Result<Interface, String> {
+) -> Result<Interface, NoBridge> {
     let Some(IpAddr::V4(ip)) = address.map(|it| it.ip()) else {
-        return Err("no port is published".to_owned());
+        return Err(NoBridge::NoPort);
     };
     let prefix = candidate
         .prefix_of(IpAddr::V4(ip))
-        .ok_or("the candidate's subnet is unknown")?;
-    let routes = fs::read_to_string("/proc/net/route").map_err(|error| error.to_string())?;
-    let name = interface_of(&routes, ip).ok_or("there is no route to the candidate")?;
+        .ok_or(NoBridge::NoSubnet)?;
+    let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let name = interface_of(&routes, ip).ok_or(NoBridge::NoRoute)?;
     Ok(Interface {
         name,
         subnet: format!("{ip}/{prefix}"),

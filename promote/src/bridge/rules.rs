@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use step::host::nft::Nft;
+use step::host::nft::{Nft, NftError};
 use step::model::name::Name;
 use step::terminal::warn;
 
@@ -59,13 +59,11 @@ impl Rules {
     ///
     /// # Errors
     /// When they still go to the candidate, which would then answer every look for another.
-    pub(super) fn close(&self) -> Result<(), String> {
+    pub(super) fn close(&self) -> Result<(), NftError> {
         let mut standing = self.standing();
         let closed = self.nft.apply(&ruleset::close(&self.container));
         // The candidate may be gone, and the table with it.
-        closed
-            .or_else(|why| self.nft.remove(&self.container).map_err(|_| why))
-            .map_err(|why| format!("the bridge could not be closed: {why}"))?;
+        closed.or_else(|why| self.nft.remove(&self.container).map_err(|_| why))?;
         standing.is_closed = true;
         Ok(())
     }
@@ -91,7 +89,7 @@ impl Rules {
     ///
     /// # Errors
     /// What nft said.
-    pub(super) fn add(&self, redirects: &[AddressRedirect]) -> Result<(), String> {
+    pub(super) fn add(&self, redirects: &[AddressRedirect]) -> Result<(), NftError> {
         let script = redirect_addresses(&Nft::table(&self.container), redirects);
         let mut standing = self.standing();
         self.nft.apply(&script)?;

@@ -1,7 +1,7 @@
 //! The bridge that a killed promotion has left.
 
 use step::engine::Engine;
-use step::host::nft::Nft;
+use step::host::nft::{Nft, NftError};
 use step::model::name::Name;
 use step::terminal::warn;
 
@@ -11,7 +11,7 @@ use super::ruleset;
 ///
 /// # Errors
 /// When there may be something, which still redirects to a candidate that nobody must remove then.
-pub(crate) fn close(engine: &Engine, container: &Name) -> Result<bool, String> {
+pub(crate) fn close(engine: &Engine, container: &Name) -> Result<bool, NftError> {
     let Some(nft) = Nft::with_rules_of(container, engine.limits()) else {
         return Ok(false);
     };

@@ -8,6 +8,7 @@ use step::health::ProbeConfig;
 use step::host::nft::Nft;
 
 use super::calls::{Call, calls};
+use super::error::NoBridge;
 use super::listing::counted;
 use super::plan::Plan;
 use super::redirect::PortRedirect;
@@ -22,7 +23,7 @@ pub(super) fn verify(
     plan: &Plan,
     candidate: &Container,
     config: &ProbeConfig,
-) -> Result<(), String> {
+) -> Result<(), NoBridge> {
     let mut made = Vec::new();
     for one in &plan.redirects {
         for call in calls(&one.door, candidate) {
@@ -37,16 +38,9 @@ pub(super) fn verify(
             made.extend(is_made.then_some((call, tag)));
         }
     }
-    let rules = nft
-        .read(&plan.container)
-        .ok_or("the table cannot be read back")?;
+    let rules = nft.read(&plan.container).ok_or(NoBridge::Unread)?;
     let missed = made.iter().find(|(_, tag)| counted(&rules, tag, None) == 0);
-    missed.map_or(Ok(()), |(call, _)| {
-        Err(format!(
-            "connections to {} did not take the bridge",
-            call.at
-        ))
-    })
+    missed.map_or(Ok(()), |(call, _)| Err(NoBridge::Missed(call.at)))
 }
 
 /// Whether health is asked behind this port.
@@ -56,22 +50,22 @@ fn is_asked(one: &PortRedirect, config: &ProbeConfig) -> bool {
 }
 
 /// Whether it was; not where nobody can call from there.
-fn answered(call: &Call, config: &ProbeConfig) -> Result<bool, String> {
+fn answered(call: &Call, config: &ProbeConfig) -> Result<bool, NoBridge> {
     let end = Instant::now() + VERIFIED_WITHIN;
     loop {
         match call.make(config) {
             None => return Ok(false),
             Some(Ok(_)) => return Ok(true),
             Some(Err(saw)) if Instant::now() > end => {
-                return Err(format!("{} answers through the bridge: {saw}", call.at));
+                return Err(NoBridge::Sick { at: call.at, saw });
             }
             Some(Err(_)) => thread::sleep(PAUSE),
         }
     }
 }
 
-fn connected(call: &Call) -> Result<bool, String> {
+fn connected(call: &Call) -> Result<bool, NoBridge> {
     let made = call.connect(VERIFIED_WITHIN).transpose();
     made.map(|it| it.is_some())
-        .map_err(|error| format!("no connection through the bridge at {}: {error}", call.at))
+        .map_err(|error| NoBridge::Closed { at: call.at, error })
 }

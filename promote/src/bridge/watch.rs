@@ -12,6 +12,9 @@ use netlink_sys::{Socket, SocketAddr};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use step::engine::container::Container;
+
+use super::error::NoBridge;
 
 /// How often a watch looks whether it is still wanted.
 const WANTED_EVERY: Timespec = Timespec {
@@ -63,6 +66,25 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// Tells `keeper` when the container ends, and when something of the table goes.
+    pub(super) fn over(
+        container: &Container,
+        table: String,
+        keeper: impl Keeper,
+    ) -> Result<Self, NoBridge> {
+        let name = || container.name().to_owned();
+        let unseen = |error| NoBridge::Unseen {
+            name: name(),
+            error,
+        };
+        let unwatched = |error| NoBridge::Unwatched {
+            name: name(),
+            error,
+        };
+        let process = Process::find(container.state.pid).map_err(unseen)?;
+        Self::start(process, table, keeper).map_err(unwatched)
+    }
+
     /// Tells `keeper` when the process ends, and when something of the table goes.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use step::signals::{defer_interrupts, interrupted};
 use step::terminal::progress;
 
 use crate::args::Alias;
+use crate::bridge::error::NoBridge;
 use crate::bridge::stale;
 use crate::failure::Failure;
 use crate::network;
@@ -143,7 +144,7 @@ fn swap<'a>(
     old: Option<Old>,
     next: Option<String>,
 ) -> Swap<'a> {
-    let link = Link::Off(Some("no port is published".to_owned()));
+    let link = Link::Off(Some(NoBridge::NoPort));
     Swap::new(promotion, recipe, old, None, next, link)
 }
 

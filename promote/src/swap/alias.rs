@@ -12,6 +12,7 @@ use super::outcome::Outcome;
 use super::{Swap, callers, cleanup, port, rollback, verify};
 use crate::args::Alias;
 use crate::bridge::carried::Forwarders;
+use crate::bridge::error::NoBridge;
 use crate::bridge::handover::Handover;
 use crate::failure::Failure;
 use crate::network;
@@ -71,7 +72,7 @@ fn retire_old(swap: &mut Swap<'_>, next: &Container, alias: Alias<'_>) -> Result
         return retire_stopped(swap, next, alias);
     };
     let handover = Handover::open(engine, live, alias.network, &old, next);
-    swap.waits.handed_over = Some(handover.as_ref().map(drop).map_err(Clone::clone));
+    swap.waits.handed_over = Some(handover.as_ref().map(drop).map_err(NoBridge::to_string));
     if let Err(why) = &handover {
         let_it_be_known(swap.promotion, why);
     }
@@ -107,7 +108,7 @@ fn retire_stopped(swap: &Swap<'_>, next: &Container, alias: Alias<'_>) -> Result
 
 /// One that has looked the alias up before it moved knows no container but the old one: it
 /// must know the other as well before it can try again there.
-fn let_it_be_known(promotion: &Promotion<'_>, why: &str) {
+fn let_it_be_known(promotion: &Promotion<'_>, why: &NoBridge) {
     warn(&format!(
         "promote: {} is called until it ends, and who calls must try again: {why}",
         promotion.names.old

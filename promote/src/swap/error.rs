@@ -1,6 +1,7 @@
 //! What stopped a swap, before it is known whether it could be undone.
 
 use step::engine::error::EngineError;
+use step::host::nft::NftError;
 
 use crate::failure::{Evidence, Failure};
 
@@ -25,6 +26,11 @@ impl SwapError {
             message,
             evidence: Box::default(),
         }
+    }
+
+    /// The bridge still leads clients to the candidate.
+    pub(crate) fn not_closed(why: NftError) -> Self {
+        Self::not_started(format!("the bridge could not be closed: {why}"))
     }
 
     pub(crate) fn unhealthy(message: String, evidence: Evidence) -> Self {

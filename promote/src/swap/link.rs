@@ -3,6 +3,7 @@
 use step::terminal::warn;
 
 use crate::bridge::Bridge;
+use crate::bridge::error::NoBridge;
 
 /// Between the host port and the candidate.
 pub(crate) enum Link {
@@ -10,11 +11,11 @@ pub(crate) enum Link {
     /// There was a bridge, and its forwarders may still have connections.
     Stale,
     /// There was none; where it was wanted, why.
-    Off(Option<String>),
+    Off(Option<NoBridge>),
 }
 
-impl From<Result<Bridge, String>> for Link {
-    fn from(bridge: Result<Bridge, String>) -> Self {
+impl From<Result<Bridge, NoBridge>> for Link {
+    fn from(bridge: Result<Bridge, NoBridge>) -> Self {
         bridge.map_or_else(|why| Self::Off(Some(why)), Self::Open)
     }
 }
@@ -49,7 +50,7 @@ impl Link {
 }
 
 /// Says what it costs that there is no bridge, and why there is none.
-pub(crate) fn warn_of_gap(why: &str) {
+pub(crate) fn warn_of_gap(why: &NoBridge) {
     warn(&format!(
         "promote: without a bridge the port is closed for a moment: {why}"
     ));

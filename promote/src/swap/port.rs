@@ -13,6 +13,7 @@ use super::outcome::Outcome;
 use super::{Swap, callers, cleanup, create, podman, rollback, verify};
 use crate::args::BridgeMode;
 use crate::bridge::Bridge;
+use crate::bridge::error::NoBridge;
 use crate::bridge::firewall::Passage;
 use crate::failure::Failure;
 use crate::preflight::ports;
@@ -122,18 +123,18 @@ fn unless_blocked(swap: &mut Swap<'_>) -> Result<Passage, SwapError> {
     if passage != Passage::Blocked || swap.link.bridge().is_some_and(Bridge::is_lost) {
         return Ok(passage);
     }
-    let why = "a firewall stops other hosts on their way to the candidate's address";
+    let why = NoBridge::Blocked;
     if swap.promotion.args.bridge == BridgeMode::Require {
         return Err(SwapError::not_started(format!("no bridge: {why}")));
     }
-    warn_of_gap(why);
+    warn_of_gap(&why);
     let bridge = swap.link.take();
     if let Some(bridge) = &bridge {
-        bridge.close().map_err(SwapError::not_started)?;
+        bridge.close().map_err(SwapError::not_closed)?;
     }
     cleanup::drain_candidate(swap, None);
     drop(bridge);
-    swap.link = Link::Off(Some(why.to_owned()));
+    swap.link = Link::Off(Some(why));
     Ok(passage)
 }
 

@@ -11,6 +11,7 @@ use super::link::warn_of_gap;
 use super::{Old, create};
 use crate::args::BridgeMode;
 use crate::bridge::carried::Forwarders;
+use crate::bridge::error::NoBridge;
 use crate::bridge::opening::Sides;
 use crate::bridge::{Bridge, redirect, stale};
 use crate::failure::Failure;
@@ -22,7 +23,7 @@ use crate::traffic::drain::drain;
 /// A candidate that may serve: with a bridge to it, or the reason why there is none.
 pub(crate) struct Ready {
     pub(crate) candidate: Container,
-    pub(crate) bridge: Result<Bridge, String>,
+    pub(crate) bridge: Result<Bridge, NoBridge>,
 }
 
 /// The candidate ready to serve, and the full id of the final container; on a failure neither.
@@ -54,7 +55,7 @@ fn stand_down(ready: Ready, live: Option<&Container>) -> Option<Bridge> {
     let Ready { candidate, bridge } = ready;
     let mut bridge = bridge.ok()?;
     if let Err(why) = bridge.close() {
-        warn(&format!("promote: {why}"));
+        warn(&format!("promote: the bridge could not be closed: {why}"));
     }
     if let Some(live) = live
         && network::is_known_as(&candidate, live.name())
@@ -105,35 +106,35 @@ fn make_ready(
 ) -> Result<Ready, Failure> {
     preflight::ports_free(promotion, recipe, live)?;
     let mode = promotion.args.bridge;
-    let without = |candidate, why: &str| {
+    let without = |candidate, why| {
         stale::remove(&promotion.engine, promotion.live);
-        let bridge = Err(why.to_owned());
+        let bridge = Err(why);
         Ok(Ready { candidate, bridge })
     };
     let Some(live) = live.filter(|live| live.state.up()) else {
-        return without(candidate, "nothing was live before");
+        return without(candidate, NoBridge::NothingLive);
     };
     if mode == BridgeMode::Off {
-        return without(candidate, "--bridge off");
+        return without(candidate, NoBridge::Unwanted);
     }
     if let Some(other) = recipe.publish.iter().find(|it| !it.is_tcp()) {
         warn(&format!(
             "promote: the port {other} is closed for a moment: only TCP is redirected"
         ));
     }
-    let plan = Bridge::plan(&promotion.engine, &candidate, &recipe.tcp());
-    if let (Err(why), BridgeMode::Require) = (&plan, mode) {
-        return Err(Failure::NoBridge(why.clone()));
-    }
+    let plan = required(
+        mode,
+        Bridge::plan(&promotion.engine, &candidate, &recipe.tcp()),
+    )?;
     let candidate = preflight::share_names(promotion, candidate, recipe, live)?;
     let bridge = plan.and_then(|nft| open(promotion, nft, Some(live), &candidate, recipe));
     if bridge.is_err() {
         stale::remove(&promotion.engine, promotion.live);
     }
-    match (&bridge, mode) {
-        (Err(why), BridgeMode::Require) => return Err(Failure::NoBridge(why.clone())),
-        (Err(why), _) => warn_of_gap(why),
-        (Ok(_), _) => progress(&format!(
+    let bridge = required(mode, bridge)?;
+    match &bridge {
+        Err(why) => warn_of_gap(why),
+        Ok(_) => progress(&format!(
             "promote: new connections go to {}",
             promotion.names.candidate
         )),
@@ -141,19 +142,30 @@ fn make_ready(
     Ok(Ready { candidate, bridge })
 }
 
+/// The bridge, or why there is none; a failure where there must be one.
+fn required<T>(
+    mode: BridgeMode,
+    bridge: Result<T, NoBridge>,
+) -> Result<Result<T, NoBridge>, Failure> {
+    match bridge {
+        Err(why) if mode == BridgeMode::Require => Err(Failure::NoBridge(why)),
+        bridge => Ok(bridge),
+    }
+}
+
 /// After a crash nobody may be serving: a candidate that runs does at once.
 pub(crate) fn serve_again(
     promotion: &Promotion<'_>,
     candidate: Option<&Container>,
     recipe: &Recipe,
-) -> Result<Bridge, String> {
+) -> Result<Bridge, NoBridge> {
     if promotion.args.bridge == BridgeMode::Off {
-        return Err("--bridge off".to_owned());
+        return Err(NoBridge::Unwanted);
     }
     match candidate.filter(|candidate| candidate.state.up()) {
         Some(candidate) => Bridge::plan(&promotion.engine, candidate, &recipe.tcp())
             .and_then(|nft| open(promotion, nft, None, candidate, recipe)),
-        None => Err("no candidate runs".to_owned()),
+        None => Err(NoBridge::NoCandidate),
     }
 }
 
@@ -163,7 +175,7 @@ fn open(
     live: Option<&Container>,
     candidate: &Container,
     recipe: &Recipe,
-) -> Result<Bridge, String> {
+) -> Result<Bridge, NoBridge> {
     let config = promotion.args.probe_config(Some(recipe));
     let limit = promotion.args.drain;
     let sides = Sides {

@@ -41,7 +41,7 @@ pub(super) fn run(mut swap: Swap<'_>, mut error: SwapError) -> Failure {
     let restored = restore(&swap).or_else(|_| restore(&swap));
     let undone = restored
         .and_then(|()| verify_restored(&swap))
-        .and_then(|()| swap.link.bridge().map_or(Ok(()), Bridge::close));
+        .and_then(|()| close_bridge(&swap));
     end_bridge(&mut swap, undone.is_ok());
     error.evidence.swap = swap.seen();
     let undone = undone.map_err(|why| (why, manual_commands(&swap, bridged)));
@@ -79,6 +79,11 @@ pub(super) fn into_failure(
             evidence: error.evidence,
         },
     }
+}
+
+fn close_bridge(swap: &Swap<'_>) -> Result<(), String> {
+    let closed = swap.link.bridge().map_or(Ok(()), Bridge::close);
+    closed.map_err(|why| format!("the bridge could not be closed: {why}"))
 }
 
 /// The new one goes, the old one is started and named, in the order that has the port answer

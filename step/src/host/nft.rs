@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use thiserror::Error;
 
 use super::capability::lent;
 use super::process::{self, How, Limits, Lost};
@@ -16,6 +17,31 @@ use crate::text::printable;
 pub const LONGEST: Duration = Duration::from_secs(10);
 /// The kernel may be busy with somebody else's rules.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why packet rules could not be changed or seen.
+#[derive(Debug, Error)]
+pub enum NftError {
+    /// In no folder of the path.
+    #[error("nft is not installed")]
+    NotInstalled,
+    /// Neither itself nor by `sudo -n`.
+    #[error(
+        "this user may not use nft ({0}); `sudo deploy-steps-rights` lets the docker group do so"
+    )]
+    NotAllowed(Box<NftError>),
+    /// What nft said.
+    #[error("{0}")]
+    Refused(String),
+    /// Longer than this.
+    #[error("nft took longer than {0:?}")]
+    TooLong(Duration),
+    /// By a signal to the step.
+    #[error("nft was interrupted")]
+    Interrupted,
+    /// As the kernel says.
+    #[error("nft could not be run: {0}")]
+    NotRun(std::io::Error),
+}
 
 /// The right and the means to change packet rules.
 #[derive(Clone, Debug)]
@@ -30,8 +56,8 @@ impl Nft {
     /// Finds `nft`, where this process may use it.
     ///
     /// # Errors
-    /// Why it cannot be used, as a sentence.
-    pub fn find(limits: Limits) -> Result<Self, String> {
+    /// Why it cannot be used.
+    pub fn find(limits: Limits) -> Result<Self, NftError> {
         let limits = Limits {
             timeout: limits.timeout.min(LONGEST),
             ..limits
@@ -39,8 +65,8 @@ impl Nft {
         // sbin is not on every user's path.
         let folders = std::env::var_os("PATH").unwrap_or_default();
         let folders = [folders, "/usr/sbin:/sbin".into()].join(":".as_ref());
-        let program = which::which_in("nft", Some(folders), "/")
-            .map_err(|_| "nft is not installed".to_owned())?;
+        let program =
+            which::which_in("nft", Some(folders), "/").map_err(|_| NftError::NotInstalled)?;
         let found = Self {
             program,
             limits,
@@ -48,9 +74,7 @@ impl Nft {
         };
         match found.run(&["list", "tables"]) {
             Ok(tables) => Ok(Self { tables, ..found }),
-            Err(why) => Err(format!(
-                "this user may not use nft ({why}); `sudo deploy-steps-rights` lets the docker group do so"
-            )),
+            Err(why) => Err(NftError::NotAllowed(Box::new(why))),
         }
     }
 
@@ -77,7 +101,7 @@ impl Nft {
     ///
     /// # Errors
     /// What nft said.
-    pub fn apply(&self, script: &str) -> Result<(), String> {
+    pub fn apply(&self, script: &str) -> Result<(), NftError> {
         self.run(&[script]).map(drop)
     }
 
@@ -96,7 +120,7 @@ impl Nft {
     ///
     /// # Errors
     /// What nft said.
-    pub fn remove(&self, container: &Name) -> Result<(), String> {
+    pub fn remove(&self, container: &Name) -> Result<(), NftError> {
         let table = Self::table(container);
         // Added first, so that deleting it cannot fail: both happen in one transaction.
         let gone = |family| format!("add table {family} {table}\ndelete table {family} {table}\n");
@@ -107,24 +131,24 @@ impl Nft {
 
     /// Once more where it fails: every script here does the same when it is applied again, and
     /// without the rules clients would be refused.
-    fn run(&self, args: &[&str]) -> Result<String, String> {
+    fn run(&self, args: &[&str]) -> Result<String, NftError> {
         self.run_once(args).or_else(|_| {
             thread::sleep(PAUSE);
             self.run_once(args)
         })
     }
 
-    fn run_once(&self, args: &[&str]) -> Result<String, String> {
+    fn run_once(&self, args: &[&str]) -> Result<String, NftError> {
         let mut command = Command::new(&self.program);
         command.args(args);
         let how = How::within(self.limits.timeout);
         // Scripts are arguments, so nothing reads its stdin.
         match lent(|| process::run(command, self.limits.stdin(), &how)) {
             Ok(ended) if ended.status.success() => Ok(ended.stdout),
-            Ok(ended) => Err(printable(&ended.stderr, 300)),
-            Err(Lost::Deadline) => Err(format!("nft took longer than {:?}", self.limits.timeout)),
-            Err(Lost::Interrupt) => Err("nft was interrupted".to_owned()),
-            Err(Lost::NotRun(error)) => Err(format!("nft could not be run: {error}")),
+            Ok(ended) => Err(NftError::Refused(printable(&ended.stderr, 300))),
+            Err(Lost::Deadline) => Err(NftError::TooLong(self.limits.timeout)),
+            Err(Lost::Interrupt) => Err(NftError::Interrupted),
+            Err(Lost::NotRun(error)) => Err(NftError::NotRun(error)),
         }
     }
 }

@@ -1,0 +1,54 @@
+//! Why nobody can be led to another container meanwhile.
+
+use std::io;
+use std::net::SocketAddr;
+
+use step::host::nft::NftError;
+use thiserror::Error;
+
+/// Why there is no bridge, or no way from an old address to the new one.
+#[derive(Debug, Error)]
+pub(crate) enum NoBridge {
+    #[error("--bridge off")]
+    Unwanted,
+    #[error("nothing was live before")]
+    NothingLive,
+    #[error("no port is published")]
+    NoPort,
+    #[error("no candidate runs")]
+    NoCandidate,
+    #[error("the engine is on another machine ({0})")]
+    Elsewhere(String),
+    #[error(
+        "the candidate has no IPv4 address that this machine reaches (a rootless engine, or Docker Desktop)"
+    )]
+    NoAddress,
+    #[error("the candidate's subnet is unknown")]
+    NoSubnet,
+    #[error("there is no route to the candidate")]
+    NoRoute,
+    #[error("there is no way between them on {0} that this machine sees")]
+    NoWay(String),
+    #[error("nobody calls the live container on a port of the next release")]
+    NobodyCalls,
+    #[error("nobody is answered on the live container's port")]
+    NobodyAnswered,
+    #[error("no forwarder could be started: {0}")]
+    NoForwarder(io::Error),
+    #[error("the process of {name} cannot be seen: {error}")]
+    Unseen { name: String, error: io::Error },
+    #[error("{name} cannot be watched: {error}")]
+    Unwatched { name: String, error: io::Error },
+    #[error("the table cannot be read back")]
+    Unread,
+    #[error("connections to {0} did not take the bridge")]
+    Missed(SocketAddr),
+    #[error("{at} answers through the bridge: {saw}")]
+    Sick { at: SocketAddr, saw: String },
+    #[error("no connection through the bridge at {at}: {error}")]
+    Closed { at: SocketAddr, error: io::Error },
+    #[error("a firewall stops other hosts on their way to the candidate's address")]
+    Blocked,
+    #[error(transparent)]
+    Rules(#[from] NftError),
+}
