@@ -3,10 +3,11 @@
 mod vm;
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
+use std::{env, fs, thread};
 
 use rustix::process::geteuid;
 use stage::ground::{self, Machine, Need, Wanted};
@@ -38,6 +39,11 @@ const FETCHES: Need = ("npm", "npm");
 
 /// Only unpacked into the target folder: installed, they would start.
 const PROXIES: [&str; 2] = ["nginx", "haproxy"];
+
+/// How many tests run at a time, for the test harness.
+const THREADS: &str = "RUST_TEST_THREADS";
+/// Tests wait more than they work: with one at a time for each core, half of two cores was idle.
+const THREADS_OF_A_CORE: usize = 2;
 
 /// What a whole run repeats, and how long it takes: by default, with `--all`, and with all there is.
 const RUNS: [(&str, &str); 3] = [
@@ -106,6 +112,10 @@ fn command(skipped: &Path, all: bool, args: Vec<OsString>) -> Vec<OsString> {
     let mut test: Vec<OsString> = vec!["env".into()];
     test.extend(cargo::told_of_its_package().flat_map(|name| ["-u".into(), name]));
     test.push(counted);
+    if env::var_os(THREADS).is_none() {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        test.push(format!("{THREADS}={}", THREADS_OF_A_CORE * cores).into());
+    }
     test.extend(all.then(|| format!("{}={}", effort::EFFORT, effort::ALL).into()));
     // A backtrace tells nothing more: what failed is in the assertion. One failure is no reason to be told of no other.
     let words = [

@@ -130,7 +130,7 @@ fn words(list: &Value) -> Vec<String> {
 /// The CLI takes a seccomp profile by its file only; and a variable without a value would be the caller's.
 fn can_be_given(flag: &str, value: &str) -> bool {
     match flag {
-        "env" => value.contains('='),
+        "env" | "log-opt" => value.contains('='),
         "network" => value != "host",
         "security-opt" => !value.contains('{'),
         _ => true,
@@ -183,9 +183,16 @@ impl Shown<'_> {
             "env" => value
                 .strip_prefix("HOSTNAME=")
                 .is_some_and(|it| self.container["Config"]["Hostname"] == it),
-            "ulimit" => value.starts_with("nofile=") || value.starts_with("nproc="),
+            "ulimit" => !self.was_given("--ulimit"),
             _ => false,
         }
+    }
+
+    /// Whether podman's command line had it, which podman keeps.
+    fn was_given(&self, flag: &str) -> bool {
+        words(&self.container["Config"]["CreateCommand"])
+            .iter()
+            .any(|word| word.starts_with(flag))
     }
 
     /// Not so one that is the place of a volume with a name.

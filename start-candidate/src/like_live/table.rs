@@ -10,7 +10,7 @@ pub(super) type Row = (&'static str, Kind, &'static str, &'static [&'static str]
 const NUMBER: &[&str] = &["0"];
 const NONE: &[&str] = &[];
 
-pub(super) const TABLE: [Row; 81] = [
+pub(super) const TABLE: [Row; 83] = [
     ("/Config/Domainname", Text, "domainname", NONE),
     ("/Config/Env", List, "env", NONE),
     (
@@ -133,6 +133,13 @@ pub(super) const TABLE: [Row; 81] = [
     ("/HostConfig/KernelMemory", Text, "kernel-memory", NUMBER),
     ("/HostConfig/Links", Each(link), "link", NONE),
     ("/HostConfig/LogConfig/Config", Pairs("="), "log-opt", NONE),
+    // Podman shows the size alone.
+    (
+        "/HostConfig/LogConfig/Size",
+        Text,
+        "log-opt",
+        &["", "0B", "-1B"],
+    ),
     (
         "/HostConfig/LogConfig/Type",
         Text,
@@ -180,6 +187,7 @@ pub(super) const TABLE: [Row; 81] = [
     ("/Config/ExposedPorts", Keys, "expose", NONE),
     ("/Config/Volumes", Keys, "volume", NONE),
     ("/Config/Hostname", Text, "hostname", NONE),
+    ("/HostConfig/CgroupMode", Text, "cgroupns", NONE),
     ("/HostConfig/CgroupnsMode", Text, "cgroupns", NONE),
     (
         "/HostConfig/NetworkMode",
@@ -194,7 +202,14 @@ pub(super) const PODMANS: [(&str, &[&str]); 14] = [
     ("cgroup-parent", &["machine.slice", "user.slice"]),
     (
         "env",
-        &["HOME=/", "HOME=/root", "TERM=xterm", "container=podman"],
+        &[
+            "HOME=",
+            "HOME=/",
+            "HOME=/root",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "TERM=xterm",
+            "container=podman",
+        ],
     ),
     ("ipc", &["shareable"]),
     ("log-driver", &["journald", "k8s-file"]),

@@ -11,14 +11,16 @@ use super::error::EngineError;
 use super::json::nullable;
 use super::network::NetworkSummary;
 
-/// A network, by `docker network inspect`.
+/// A network, by `docker network inspect`; podman has names, places and subnets of its own for the same.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Inhabited {
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(alias = "containers", default, deserialize_with = "nullable")]
     containers: BTreeMap<String, Place>,
     #[serde(rename = "IPAM", default, deserialize_with = "nullable")]
     ipam: Ipam,
+    #[serde(rename = "subnets", default, deserialize_with = "nullable")]
+    subnets: Vec<Subnet>,
 }
 
 #[derive(Default, Deserialize)]
@@ -31,6 +33,7 @@ struct Ipam {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Subnet {
+    #[serde(alias = "subnet")]
     subnet: String,
 }
 
@@ -41,6 +44,31 @@ struct Place {
     ipv4: String,
     #[serde(rename = "IPv6Address")]
     ipv6: String,
+    interfaces: BTreeMap<String, Interface>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Interface {
+    #[serde(deserialize_with = "nullable")]
+    subnets: Vec<Inhabitant>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Inhabitant {
+    /// `10.1.0.2/24`
+    ipnet: String,
+}
+
+impl Place {
+    fn addresses(self) -> Vec<IpAddr> {
+        let interfaces = self.interfaces.into_values();
+        let podmans = interfaces.flat_map(|it| it.subnets).map(|it| it.ipnet);
+        let all = [self.ipv4, self.ipv6].into_iter().chain(podmans);
+        all.filter_map(|ip| ip.split('/').next()?.parse().ok())
+            .collect()
+    }
 }
 
 /// What there is on a network.
@@ -74,12 +102,10 @@ impl Engine {
             self.inspect(cmd!(sh, "{cli} network inspect {network}").into())?;
         let (mut subnets, mut holders) = (Vec::new(), Vec::new());
         for network in found {
-            subnets.extend(network.ipam.config.into_iter().map(|it| it.subnet));
+            let all = network.ipam.config.into_iter().chain(network.subnets);
+            subnets.extend(all.map(|it| it.subnet));
             for (id, place) in network.containers {
-                let all = [place.ipv4, place.ipv6];
-                let all = all
-                    .iter()
-                    .filter_map(|ip| ip.split('/').next()?.parse().ok());
+                let all = place.addresses().into_iter();
                 holders.extend(all.map(|ip| (ip, id.clone())));
             }
         }

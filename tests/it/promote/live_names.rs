@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use stage::clients::RemoteLoad;
 use stage::docker::docker;
+use stage::ground::on_podman;
 use stage::image::Built;
 
 use crate::bridge::{lacks_bridge, say};
@@ -60,11 +61,14 @@ impl Called {
         let names = |place: &Value| {
             let all = place["Aliases"].as_array().cloned().unwrap_or_default();
             let all = all.iter().map(|it| text(it).to_owned());
-            let mut all: Vec<String> = all.filter(|it| !id.starts_with(it.as_str())).collect();
+            // Podman gives a container its own name as one of these.
+            let is_own = |it: &String| on_podman() && it == self.app.name();
+            let all = all.filter(|it| !id.starts_with(it.as_str()) && !is_own(it));
+            let mut all: Vec<String> = all.collect();
             all.sort();
             all
         };
-        let places = networks.unwrap().iter();
+        let places = networks.into_iter().flatten();
         places
             .map(|(network, place)| (network.clone(), names(place)))
             .collect()

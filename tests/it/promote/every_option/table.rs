@@ -284,7 +284,9 @@ fn refused(option: &'static str, value: &str) -> Row {
 
 /// Below the stage's own, which goes with the stage; systemd calls it a slice.
 fn cgroup_parent() -> String {
-    if docker(["info", "-f", "{{.CgroupDriver}}"]).unwrap() == "systemd" {
+    let driver = docker(["info", "-f", "{{.CgroupDriver}}"]);
+    let driver = driver.or_else(|_| docker(["info", "-f", "{{.Host.CgroupManager}}"]));
+    if driver.unwrap() == "systemd" {
         return "option.slice".to_owned();
     }
     let stage = std::env::var(STAGE).unwrap_or_default();
