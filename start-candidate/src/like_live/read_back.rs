@@ -188,11 +188,11 @@ impl Shown<'_> {
         }
     }
 
-    /// Whether podman's command line had it, which podman keeps.
-    fn was_given(&self, flag: &str) -> bool {
+    /// Whether podman's command line said so, which podman keeps.
+    fn was_given(&self, text: &str) -> bool {
         words(&self.container["Config"]["CreateCommand"])
             .iter()
-            .any(|word| word.starts_with(flag))
+            .any(|word| word.contains(text))
     }
 
     /// Not so one that is the place of a volume with a name.

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use stage::docker::docker;
+use stage::ground::on_podman;
 use stage::image::Built;
 
 use super::recipe;
@@ -44,7 +45,7 @@ fn a_container_of_a_person_is_read_back_without_what_its_image_brings_and_values
         "COLOR=blue",
         "-l",
         "tier=web",
-        "--memory-swappiness=10",
+        "--oom-score-adj=10",
     ];
     run_by_hand(&app, &v1, &options, &["one", "two"]);
     let run = start(&app, &v2, &["--like-live", "--", "-e", "COLOR=green"]);
@@ -168,9 +169,14 @@ fn what_cannot_be_read_back_is_named_and_the_release_starts_without_it() {
     run_by_hand(&app, &v1, &["--security-opt", &seccomp, "-e", "A=b"], &[]);
     let run = start(&app, &v2, &["--like-live"]);
     let report = ok(&run);
+    assert_eq!(env(&app, "A").as_deref(), Some("b"));
+    if on_podman() {
+        // It shows the file's path, where docker shows what stands in it.
+        let shown = &app.container("-new").unwrap()["HostConfig"]["SecurityOpt"];
+        return assert_eq!(*shown, json!([seccomp]));
+    }
     assert_eq!(report["not_carried"], json!(["--security-opt"]));
     assert!(run.stderr.contains("--security-opt"), "{run:?}");
-    assert_eq!(env(&app, "A").as_deref(), Some("b"));
 }
 
 #[test]

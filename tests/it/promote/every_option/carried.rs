@@ -78,7 +78,8 @@ fn shown(name: &str) -> Shown {
             .is_some_and(|it| container["Id"].as_str().unwrap().starts_with(it))
     };
     let hostname = all.remove("Config/Hostname").filter(|it| !is_own_id(it));
-    all.retain(|path, _| !OF_ITS_OWN.contains(&path.as_str()));
+    let is_own = |path: &str| OF_ITS_OWN.contains(&path) || path.contains("/io.podman.");
+    all.retain(|path, _| !is_own(path));
     all.extend(hostname.map(|it| ("Config/Hostname".to_owned(), it)));
     all
 }
