@@ -5,9 +5,10 @@
 //! redirect by nftables took 1.2 ms and no request failed. So the kernel redirects, in one table for each app, which is
 //! added and removed in one transaction.
 //!
-//! The kernel translates what it can (`dnat`). What it cannot goes to a forwarder: loopback, IPv6, and containers on
-//! other networks. Open connections stay where they are. A redirect is believed only when a connection through the port
-//! was counted by the rules and answered by the candidate.
+//! Each kind of client is led the way it came before (`look`): whom the engine translates is translated (`dnat`), and whom
+//! the engine's proxy serves is handed to a forwarder (`tproxy`). So a firewall sees what it saw before. Open connections
+//! stay where they are. A bridge is believed only when a call of each kind was counted by the rules and answered by the
+//! candidate (`verify`). What a firewall stops of other hosts is compared with and without it (`firewall`).
 //!
 //! The candidate's address may be another container's soon after it ends. So the bridge is watched from its first
 //! moment, here and in each forwarder, and redirects nobody once the candidate's process has ended.

@@ -112,6 +112,8 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
+    const RATE: u32 = 200;
+
     fn serve(answer: &'static [u8]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
@@ -127,19 +129,22 @@ mod tests {
     }
 
     fn load(addr: SocketAddr, ms: u64) -> Outcome {
-        let load = Load::start(addr, "/", 200);
+        let load = Load::start(addr, "/", RATE);
         thread::sleep(Duration::from_millis(ms));
         load.stop()
     }
 
     #[test]
     fn answers_are_counted_with_their_bodies() {
+        let began = Instant::now();
         let outcome = load(
             serve(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nv1"),
             500,
         );
+        let most = began.elapsed().as_secs_f64() * f64::from(RATE) + 1.0;
         assert_eq!(outcome.failed(), 0, "{:?}", outcome.kinds());
-        assert!((80..=102).contains(&outcome.sent()), "{}", outcome.sent());
+        let sent = outcome.sent();
+        assert!(sent > 10 && (sent as f64) <= most, "{sent} of {most}");
         assert_eq!(outcome.versions(), ["v1"]);
         assert!(outcome.percentile(50.0) <= outcome.percentile(99.0));
     }
@@ -162,7 +167,8 @@ mod tests {
     fn requests_that_hang_do_not_hold_up_the_others() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let outcome = load(listener.local_addr().unwrap(), 1000);
-        assert!(outcome.sent() > 180, "{}", outcome.sent());
+        // One after the other it would be one or two.
+        assert!(outcome.sent() > 20, "{}", outcome.sent());
         assert_eq!(outcome.kinds(), [Kind::Timeout]);
     }
 }
