@@ -38,15 +38,26 @@ pub(crate) fn bridged(app: &App, image: &Built, flags: &[&str]) -> Value {
     swap.clone()
 }
 
-/// Whether the kernel has rules of this app.
-pub(crate) fn has_rules(app: &App) -> bool {
+/// The kernel's rules of this app, where it has some.
+fn rules(app: &App) -> Option<String> {
     let table = format!("deploy-steps-{}", app.name());
     let mut nft = std::process::Command::new("nft");
     let listed = nft
         .args(["list", "table", "inet", &table])
         .output()
         .unwrap();
-    listed.status.success()
+    let rules = String::from_utf8(listed.stdout).unwrap();
+    listed.status.success().then_some(rules)
+}
+
+/// Whether the kernel has rules of this app.
+pub(crate) fn has_rules(app: &App) -> bool {
+    rules(app).is_some()
+}
+
+/// Whether they lead clients to the candidate: before it does, promote looks who is served.
+pub(crate) fn leads(app: &App) -> bool {
+    rules(app).is_some_and(|rules| rules.contains(" promote of "))
 }
 
 /// Whether the engine has a proxy of its own on published ports: docker has unless its stage says otherwise.

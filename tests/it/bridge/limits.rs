@@ -9,7 +9,7 @@ use std::time::Duration;
 use stage::steps::run;
 
 use super::connections::ask;
-use super::{has_rules, lacks_bridge, say};
+use super::{lacks_bridge, leads, say};
 use crate::privileges::docker_group;
 use crate::support::{App, eventually, failed, ok, text};
 use crate::vm::Vm;
@@ -24,8 +24,7 @@ const CLIENTS: usize = 400;
 
 /// Clients that are there from when the bridge opens, all idle; some of them then ask something. What those heard.
 fn idle_clients(app: &App) -> Vec<String> {
-    eventually("the bridge opens", || has_rules(app));
-    thread::sleep(Duration::from_millis(200));
+    eventually("the bridge opens", || leads(app));
     let clients = (0..CLIENTS).map(|_| TcpStream::connect(app.addr()).unwrap());
     let clients: Vec<_> = clients.collect();
     thread::sleep(Duration::from_millis(300));
