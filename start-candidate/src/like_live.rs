@@ -137,6 +137,10 @@ pub(crate) fn missed(
         },
     };
     let mut missed = [names(&own.options), unreadable].concat();
+    // Of podman nobody hears which address the live one was given.
+    let options = flags(&own.options).into_iter();
+    let fixed = options.filter(|it| live.is_podman() && ["ip", "ip6"].contains(&it.name));
+    missed.extend(fixed.map(|it| it.shown()));
     if recipe.command.is_empty() && !own.command.is_empty() {
         missed.push("the command".to_owned());
     }

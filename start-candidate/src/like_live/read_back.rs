@@ -42,6 +42,10 @@ impl ReadBack {
         for row in &TABLE {
             found.read(&shown, row);
         }
+        // Podman does not show which address was asked for.
+        if live.is_podman() && (shown.was_given("--ip") || shown.was_given("--ip6")) {
+            found.unreadable.push("--ip".to_owned());
+        }
         found.read_health(&shown);
         found.read_program(&shown);
         let paths = ["MaskedPaths", "ReadonlyPaths"].map(|key| &container["HostConfig"][key]);
@@ -188,11 +192,12 @@ impl Shown<'_> {
         }
     }
 
-    /// Whether podman's command line said so, which podman keeps.
-    fn was_given(&self, text: &str) -> bool {
+    /// Whether podman's command line had it, which podman keeps.
+    fn was_given(&self, flag: &str) -> bool {
+        let glued = format!("{flag}=");
         words(&self.container["Config"]["CreateCommand"])
             .iter()
-            .any(|word| word.contains(text))
+            .any(|word| word == flag || word.starts_with(&glued))
     }
 
     /// Not so one that is the place of a volume with a name.

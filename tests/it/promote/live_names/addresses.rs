@@ -2,6 +2,7 @@
 
 use stage::docker::docker;
 use stage::ground::on_podman;
+use stage::image::Built;
 use stage::skipped::skip;
 
 use super::Called;
@@ -19,7 +20,9 @@ fn a_fixed_address_stays_the_live_containers_given_again_or_not() {
     let called = Called::new("fixed", Some("10.213.11"));
     let app = &called.app;
     let fixed = ["--ip", "10.213.11.9"];
-    called.by_hand(&app.build("v1"), &fixed);
+    let v1 = app.build("v1");
+    called.by_hand(&v1, &fixed);
+    is_named_by_podman(app, &v1);
     // Podman does not show that it was asked for.
     let again: &[&str] = if on_podman() { &fixed } else { &[] };
     for (version, options) in [("v2", &fixed[..]), ("v3", again)] {
@@ -31,6 +34,18 @@ fn a_fixed_address_stays_the_live_containers_given_again_or_not() {
         assert_eq!(address(app, "", &called.front), fixed[1], "{version}");
         assert_eq!(called.names("")[&called.front], ["api"]);
     }
+    is_named_by_podman(app, &v1);
+}
+
+/// There a release without options is told that it loses the address.
+fn is_named_by_podman(app: &App, image: &Built) {
+    if !on_podman() {
+        return;
+    }
+    let report = ok(&app.step("start-candidate", &["--image", &image.name]));
+    let lost = report["not_carried"].as_array().unwrap();
+    assert!(lost.iter().any(|it| *it == "--ip"), "{report}");
+    ok(&app.step("prune-app", &["--candidate", "--keep", "9"]));
 }
 
 #[test]
