@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::health::ProbeConfig;
-use step::host::nft::{Nft, NftError};
+use step::host::nft::Nft;
 use step::model::port::Publish;
 use step::terminal::warn;
 
@@ -53,7 +53,7 @@ use crate::cgroup::Cgroup;
 use crate::traffic::connections::{Socket, connections_here};
 use crate::traffic::drain::drain;
 use carried::Forwarders;
-use error::NoBridge;
+use error::{NoBridge, NotClosed};
 use firewall::{Firewall, Passage};
 use forwarder::Forwarder;
 use opening::Sides;
@@ -153,7 +153,7 @@ impl Bridge {
     ///
     /// # Errors
     /// When they still go to the candidate, which would then answer every proof for another.
-    pub(crate) fn close(&self) -> Result<(), NftError> {
+    pub(crate) fn close(&self) -> Result<(), NotClosed> {
         self.rules.close()
     }
 

@@ -137,7 +137,7 @@ pub(crate) fn missed(
         },
     };
     let mut missed = [names(&own.options), unreadable].concat();
-    // Of podman nobody hears which address the live one was given.
+    // Podman does not show a fixed address, so nothing carries it over.
     let options = flags(&own.options).into_iter();
     let fixed = options.filter(|it| live.is_podman() && ["ip", "ip6"].contains(&it.name));
     missed.extend(fixed.map(|it| it.shown()));

@@ -3,7 +3,7 @@
 mod broken;
 mod followed;
 mod full_disk;
-mod killed;
+pub(crate) mod killed;
 mod like_live;
 mod ports;
 mod previous;

@@ -6,6 +6,11 @@ use std::net::SocketAddr;
 use step::host::nft::NftError;
 use thiserror::Error;
 
+/// New connections still go to the candidate, which would then answer every look for another.
+#[derive(Debug, Error)]
+#[error("the bridge could not be closed: {0}")]
+pub(crate) struct NotClosed(#[from] NftError);
+
 /// Why there is no bridge, or no way from an old address to the new one.
 #[derive(Debug, Error)]
 pub(crate) enum NoBridge {
@@ -25,6 +30,8 @@ pub(crate) enum NoBridge {
     NoAddress,
     #[error("the candidate's subnet is unknown")]
     NoSubnet,
+    #[error("the routes of this machine cannot be read: {0}")]
+    NoRoutes(io::Error),
     #[error("there is no route to the candidate")]
     NoRoute,
     #[error("there is no way between them on {0} that this machine sees")]

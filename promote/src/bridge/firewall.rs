@@ -11,10 +11,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::listing::counted;
+use super::listing::{ENTERED, FORWARDED, counted};
 use super::plan::{Called, Plan};
 use super::rules::Rules;
-use super::ruleset::{ENTERED, FORWARDED, passing};
+use super::ruleset::passing;
 use super::served::Client;
 
 /// Packets that are counted twice may be on their way between the two.

@@ -4,6 +4,11 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+/// By what connections of other hosts are counted where they come in, while the bridge is closed.
+pub(crate) const ENTERED: char = 'E';
+/// The same where they are forwarded, behind most rules of a firewall.
+pub(crate) const FORWARDED: char = 'F';
+
 /// How many packets the rules of this tag have counted, in one chain or in all.
 pub(crate) fn counted(listing: &Value, tag: &str, chain: Option<&str>) -> u64 {
     let rules = rules(listing).filter(|rule| {

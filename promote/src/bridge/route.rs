@@ -26,7 +26,7 @@ pub(crate) fn interface(
     let prefix = candidate
         .prefix_of(IpAddr::V4(ip))
         .ok_or(NoBridge::NoSubnet)?;
-    let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let routes = fs::read_to_string("/proc/net/route").map_err(NoBridge::NoRoutes)?;
     let name = interface_of(&routes, ip).ok_or(NoBridge::NoRoute)?;
     Ok(Interface {
         name,

@@ -10,6 +10,7 @@ use step::host::nft::{Nft, NftError};
 use step::model::name::Name;
 use step::terminal::warn;
 
+use super::error::NotClosed;
 use super::listing;
 use super::redirect::AddressRedirect;
 use super::renewal::Renewal;
@@ -59,7 +60,7 @@ impl Rules {
     ///
     /// # Errors
     /// When they still go to the candidate, which would then answer every look for another.
-    pub(super) fn close(&self) -> Result<(), NftError> {
+    pub(super) fn close(&self) -> Result<(), NotClosed> {
         let mut standing = self.standing();
         let closed = self.nft.apply(&ruleset::close(&self.container));
         // The candidate may be gone, and the table with it.

@@ -23,17 +23,13 @@ use step::host::nft::Nft;
 use step::model::name::Name;
 
 use super::calls::Call;
-use super::listing::Former;
+use super::listing::{ENTERED, FORWARDED, Former};
 use super::plan::{Called, Plan};
 use super::redirect::PortRedirect;
 use words::OPENING;
 
 const RELABEL: &str = "filter hook input priority 290";
 const ANSWERS: &str = "filter hook output priority -350";
-/// What connections of other hosts are counted by where they come in, before there is a bridge.
-pub(crate) const ENTERED: char = 'E';
-/// The same where they are forwarded, behind most rules of a firewall.
-pub(crate) const FORWARDED: char = 'F';
 
 /// The tables, replacing whatever has that name, in one transaction. The chains stay in place when they are emptied:
 /// without them the kernel would stop to translate connections that are still open. Each rule says to whoever lists it

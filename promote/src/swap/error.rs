@@ -1,8 +1,8 @@
 //! What stopped a swap, before it is known whether it could be undone.
 
 use step::engine::error::EngineError;
-use step::host::nft::NftError;
 
+use crate::bridge::error::NotClosed;
 use crate::failure::{Evidence, Failure};
 
 /// What stopped a swap.
@@ -26,11 +26,6 @@ impl SwapError {
             message,
             evidence: Box::default(),
         }
-    }
-
-    /// The bridge still leads clients to the candidate.
-    pub(crate) fn not_closed(why: NftError) -> Self {
-        Self::not_started(format!("the bridge could not be closed: {why}"))
     }
 
     pub(crate) fn unhealthy(message: String, evidence: Evidence) -> Self {
@@ -71,6 +66,13 @@ impl SwapError {
             Kind::Unhealthy => Failure::Unhealthy { message, evidence },
             Kind::PortTaken(port) => Failure::PortTaken { port, evidence },
         }
+    }
+}
+
+/// The candidate would answer for the final container.
+impl From<NotClosed> for SwapError {
+    fn from(error: NotClosed) -> Self {
+        Self::not_started(error.to_string())
     }
 }
 

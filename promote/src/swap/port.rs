@@ -130,7 +130,7 @@ fn unless_blocked(swap: &mut Swap<'_>) -> Result<Passage, SwapError> {
     warn_of_gap(&why);
     let bridge = swap.link.take();
     if let Some(bridge) = &bridge {
-        bridge.close().map_err(SwapError::not_closed)?;
+        bridge.close()?;
     }
     cleanup::drain_candidate(swap, None);
     drop(bridge);

@@ -55,7 +55,7 @@ fn stand_down(ready: Ready, live: Option<&Container>) -> Option<Bridge> {
     let Ready { candidate, bridge } = ready;
     let mut bridge = bridge.ok()?;
     if let Err(why) = bridge.close() {
-        warn(&format!("promote: the bridge could not be closed: {why}"));
+        warn(&format!("promote: {why}"));
     }
     if let Some(live) = live
         && network::is_known_as(&candidate, live.name())

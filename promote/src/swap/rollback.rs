@@ -83,7 +83,7 @@ pub(super) fn into_failure(
 
 fn close_bridge(swap: &Swap<'_>) -> Result<(), String> {
     let closed = swap.link.bridge().map_or(Ok(()), Bridge::close);
-    closed.map_err(|why| format!("the bridge could not be closed: {why}"))
+    closed.map_err(|why| why.to_string())
 }
 
 /// The new one goes, the old one is started and named, in the order that has the port answer

@@ -109,7 +109,7 @@ pub(super) fn for_clients(swap: &Swap<'_>) -> Result<(), SwapError> {
 
 pub(super) fn through_the_port(swap: &Swap<'_>) -> Result<(), SwapError> {
     if let Some(bridge) = swap.link.bridge() {
-        bridge.close().map_err(SwapError::not_closed)?;
+        bridge.close()?;
     }
     let config = swap.promotion.args.probe_config(Some(&swap.recipe));
     let Some(publish) = watched_port(&swap.recipe, config.probe.port) else {

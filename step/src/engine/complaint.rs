@@ -26,27 +26,29 @@ pub struct Refusal {
 
 /// Why these options were refused, by what the CLI wrote to its stderr. Relative paths are meant in `folder`.
 pub fn refusal(stderr: &str, options: &[String], folder: &str, secrets: &Secrets) -> Refusal {
-    let of = |is_about_file| {
-        move |said| Refusal {
-            said,
-            is_about_file,
-        }
+    let of_file = |said| Refusal {
+        said,
+        is_about_file: true,
+    };
+    let of_option = |said| Refusal {
+        said,
+        is_about_file: false,
     };
     let mut lines = stderr.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
     if !first.contains(BY_ENGINE) {
         if let Some(said) = of_a_flag(first, secrets) {
-            return of(false)(said);
+            return of_option(said);
         }
         let files = files(options);
         if let Some(said) = files.iter().find_map(|file| of_a_file(file, folder)) {
-            return of(true)(said);
+            return of_file(said);
         }
         if let Some((flag, _)) = files.first().filter(|_| may_quote_a_file(first)) {
-            return of(true)(format!("the file of {flag} is malformed"));
+            return of_file(format!("the file of {flag} is malformed"));
         }
     }
-    of(false)(secrets.show(first, 300))
+    of_option(secrets.show(first, 300))
 }
 
 /// Of the CLI's parser, which knows the flag.

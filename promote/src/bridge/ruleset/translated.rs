@@ -3,6 +3,7 @@
 use step::model::name::Name;
 
 use super::words::{OPENING, Words, families};
+use crate::bridge::listing::FORWARDED;
 use crate::bridge::plan::Plan;
 use crate::bridge::redirect::PortRedirect;
 use crate::bridge::served::{By, Client};
@@ -59,7 +60,7 @@ fn to_candidate(words: Words<'_>, calling: &str) -> Option<String> {
 pub(super) fn forward(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let rule = |(words, _): (Words<'_>, String)| {
         let passed = format!("{} {OPENING}", words.is_translated()?);
-        Some(words.counted('F', &passed, ""))
+        Some(words.counted(FORWARDED, &passed, ""))
     };
     families(plan, it).filter_map(rule).collect()
 }
