@@ -17,11 +17,13 @@ mod calls;
 pub(crate) mod carried;
 pub(crate) mod error;
 pub(crate) mod firewall;
+mod flows;
 pub(crate) mod forwarder;
 pub(crate) mod handover;
 mod idle;
 mod listing;
 mod look;
+mod netlink;
 pub(crate) mod opening;
 mod plan;
 #[cfg(test)]
@@ -117,14 +119,15 @@ impl Bridge {
     ) -> Result<Self, NoBridge> {
         let Sides {
             container,
+            live,
             candidate,
             publish,
             ..
         } = *sides;
         let (plan, sockets) = opening::plan(&nft, engine, sides, config)?;
         let forwarders = opening::forwarders(&plan, sockets, candidate, cgroup)?;
-        let script = opening::apply(&nft, &plan)?;
-        let rules = Arc::new(Rules::opened(nft, container, script));
+        let script = opening::apply(&nft, &plan, live.is_some())?;
+        let rules = Arc::new(Rules::opened(nft, container, script, &plan));
         let watch = watch(&rules, candidate);
         // Unwatched, the rules may soon lead to another container.
         let watch = watch.inspect_err(|_| drop(rules.nft.remove(container)))?;
@@ -168,6 +171,26 @@ impl Bridge {
         let watched = self.watch.is_some();
         let rules = &self.rules;
         self.firewall.passage(rules, || watched && rules.reopen())
+    }
+
+    /// From now on all datagrams go to the candidate, those of open flows, too: the live container is about to end.
+    pub(crate) fn lead_datagrams(&self) {
+        if let Err(why) = self.rules.lead_datagrams() {
+            warn(&format!(
+                "promote: the UDP ports are closed for a moment: {why}"
+            ));
+        }
+    }
+
+    /// None of the kernel's flows of datagrams lead to anybody else than this container any more.
+    pub(crate) fn end_flows(&self, serving: &Container, datagrams: &[Publish]) {
+        let addresses = [false, true].map(|is_v6| serving.addresses(is_v6)).concat();
+        let ports: Vec<u16> = datagrams.iter().map(|it| it.host).collect();
+        if let Err(why) = flows::end_all_but(&addresses, &ports) {
+            warn(&format!(
+                "promote: who asks from one port by UDP may not be answered for a while: {why}"
+            ));
+        }
     }
 
     /// Redirects clients that resolved the app's name from the container that leaves to the one that stays.

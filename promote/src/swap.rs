@@ -25,7 +25,7 @@ use step::recipe::{Condition, Recipe};
 use step::time::millis;
 
 use crate::bridge::carried::Forwarders;
-use crate::bridge::error::NoBridge;
+use crate::bridge::error::{NoBridge, NotClosed};
 use crate::network;
 use crate::promotion::Promotion;
 use crate::report::Seen;
@@ -149,6 +149,23 @@ impl<'a> Swap<'a> {
         let forwarders = Forwarders::of(self.promotion.live);
         let by_proxy = || forwarders.beside(&publish);
         drain(container, &publish, by_proxy, self.promotion.args.drain)
+    }
+
+    /// New connections and all datagrams go to the container with this full id, which has the ports now.
+    ///
+    /// # Errors
+    /// When they still go to the candidate.
+    fn close_bridge(&self, serving: Option<&str>) -> Result<(), NotClosed> {
+        let Some(bridge) = self.link.bridge() else {
+            return Ok(());
+        };
+        let datagrams = self.recipe.udp();
+        let serving = serving.filter(|_| !datagrams.is_empty());
+        let serving = serving.map(|id| self.promotion.engine.container(id));
+        if let Some(Ok(Some(serving))) = serving {
+            bridge.end_flows(&serving, &datagrams);
+        }
+        bridge.close()
     }
 
     /// What clients saw; nothing where nothing was live.

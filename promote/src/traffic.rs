@@ -1,5 +1,6 @@
 //! What clients do, by pids and ports: requests in flight, and what the host port answers.
 
 pub(crate) mod connections;
+pub(crate) mod datagrams;
 pub(crate) mod drain;
 pub(crate) mod monitor;

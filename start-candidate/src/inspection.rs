@@ -40,7 +40,8 @@ pub(crate) fn allowed(
     let host = &created.host_config;
     let restarts = host.restart_policy.restarts();
     let ours = |it: &Publish| {
-        it.address == Some(Ipv4Addr::LOCALHOST.into()) && plan.loopback.contains(&it.container)
+        it.address == Some(Ipv4Addr::LOCALHOST.into())
+            && plan.loopback.contains(&(it.container, it.protocol))
     };
     let ports = !host.published().iter().all(ours)
         || host.publish_all_ports

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use step::engine::Engine;
 use step::engine::error::EngineError;
+use step::model::port::Publish;
 
 use crate::plan::Plan;
 
@@ -19,7 +20,7 @@ pub(crate) fn leave(engine: &Engine, plan: &Plan, id: &str) -> Result<(), Engine
     let range = fs::read_to_string(LOCAL_PORTS).unwrap_or_default();
     let first = range.split_whitespace().next();
     let first: u16 = first.and_then(|first| first.parse().ok()).unwrap_or(0);
-    let mut wanted = plan.recipe.tcp();
+    let mut wanted = plan.recipe.publish.clone();
     wanted.retain(|publish| publish.host >= first);
     for _ in 0..MOST_RESTARTS {
         if wanted.is_empty() {
@@ -28,11 +29,11 @@ pub(crate) fn leave(engine: &Engine, plan: &Plan, id: &str) -> Result<(), Engine
         let Some(found) = engine.container(id)? else {
             break;
         };
-        let bound = found.network_settings.bound();
-        if !bound
-            .iter()
-            .any(|it| wanted.iter().any(|wanted| wanted.host == it.host))
-        {
+        let is_bound = |wanted: &Publish| {
+            let bound = found.network_settings.bound_for(wanted.protocol);
+            bound.iter().any(|it| it.host == wanted.host)
+        };
+        if !wanted.iter().any(is_bound) {
             break;
         }
         engine.stop(id, Duration::ZERO)?;

@@ -9,7 +9,7 @@ use step::engine::image::Image;
 use step::model::image_ref::{ImageRef, repository};
 use step::model::name::{Name, Names};
 use step::model::places::mode;
-use step::model::port::Publish;
+use step::model::port::{Protocol, Publish};
 use step::model::run_options::has_operand;
 use step::ownership::marks::{MadeAs, Marks, previous_of, recipe_of};
 use step::ownership::way_back::replaced;
@@ -30,7 +30,7 @@ pub(crate) struct Plan {
     /// Its release, where no port is published: then promote may put the candidate itself live.
     pub(crate) previous: Option<Previous>,
     /// The container's ports that get an ephemeral port on the host's loopback address.
-    pub(crate) loopback: Vec<u16>,
+    pub(crate) loopback: Vec<(u16, Protocol)>,
     /// The recipe's options with their values.
     pub(crate) filled: Filled,
     /// The names whose values the live container has lent.
@@ -230,13 +230,16 @@ pub(crate) fn given(args: &Args) -> Result<(Recipe, Values), Failure> {
     Ok((recipe, given.values))
 }
 
-/// The ports to publish and to probe, else the image's only exposed one.
-fn loopback(recipe: &Recipe, image: &Image) -> Vec<u16> {
-    let published = recipe.tcp().into_iter().map(|publish| publish.container);
-    let mut ports: Vec<u16> = published.chain(recipe.probe.port).collect();
+/// The ports to publish and to probe, else the image's only exposed one. An engine that drops what it forwards lets pass
+/// only what a container publishes: a bridge leads datagrams there, too.
+fn loopback(recipe: &Recipe, image: &Image) -> Vec<(u16, Protocol)> {
+    let spoken = |it: &Publish| (it.container, it.protocol);
+    let probed = recipe.probe.port.map(|port| (port, Protocol::Tcp));
+    let mut ports: Vec<_> = recipe.tcp().iter().map(spoken).chain(probed).collect();
     if let ([], [only]) = (&ports[..], &image.exposed()[..]) {
-        ports.push(*only);
+        ports.push((*only, Protocol::Tcp));
     }
+    ports.extend(recipe.udp().iter().map(spoken));
     ports.sort_unstable();
     ports.dedup();
     ports

@@ -9,7 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::image_ref::ImageRef;
-use crate::model::port::Publish;
+use crate::model::port::{Protocol, Publish};
 use crate::model::probe::Probe;
 use values::Source;
 
@@ -54,8 +54,17 @@ fn checked<'de, D: Deserializer<'de>>(value: D) -> Result<Probe, D::Error> {
 impl Recipe {
     /// The ports on which TCP is spoken.
     pub fn tcp(&self) -> Vec<Publish> {
+        self.spoken(Protocol::Tcp)
+    }
+
+    /// The ports on which UDP is spoken.
+    pub fn udp(&self) -> Vec<Publish> {
+        self.spoken(Protocol::Udp)
+    }
+
+    fn spoken(&self, protocol: Protocol) -> Vec<Publish> {
         let all = self.publish.iter().copied();
-        all.filter(Publish::is_tcp).collect()
+        all.filter(|it| it.protocol == protocol).collect()
     }
 
     /// The same without values, wherever it comes from.

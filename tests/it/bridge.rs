@@ -5,6 +5,7 @@ mod carriers;
 mod clients;
 mod connections;
 mod crossings;
+mod datagrams;
 mod handshakes;
 pub(crate) mod kinds;
 mod limits;

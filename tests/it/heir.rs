@@ -17,7 +17,7 @@ use crate::resume::{KILLED, assert_released, deaf_and_its_candidate};
 use crate::support::{App, Fault, eventually, failed, ok, text};
 
 /// A promotion with a fault, and with heirs.
-fn mortal(app: &App, fault: Fault<'_>, flags: &[&str]) -> Command {
+pub(crate) fn mortal(app: &App, fault: Fault<'_>, flags: &[&str]) -> Command {
     let mut command = app.faulty_promote(fault, flags);
     command.env_remove("DEPLOY_STEPS_HEIR");
     command

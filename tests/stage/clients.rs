@@ -69,6 +69,18 @@ impl Peer {
         RemoteLoad::start(&[&network], target, rate_per_s)
     }
 
+    /// So many clients there ask by UDP.
+    ///
+    /// # Errors
+    /// When they cannot be started.
+    pub fn datagrams(&self, target: &str, clients: u16) -> anyhow::Result<RemoteLoad> {
+        let network = format!("--net=/run/netns/{}", self.name);
+        RemoteLoad::entered(
+            &[&network],
+            ["datagrams", target, "-", &clients.to_string()],
+        )
+    }
+
     /// Does something there, on a thread of its own.
     pub fn spawn<T: Send + 'static>(
         &self,
@@ -110,14 +122,24 @@ impl RemoteLoad {
     /// # Errors
     /// When the client cannot be started.
     pub fn beside(container: &str, target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
-        let pid = docker([
-            "container",
-            "inspect",
-            "--format",
-            "{{.State.Pid}}",
-            container,
-        ])?;
+        let pid = pid(container)?;
         RemoteLoad::start(&["--target", &pid, "--net"], target, rate_per_s)
+    }
+
+    /// So many clients ask by UDP from within the network of a container.
+    ///
+    /// # Errors
+    /// When they cannot be started.
+    pub fn datagrams_beside(
+        container: &str,
+        target: &str,
+        clients: u16,
+    ) -> anyhow::Result<RemoteLoad> {
+        let (pid, clients) = (pid(container)?, clients.to_string());
+        RemoteLoad::entered(
+            &["--target", &pid, "--net"],
+            ["datagrams", target, "-", &clients],
+        )
     }
 
     /// Makes load from a container of its own on `network`, where names are resolved by the engine.
@@ -140,10 +162,13 @@ impl RemoteLoad {
     /// # Errors
     /// When the client cannot be started.
     pub fn start(enter: &[&str], target: &str, rate_per_s: u32) -> anyhow::Result<RemoteLoad> {
+        RemoteLoad::entered(enter, ["load", target, "/", &rate_per_s.to_string()])
+    }
+
+    fn entered(enter: &[&str], words: [&str; 4]) -> anyhow::Result<RemoteLoad> {
         let mut command = Command::new("nsenter");
         command.args(enter).arg("--").arg(cargo::demo_app()?);
-        command.args(["load", target, "/", &rate_per_s.to_string()]);
-        RemoteLoad::spawn(&mut command)
+        RemoteLoad::spawn(command.args(words))
     }
 
     /// As [`RemoteLoad::on_network`], over so many connections that are kept.
@@ -182,6 +207,12 @@ impl RemoteLoad {
         );
         serde_json::from_slice(&output.stdout).context("the client said something else")
     }
+}
+
+/// The main process of a container.
+fn pid(container: &str) -> anyhow::Result<String> {
+    let format = "{{.State.Pid}}";
+    docker(["container", "inspect", "--format", format, container])
 }
 
 /// The demo application in a container of its own.

@@ -1,5 +1,6 @@
 //! An open-loop load meter: every request is fired at its scheduled time, whatever became of the earlier ones.
 
+mod datagrams;
 mod kept;
 mod outcome;
 mod request;
@@ -52,6 +53,20 @@ impl Load {
             let (target, path) = (target.to_owned(), path.to_owned());
             let (stop, sender) = (Arc::clone(&stopped), sender.clone());
             thread::spawn(move || kept::client(&target, &path, part, &stop, &sender));
+        }
+        Load { stopped, samples }
+    }
+
+    /// So many clients ask by UDP at `host:port`, each again and again. Every other one keeps its port; the rest have a new
+    /// one for each question.
+    pub fn datagrams(target: &str, clients: u16) -> Load {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (sender, samples) = channel();
+        for nth in 0..clients {
+            let target = target.to_owned();
+            let (stop, sender) = (Arc::clone(&stopped), sender.clone());
+            let keeps = nth % 2 == 0;
+            thread::spawn(move || datagrams::client(&target, keeps, &stop, &sender));
         }
         Load { stopped, samples }
     }

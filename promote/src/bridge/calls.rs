@@ -1,7 +1,7 @@
 //! How each kind of client calls a port, made from here and from within the candidate's network.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use step::engine::container::Container;
@@ -48,6 +48,11 @@ impl Call {
         tag(self.client.letter(), self.at.is_ipv6(), self.at.port())
     }
 
+    /// The same of a rule that counts what a program would take.
+    pub(crate) fn tag_of_taken(&self) -> String {
+        format!("taken-{}", self.tag())
+    }
+
     /// Asks for the app's health; `None` where nobody can ask from there, as this process may not, or there, as the address
     /// has gone from this host.
     ///
@@ -65,6 +70,19 @@ impl Call {
     pub(crate) fn connect(&self, within: Duration) -> Option<io::Result<()>> {
         let at = self.at;
         self.there(move || TcpStream::connect_timeout(&at, within).map(drop))
+    }
+
+    /// Sends a datagram with nothing in it; `None` as in [`Self::make`].
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) fn send(&self) -> Option<io::Result<()>> {
+        let at = self.at;
+        let any: IpAddr = match at {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        self.there(move || UdpSocket::bind((any, 0))?.send_to(&[], at).map(drop))
     }
 
     /// Whether the address is this host's own: then the way there begins at itself.

@@ -11,7 +11,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use rustix::process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior};
 use signal_hook::consts::{SIGHUP, SIGTERM};
+use socket2::{Socket, Type};
 use step::host::nft::{LONGEST, Nft};
 use step::host::process::Limits;
 use step::join::both;
@@ -27,6 +28,7 @@ use step::model::name::Name;
 use step::role::Role;
 
 use super::listing::forwarders;
+use super::relay::datagrams::Datagrams;
 use super::relay::{End, Relay};
 use super::ruleset;
 use super::sockets::Sockets;
@@ -119,9 +121,22 @@ fn serve(candidate: SocketAddr, process: &Process, container: &Name) -> io::Resu
     let (stop, told) = UnixStream::pair()?;
     signal_hook::low_level::pipe::register(SIGTERM, told)?;
     signal_hook::flag::register(SIGHUP, Arc::default())?;
-    let listeners = listeners();
-    let addresses = listeners.iter().flat_map(TcpListener::local_addr);
-    let ports: Vec<u16> = addresses.map(|address| address.port()).collect();
+    let sockets = sockets();
+    let addresses = sockets.iter().flat_map(Socket::local_addr);
+    let ports: Vec<u16> = addresses
+        .filter_map(|it| Some(it.as_socket()?.port()))
+        .collect();
+    let is_for_datagrams = |it: &Socket| it.r#type().is_ok_and(|kind| kind == Type::DGRAM);
+    if sockets.iter().any(is_for_datagrams) {
+        let sockets = sockets.into_iter().map(UdpSocket::from).collect();
+        let mut relay = Datagrams::new(sockets, candidate, process, &stop)?;
+        if relay.run()? == (End::Lost { is_told: false }) {
+            close_own_rules(container, &ports);
+            remove_own_rules(container, &ports);
+        }
+        return Ok(());
+    }
+    let listeners = sockets.into_iter().map(TcpListener::from).collect();
     let mut relay = Relay::new(listeners, candidate, process, &stop)?;
     let End::Lost { is_told } = relay.run()? else {
         return Ok(());
@@ -138,11 +153,11 @@ fn serve(candidate: SocketAddr, process: &Process, container: &Name) -> io::Resu
 }
 
 /// Those of the three streams that are sockets.
-fn listeners() -> Vec<TcpListener> {
+fn sockets() -> Vec<Socket> {
     let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()].into_iter();
     let files = streams.flat_map(|stream| stream.try_clone_to_owned());
-    let sockets = files.map(TcpListener::from);
+    let sockets = files.map(Socket::from);
     sockets.filter(|it| it.local_addr().is_ok()).collect()
 }
 

@@ -31,9 +31,10 @@ pub(crate) fn comments(listing: &Value) -> impl Iterator<Item = &str> {
     rules(listing).filter_map(|rule| rule["comment"].as_str())
 }
 
-/// Where forwarders listen for containers, and the port that these call: by the rules that put the port of answers right.
-pub(crate) fn for_containers(listing: &Value) -> Vec<Former> {
-    let answers = rules(listing).filter(|rule| rule["chain"] == "answers");
+/// Where forwarders listen for containers, and the port that these call: by the rules of the chain that put the port of
+/// answers right.
+pub(crate) fn formers(listing: &Value, chain: &str) -> Vec<Former> {
+    let answers = rules(listing).filter(|rule| rule["chain"] == chain);
     let former = |rule: &Value| {
         let parts = rule["expr"].as_array()?;
         let forwarder = parts.iter().find_map(|it| it["match"]["right"].as_u64())?;
@@ -46,7 +47,7 @@ pub(crate) fn for_containers(listing: &Value) -> Vec<Former> {
     answers.filter_map(former).collect()
 }
 
-/// A forwarder of containers that a killed promotion has left: it answers what it was asked.
+/// A forwarder that a killed promotion has left: it answers what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Former {
     /// Where it listens.
@@ -117,7 +118,8 @@ mod tests {
             forwarder: 4000,
             called: 80,
         };
-        assert_eq!(for_containers(&rules), [former]);
+        assert_eq!(formers(&rules, "answers"), [former]);
+        assert_eq!(formers(&rules, "replies"), []);
     }
 
     #[test]

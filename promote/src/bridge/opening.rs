@@ -8,17 +8,17 @@ use step::engine::container::Container;
 use step::health::ProbeConfig;
 use step::host::nft::{Nft, NftError};
 use step::model::name::Name;
-use step::model::port::Publish;
+use step::model::port::{Protocol, Publish};
 
 use super::calls::calls;
 use super::error::NoBridge;
 use super::forwarder::Forwarder;
-use super::listing::{self, Former};
-use super::look::look;
-use super::plan::Plan;
+use super::listing::Former;
+use super::look::{look, look_by_datagrams};
+use super::plan::{Before, Plan};
 use super::redirect::{Door, PortRedirect};
 use super::route::{self, filters_bridges};
-use super::ruleset::{self, proxied::label};
+use super::ruleset::{self, datagrams, looking, proxied::label};
 use super::served::Served;
 use super::sockets::Sockets;
 use crate::cgroup::Cgroup;
@@ -33,6 +33,8 @@ pub(crate) struct Sides<'a> {
     pub(crate) candidate: &'a Container,
     /// The TCP ports that the next release publishes.
     pub(crate) publish: &'a [Publish],
+    /// Its UDP ports.
+    pub(crate) datagrams: &'a [Publish],
 }
 
 /// Sees who is served, and binds the sockets of the forwarders, which nobody else can reach from the start.
@@ -44,24 +46,30 @@ pub(super) fn plan(
 ) -> Result<(Plan, Vec<Sockets>), NoBridge> {
     // The kernel then loses what `tproxy` has handed over of a container's packets: seen with Linux 6.18.
     let is_filtered = filters_bridges("ip") || filters_bridges("ip6");
-    let before = nft
+    let listing = nft
         .may_have(sides.container)
         .then(|| nft.read(sides.container));
-    let before = before.flatten().unwrap_or_default();
-    let former = listing::for_containers(&before);
-    let (mut redirects, mut sockets) = (Vec::new(), Vec::new());
-    for door in doors(sides)? {
-        let bound = sockets_beside(&former, is_filtered).map_err(NoBridge::NoForwarder)?;
-        let (forwarder, for_containers) = bound.ports().map_err(NoBridge::NoForwarder)?;
-        redirects.push(PortRedirect {
-            door,
-            forwarder,
-            for_containers,
-        });
+    let listing = listing.flatten().unwrap_or_default();
+    let before = Before::of(&listing);
+    let (mut redirects, mut datagrams, mut sockets) = (Vec::new(), Vec::new(), Vec::new());
+    for door in doors(sides, sides.publish)? {
+        let (redirect, bound) = led(door, &before, is_filtered).map_err(NoBridge::NoForwarder)?;
+        redirects.push(redirect);
         sockets.push(bound);
     }
-    let served = served(nft, sides, &redirects, (&before, &former), config)?;
-    let address = redirects.first().map(|it| it.door.v4);
+    for door in doors(sides, sides.datagrams)? {
+        let (redirect, bound) =
+            led_by_datagrams(door, is_filtered).map_err(NoBridge::NoForwarder)?;
+        datagrams.push(redirect);
+        sockets.push(bound);
+    }
+    if sockets.is_empty() {
+        return Err(NoBridge::NobodyCalls);
+    }
+    let guard = ruleset::guard(sides.container, redirects.iter().chain(&datagrams));
+    let ports = [&redirects[..], &datagrams].concat();
+    let served = served(nft, sides, &ports, (&listing, &before, &guard), config)?;
+    let address = ports.first().map(|it| it.door.v4);
     let interface = route::interface(sides.candidate, address)?;
     // Asked once more where there was no answer; without one containers elsewhere go where others go.
     let bridges = engine.bridges().or_else(|_| engine.bridges());
@@ -75,13 +83,45 @@ pub(super) fn plan(
     let plan = Plan {
         container: sides.container.clone(),
         redirects,
+        datagrams,
+        zone: zone(sides.candidate),
         served,
-        former,
+        before,
         interface,
         veth,
         bridges,
     };
     Ok((plan, sockets))
+}
+
+/// The app's own zone for datagrams to this candidate: flows to one before it may still be in its zone. An id is
+/// hexadecimal, and 0 is where all else is.
+fn zone(candidate: &Container) -> u16 {
+    let first = candidate.id.get(..4);
+    let zone = first.and_then(|it| u16::from_str_radix(it, 16).ok());
+    zone.unwrap_or_default().max(1)
+}
+
+fn led(door: Door, before: &Before, is_filtered: bool) -> io::Result<(PortRedirect, Sockets)> {
+    let bound = sockets_beside(&before.former, is_filtered)?;
+    let (forwarder, for_containers) = bound.ports()?;
+    let redirect = PortRedirect {
+        door,
+        forwarder,
+        for_containers,
+    };
+    Ok((redirect, bound))
+}
+
+fn led_by_datagrams(door: Door, is_filtered: bool) -> io::Result<(PortRedirect, Sockets)> {
+    let bound = Sockets::for_datagrams()?;
+    let (forwarder, _) = bound.ports()?;
+    let redirect = PortRedirect {
+        door,
+        forwarder,
+        for_containers: is_filtered.then_some(forwarder),
+    };
+    Ok((redirect, bound))
 }
 
 /// Bound to ports by which connections of containers are told from those of earlier forwarders.
@@ -97,15 +137,11 @@ fn sockets_beside(former: &[Former], for_containers: bool) -> io::Result<Sockets
     Ok(bound)
 }
 
-/// Each port of the next release at which the live container is called.
-fn doors(sides: &Sides<'_>) -> Result<Vec<Door>, NoBridge> {
+/// Those of the ports at which the live container is called.
+fn doors(sides: &Sides<'_>, ports: &[Publish]) -> Result<Vec<Door>, NoBridge> {
     let of = |publish: &Publish| Door::of(*publish, sides.live, sides.candidate);
-    let doors: Vec<Door> = sides.publish.iter().map(of).collect::<Result<_, _>>()?;
-    let doors: Vec<Door> = doors.into_iter().filter(|it| !it.is_shut()).collect();
-    if doors.is_empty() {
-        return Err(NoBridge::NobodyCalls);
-    }
-    Ok(doors)
+    let doors: Vec<Door> = ports.iter().map(of).collect::<Result<_, _>>()?;
+    Ok(doors.into_iter().filter(|it| !it.is_shut()).collect())
 }
 
 /// As seen now; where nothing is live as a killed promotion has seen it. From then on nobody but the rules may come to
@@ -114,7 +150,7 @@ fn served(
     nft: &Nft,
     sides: &Sides<'_>,
     redirects: &[PortRedirect],
-    (before, former): (&Value, &[Former]),
+    (listing, before, guard): (&Value, &Before, &str),
     config: &ProbeConfig,
 ) -> Result<Served, NoBridge> {
     let Sides {
@@ -122,10 +158,9 @@ fn served(
         candidate,
         ..
     } = *sides;
-    let guard = ruleset::guard(container, redirects);
     if sides.live.is_none() {
-        nft.apply(&guard)?;
-        let remembered = Served::remembered(before);
+        nft.apply(guard)?;
+        let remembered = Served::remembered(listing);
         return Ok(remembered.unwrap_or_else(Served::usually));
     }
     // The one at which health is asked, as what does not speak HTTP may not answer.
@@ -139,8 +174,11 @@ fn served(
         .find(|it| asked.is_some_and(|asked| asked.host == it.port));
     let door = door.or(doors.next()).ok_or(NoBridge::NoPort)?;
     let calls = calls(door, candidate);
-    nft.apply(&(ruleset::look(container, &calls, former) + &guard))?;
-    look(nft, container, &calls, config)
+    nft.apply(&(looking::look(container, &calls, door.protocol, before) + guard))?;
+    match door.protocol {
+        Protocol::Udp => look_by_datagrams(nft, container, &calls),
+        Protocol::Tcp | Protocol::Sctp => look(nft, container, &calls, config),
+    }
 }
 
 /// The candidate's own port of the bridge.
@@ -156,7 +194,7 @@ pub(super) fn forwarders(
     candidate: &Container,
     cgroup: &Cgroup,
 ) -> Result<Vec<Forwarder>, NoBridge> {
-    let all = plan.redirects.iter().zip(sockets);
+    let all = plan.all().zip(sockets);
     let start = |(redirect, sockets): (&PortRedirect, Sockets)| {
         let (to, pid) = (redirect.door.v4, candidate.state.pid);
         Forwarder::start(sockets, to, pid, &plan.container, cgroup).map_err(NoBridge::NoForwarder)
@@ -164,9 +202,14 @@ pub(super) fn forwarders(
     all.map(start).collect()
 }
 
-/// Opens it; the script that did. A kernel may be built without rules for bridges.
-pub(super) fn apply(nft: &Nft, plan: &Plan) -> Result<String, NftError> {
-    let script = ruleset::open(plan);
+/// Opens it, for datagrams only where nobody else has them; the script that did. A kernel may be built without rules for
+/// bridges.
+pub(super) fn apply(nft: &Nft, plan: &Plan, is_live: bool) -> Result<String, NftError> {
+    let of_datagrams = match is_live {
+        true => String::new(),
+        false => datagrams::lead(plan),
+    };
+    let script = ruleset::open(plan) + &of_datagrams;
     let Err(why) = nft.apply(&script) else {
         return Ok(script);
     };
@@ -174,6 +217,6 @@ pub(super) fn apply(nft: &Nft, plan: &Plan) -> Result<String, NftError> {
         veth: None,
         ..plan.clone()
     };
-    let script = ruleset::open(&unbound);
+    let script = ruleset::open(&unbound) + &of_datagrams;
     nft.apply(&script).map(|()| script).map_err(|_| why)
 }

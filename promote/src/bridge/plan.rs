@@ -1,9 +1,10 @@
 //! What the rules of a bridge are made of.
 
+use serde_json::Value;
 use step::model::name::Name;
 
 use super::calls::Call;
-use super::listing::{Former, tag};
+use super::listing::{self, Former, tag};
 use super::redirect::PortRedirect;
 use super::route::Interface;
 use super::served::{By, Client, Served};
@@ -13,18 +14,26 @@ use super::served::{By, Client, Served};
 pub(crate) struct Plan {
     pub(crate) container: Name,
     pub(crate) redirects: Vec<PortRedirect>,
+    /// Ports on which UDP is spoken: the forwarder has one port for all clients.
+    pub(crate) datagrams: Vec<PortRedirect>,
+    /// In which datagrams to the candidate are tracked: no other container's flows are there.
+    pub(crate) zone: u16,
     pub(crate) served: Served,
     /// The candidate's place.
     pub(crate) interface: Interface,
     /// The candidate's own port of that bridge, where it is known.
     pub(crate) veth: Option<String>,
-    /// What a killed promotion has led to its own forwarders stays there.
-    pub(crate) former: Vec<Former>,
+    pub(crate) before: Before,
     /// The bridges of all the engine's networks.
     pub(crate) bridges: Vec<String>,
 }
 
 impl Plan {
+    /// The ports of connections and those of datagrams.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &PortRedirect> {
+        self.redirects.iter().chain(&self.datagrams)
+    }
+
     /// Each port in both families.
     pub(crate) fn called(&self) -> Vec<Called> {
         let families = |it: &PortRedirect| {
@@ -60,6 +69,25 @@ impl Plan {
             (By::Kernel, client) => client.letter(),
         };
         Some(tag(letter, is_v6, call.at.port()))
+    }
+}
+
+/// What a killed promotion has led to its own forwarders stays there.
+#[derive(Clone, Debug)]
+pub(crate) struct Before {
+    /// Those that take connections of containers.
+    pub(crate) former: Vec<Former>,
+    /// Those that answer datagrams.
+    pub(crate) answering: Vec<Former>,
+}
+
+impl Before {
+    /// By the rules that it has left.
+    pub(crate) fn of(listing: &Value) -> Self {
+        Self {
+            former: listing::formers(listing, "answers"),
+            answering: listing::formers(listing, "replies"),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use step::engine::attachment::Attachment;
 use step::engine::container::Container;
-use step::model::port::Publish;
+use step::model::port::{Protocol, Publish};
 
 use super::error::NoBridge;
 use super::route::hardware_of;
@@ -22,6 +22,8 @@ const ENOUGH: usize = 4096;
 pub(crate) struct Door {
     /// On the host.
     pub(crate) port: u16,
+    /// What is spoken there.
+    pub(crate) protocol: Protocol,
     /// The host's addresses at which the engine has it; 0.0.0.0 and `::` are all of a family.
     at: Vec<IpAddr>,
     /// The candidate's own address and port.
@@ -56,7 +58,7 @@ impl Door {
             IpAddr::from(Ipv6Addr::UNSPECIFIED),
         ];
         let mut at = match live {
-            Some(live) => live.network_settings.addresses(publish.host),
+            Some(live) => live.network_settings.addresses(publish),
             None => publish.address.map_or(any.to_vec(), |ip| vec![ip]),
         };
         if at.contains(&any[0]) && live.is_some_and(Container::is_podman) {
@@ -70,6 +72,7 @@ impl Door {
             .find_map(Attachment::address_v6);
         Ok(Self {
             port: publish.host,
+            protocol: publish.protocol,
             at,
             v4: address(candidate, publish)?,
             v6: v6.map(|ip| SocketAddr::new(ip, publish.container)),

@@ -15,10 +15,12 @@
 
 mod connection;
 mod connections;
+pub(crate) mod datagrams;
 mod direction;
 mod doors;
 mod events;
 mod files;
+mod packets;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

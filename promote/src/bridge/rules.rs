@@ -12,15 +12,18 @@ use step::terminal::warn;
 
 use super::error::NotClosed;
 use super::listing;
+use super::plan::Plan;
 use super::redirect::AddressRedirect;
 use super::renewal::Renewal;
-use super::ruleset::{self, addresses::redirect_addresses};
+use super::ruleset::{self, addresses::redirect_addresses, datagrams};
 
 /// The rules of one app. All that changes them does so one after the other.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) nft: Nft,
     pub(super) container: Name,
+    /// What leads datagrams, beside all else.
+    of_datagrams: String,
     standing: Mutex<Standing>,
     /// The addresses whose calls they redirect.
     pub(super) renewal: Renewal,
@@ -38,7 +41,7 @@ struct Standing {
 
 impl Rules {
     /// Those that this script has opened.
-    pub(super) fn opened(nft: Nft, container: &Name, script: String) -> Self {
+    pub(super) fn opened(nft: Nft, container: &Name, script: String, plan: &Plan) -> Self {
         let standing = Standing {
             script,
             is_closed: false,
@@ -48,6 +51,7 @@ impl Rules {
             renewal: Renewal::of(&nft, container, Vec::new()),
             nft,
             container: container.clone(),
+            of_datagrams: datagrams::lead(plan),
             standing: Mutex::new(standing),
         }
     }
@@ -86,16 +90,30 @@ impl Rules {
         }
     }
 
+    /// Leads all datagrams to the candidate as well.
+    ///
+    /// # Errors
+    /// What nft said.
+    pub(super) fn lead_datagrams(&self) -> Result<(), NftError> {
+        self.extend(&self.of_datagrams)
+    }
+
     /// Adds rules that redirect calls to addresses.
     ///
     /// # Errors
     /// What nft said.
     pub(super) fn add(&self, redirects: &[AddressRedirect]) -> Result<(), NftError> {
         let script = redirect_addresses(&Nft::table(&self.container), redirects);
-        let mut standing = self.standing();
-        self.nft.apply(&script)?;
-        standing.script += &script;
+        self.extend(&script)?;
         self.renewal.add(redirects.iter().map(|it| it.from));
+        Ok(())
+    }
+
+    /// They are put back with this from now on.
+    fn extend(&self, script: &str) -> Result<(), NftError> {
+        let mut standing = self.standing();
+        self.nft.apply(script)?;
+        standing.script += script;
         Ok(())
     }
 

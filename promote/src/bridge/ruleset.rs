@@ -15,71 +15,77 @@
 //! had to be hidden from everybody, and clients were refused once the forwarder had died.
 
 pub(crate) mod addresses;
+pub(crate) mod datagrams;
+pub(crate) mod looking;
 pub(crate) mod proxied;
+mod tables;
 mod translated;
 mod words;
 
 use step::host::nft::Nft;
 use step::model::name::Name;
 
-use super::calls::Call;
-use super::listing::{ENTERED, FORWARDED, Former};
+use super::listing::{ENTERED, FORWARDED};
 use super::plan::{Called, Plan};
 use super::redirect::PortRedirect;
+use tables::{ANSWERS, RELABEL, Rules, anew, chain};
 use words::OPENING;
-
-const RELABEL: &str = "filter hook input priority 290";
-const ANSWERS: &str = "filter hook output priority -350";
 
 /// The tables, replacing whatever has that name, in one transaction. The chains stay in place when they are emptied:
 /// without them the kernel would stop to translate connections that are still open. Each rule says to whoever lists it
 /// what it is there for; the table itself cannot where nft is older than 0.9.7.
 pub(crate) fn open(plan: &Plan) -> String {
     let table = Nft::table(&plan.container);
-    let chain = |name: &str, hook: &str, of: fn(&Plan, &PortRedirect) -> Vec<String>| {
-        let rules = plan.redirects.iter().flat_map(|it| of(plan, it));
-        let rules: String = rules.map(|rule| format!("    {rule}\n")).collect();
-        format!("  chain {name} {{\n    type {hook};\n{rules}  }}\n")
+    let of_connections = |name: &str, hook: &str, rules: Rules| {
+        chain(
+            name,
+            hook,
+            plan.redirects.iter().flat_map(|it| rules(plan, it)),
+        )
+    };
+    let of_both = |name: &str, hook: &str, rules: Rules| {
+        chain(name, hook, plan.all().flat_map(|it| rules(plan, it)))
     };
     let chains = [
-        chain(
+        of_connections(
             "prerouting",
             "nat hook prerouting priority dstnat - 10",
             translated::prerouting,
         ),
-        chain(
+        of_connections(
             "output",
             "nat hook output priority -110",
             translated::output,
         ),
-        chain(
+        of_connections(
             "proxied",
             "filter hook prerouting priority 290",
             proxied::proxied,
         ),
-        chain(
+        of_connections(
             "forward",
             "filter hook forward priority 290",
             translated::forward,
         ),
-        chain(
+        of_both(
             "postrouting",
             "nat hook postrouting priority srcnat - 10",
             translated::postrouting,
         ),
-        chain(
+        of_both(
             "towards",
             "filter hook postrouting priority 290",
             translated::towards,
         ),
-        chain("input", "filter hook input priority filter", proxied::input),
-        chain(
+        of_both("input", "filter hook input priority filter", proxied::input),
+        of_connections(
             "containers",
             "filter hook input priority 289",
             proxied::containers,
         ),
-        chain("relabel", RELABEL, proxied::relabel),
-        chain("answers", ANSWERS, proxied::answers),
+        of_connections("relabel", RELABEL, proxied::relabel),
+        of_connections("answers", ANSWERS, proxied::answers),
+        datagrams::chains(plan),
     ];
     let tables = format!(
         "{}table inet {table} {{\n{}}}\n",
@@ -95,14 +101,11 @@ pub(crate) fn open(plan: &Plan) -> String {
 /// Packets towards the candidate reach nobody else: its address may soon be another container's.
 fn bound(plan: &Plan) -> String {
     let table = Nft::table(&plan.container);
-    let rules = plan
-        .redirects
-        .iter()
-        .flat_map(|it| translated::bound(plan, it));
-    let rules: String = rules.map(|rule| format!("    {rule}\n")).collect();
+    let rules = plan.all().flat_map(|it| translated::bound(plan, it));
+    let towards = chain("towards", "filter hook postrouting priority 0", rules);
     format!(
-        "{}table bridge {table} {{\n  chain towards {{\n    type filter hook postrouting priority 0;\n{rules}  }}\n}}\n",
-        anew("bridge", &table),
+        "{}table bridge {table} {{\n{towards}}}\n",
+        anew("bridge", &table)
     )
 }
 
@@ -110,70 +113,23 @@ fn bound(plan: &Plan) -> String {
 pub(crate) fn close(container: &Name) -> String {
     let table = Nft::table(container);
     let chains = ["prerouting", "output", "proxied", "containers"];
-    chains
-        .map(|chain| format!("flush chain inet {table} {chain}\n"))
-        .concat()
+    let all = chains.into_iter().chain(datagrams::TRACKED);
+    all.map(|chain| format!("flush chain inet {table} {chain}\n"))
+        .collect()
 }
 
 /// Only what these rules lead there may come to the forwarders, from before they listen; beside what the table has.
-pub(crate) fn guard(container: &Name, redirects: &[PortRedirect]) -> String {
+pub(crate) fn guard<'a>(
+    container: &Name,
+    redirects: impl Iterator<Item = &'a PortRedirect>,
+) -> String {
     let table = Nft::table(container);
-    let rules = redirects.iter().flat_map(|it| proxied::guards(it, ""));
+    let rules = redirects.flat_map(|it| proxied::guards(it, ""));
     let rules = rules.map(|rule| format!("add rule inet {table} input {rule}\n"));
     let head = format!(
         "add table inet {table}\nadd chain inet {table} input {{ type filter hook input priority filter; }}\n"
     );
     head + &rules.collect::<String>()
-}
-
-/// In place of the table: counts, behind the engine's rules, which of these calls were translated.
-pub(crate) fn look(container: &Name, calls: &[Call], former: &[Former]) -> String {
-    let table = Nft::table(container);
-    let chain = |hook: &str, priority: u16, rules: String| {
-        format!(
-            "  chain {hook} {{\n    type filter hook {hook} priority {priority};\n{rules}  }}\n"
-        )
-    };
-    let made = |is_inside: bool| {
-        let made = calls.iter().filter(move |it| it.is_inside() == is_inside);
-        made.map(counting).collect::<String>()
-    };
-    let kept = |name: &str, hook: &str, rule: fn(&Former) -> String| {
-        let rules: String = former
-            .iter()
-            .map(|it| format!("    {}\n", rule(it)))
-            .collect();
-        format!("  chain {name} {{\n    type {hook};\n{rules}  }}\n")
-    };
-    let chains = [
-        chain("output", 50, made(false)),
-        chain("prerouting", 50, made(true)),
-        kept("relabel", RELABEL, proxied::on),
-        kept("answers", ANSWERS, proxied::back),
-    ]
-    .concat();
-    format!(
-        "{}table inet {table} {{\n{chains}}}\n",
-        anew("inet", &table)
-    )
-}
-
-fn anew(family: &str, table: &str) -> String {
-    format!("add table {family} {table}\ndelete table {family} {table}\n")
-}
-
-/// Counts a call that was translated, and nobody else's: others call the same port meanwhile.
-fn counting(call: &Call) -> String {
-    let (ip, port, tag) = (call.at.ip(), call.at.port(), call.tag());
-    let family = call.family();
-    let from = match &call.sources()[..] {
-        "" => String::new(),
-        some => format!("{family} saddr {{ {some} }} "),
-    };
-    format!(
-        "    tcp dport != 0 {from}ct direction original ct original {family} daddr {ip} ct original proto-dst {port} \
-         ct status & dnat == dnat counter comment \"{tag}\"\n"
-    )
 }
 
 /// Beside the table, where it is closed: counts connections to these ports as the engine has translated them, where they

@@ -31,7 +31,8 @@ impl Sockets {
     /// # Errors
     /// Without the right to take over connections (CAP_NET_ADMIN).
     pub(crate) fn bind(for_containers: bool) -> io::Result<Self> {
-        let (v4, v6) = on_loopback()?;
+        let loopback = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        let (v4, v6) = of_both_families(Type::STREAM, loopback)?;
         let any = for_containers.then(on_any_address).transpose()?;
         Ok(Self {
             v4,
@@ -40,7 +41,22 @@ impl Sockets {
         })
     }
 
-    /// The port on loopback, and that for containers.
+    /// Those for datagrams. They are bound to no address: an answer then leaves by the one that the engine's own proxy
+    /// would answer from.
+    ///
+    /// # Errors
+    /// Without the right to take over packets (CAP_NET_ADMIN).
+    pub(crate) fn for_datagrams() -> io::Result<Self> {
+        let any = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
+        let (v4, v6) = of_both_families(Type::DGRAM, any)?;
+        Ok(Self {
+            v4,
+            v6,
+            for_containers: None,
+        })
+    }
+
+    /// The port for what is handed over, and that for containers where they have one of their own.
     pub(crate) fn ports(&self) -> io::Result<(u16, Option<u16>)> {
         let for_containers = self.for_containers.as_ref().map(port).transpose()?;
         Ok((port(&self.v4)?, for_containers))
@@ -50,22 +66,23 @@ impl Sockets {
     pub(crate) fn listen(self) -> io::Result<[Option<OwnedFd>; 3]> {
         let all = [Some(self.v4), self.v6, self.for_containers];
         for socket in all.iter().flatten() {
-            socket.listen(BACKLOG)?;
+            if socket.r#type()? == Type::STREAM {
+                socket.listen(BACKLOG)?;
+            }
         }
         Ok(all.map(|socket| socket.map(OwnedFd::from)))
     }
 }
 
-/// One port on both loopback addresses.
-fn on_loopback() -> io::Result<(Socket, Option<Socket>)> {
+/// One port in both families, for what the kernel hands over.
+fn of_both_families(
+    kind: Type,
+    (v4, v6): (Ipv4Addr, Ipv6Addr),
+) -> io::Result<(Socket, Option<Socket>)> {
+    let of = |family, at| bound(family, kind, at, true);
     for _ in 0..TRIES {
-        let v4 = bound(
-            Domain::IPV4,
-            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            true,
-        )?;
-        let at = SocketAddr::from((Ipv6Addr::LOCALHOST, port(&v4)?));
-        match bound(Domain::IPV6, at, true) {
+        let v4 = of(Domain::IPV4, SocketAddr::from((v4, 0)))?;
+        match of(Domain::IPV6, SocketAddr::from((v6, port(&v4)?))) {
             Ok(v6) => return Ok((v4, Some(v6))),
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}
             Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
@@ -77,23 +94,15 @@ fn on_loopback() -> io::Result<(Socket, Option<Socket>)> {
 
 /// Both families at once; without IPv6 there is only IPv4 to take.
 fn on_any_address() -> io::Result<Socket> {
-    let v6 = bound(
-        Domain::IPV6,
-        SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-        false,
-    );
-    v6.or_else(|_| {
-        bound(
-            Domain::IPV4,
-            SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            false,
-        )
-    })
+    let of = |family, at: SocketAddr| bound(family, Type::STREAM, at, false);
+    let v6 = of(Domain::IPV6, (Ipv6Addr::UNSPECIFIED, 0).into());
+    v6.or_else(|_| of(Domain::IPV4, (Ipv4Addr::UNSPECIFIED, 0).into()))
 }
 
-fn bound(family: Domain, at: SocketAddr, is_transparent: bool) -> io::Result<Socket> {
-    let socket = Socket::new(family, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
+fn bound(family: Domain, kind: Type, at: SocketAddr, is_transparent: bool) -> io::Result<Socket> {
+    let socket = Socket::new(family, kind, None)?;
+    // Of datagrams each socket that says so gets some.
+    socket.set_reuse_address(kind == Type::STREAM)?;
     if is_transparent && family == Domain::IPV6 {
         socket.set_only_v6(true)?;
         socket.set_ip_transparent_v6(true)?;

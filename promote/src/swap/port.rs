@@ -18,6 +18,7 @@ use crate::bridge::firewall::Passage;
 use crate::failure::Failure;
 use crate::preflight::ports;
 use crate::promotion::Promotion;
+use crate::traffic::datagrams::await_answers;
 
 /// Where a swap begins; a promotion that resumes another enters it later.
 pub(crate) enum Stage {
@@ -91,6 +92,7 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
             // It had new connections meanwhile.
             swap.waits.drained = Some(swap.drain(&old));
         }
+        lead_datagrams(swap, &old);
         if swap.link.bridge().is_some_and(Bridge::is_lost) {
             return Err(SwapError::not_started(format!(
                 "{} ended during the swap",
@@ -111,6 +113,15 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
         return Err(not_started(swap, next, &reply));
     }
     name_verified(swap)
+}
+
+/// What the old container has been asked by UDP it answers before it ends.
+fn lead_datagrams(swap: &Swap<'_>, old: &Container) {
+    let bridge = swap.link.bridge();
+    if let Some(bridge) = bridge.filter(|_| !swap.recipe.udp().is_empty()) {
+        bridge.lead_datagrams();
+        await_answers(old, swap.promotion.args.drain);
+    }
 }
 
 /// A bridge that a firewall has stopped for other hosts would be a gap for as long as the swap takes: `auto` has the

@@ -3,6 +3,7 @@
 use step::engine::container::Container;
 use step::host::nft::Nft;
 use step::join::both;
+use step::model::port::{Protocol, Publish};
 use step::recipe::Recipe;
 use step::signals::interrupted;
 use step::terminal::{progress, warn};
@@ -117,14 +118,18 @@ fn make_ready(
     if mode == BridgeMode::Off {
         return without(candidate, NoBridge::Unwanted);
     }
-    if let Some(other) = recipe.publish.iter().find(|it| !it.is_tcp()) {
+    if let Some(other) = recipe
+        .publish
+        .iter()
+        .find(|it| it.protocol == Protocol::Sctp)
+    {
         warn(&format!(
-            "promote: the port {other} is closed for a moment: only TCP is redirected"
+            "promote: the port {other} is closed for a moment: only TCP and UDP are redirected"
         ));
     }
     let plan = required(
         mode,
-        Bridge::plan(&promotion.engine, &candidate, &recipe.tcp()),
+        Bridge::plan(&promotion.engine, &candidate, &led(recipe)),
     )?;
     let candidate = preflight::share_names(promotion, candidate, recipe, live)?;
     let bridge = plan.and_then(|nft| open(promotion, nft, Some(live), &candidate, recipe));
@@ -163,10 +168,15 @@ pub(crate) fn serve_again(
         return Err(NoBridge::Unwanted);
     }
     match candidate.filter(|candidate| candidate.state.up()) {
-        Some(candidate) => Bridge::plan(&promotion.engine, candidate, &recipe.tcp())
+        Some(candidate) => Bridge::plan(&promotion.engine, candidate, &led(recipe))
             .and_then(|nft| open(promotion, nft, None, candidate, recipe)),
         None => Err(NoBridge::NoCandidate),
     }
+}
+
+/// The ports whose clients a bridge can lead.
+fn led(recipe: &Recipe) -> Vec<Publish> {
+    [recipe.tcp(), recipe.udp()].concat()
 }
 
 fn open(
@@ -183,6 +193,7 @@ fn open(
         live,
         candidate,
         publish: &recipe.tcp(),
+        datagrams: &recipe.udp(),
     };
     let (engine, cgroup) = (&promotion.engine, &promotion.cgroup);
     Bridge::open(nft, engine, &sides, &config, limit, cgroup)

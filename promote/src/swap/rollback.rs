@@ -82,8 +82,8 @@ pub(super) fn into_failure(
 }
 
 fn close_bridge(swap: &Swap<'_>) -> Result<(), String> {
-    let closed = swap.link.bridge().map_or(Ok(()), Bridge::close);
-    closed.map_err(|why| why.to_string())
+    let old = swap.old.as_ref().map(|old| old.container.id.as_str());
+    swap.close_bridge(old).map_err(|why| why.to_string())
 }
 
 /// The new one goes, the old one is started and named, in the order that has the port answer

@@ -108,9 +108,7 @@ pub(super) fn for_clients(swap: &Swap<'_>) -> Result<(), SwapError> {
 }
 
 pub(super) fn through_the_port(swap: &Swap<'_>) -> Result<(), SwapError> {
-    if let Some(bridge) = swap.link.bridge() {
-        bridge.close()?;
-    }
+    swap.close_bridge(swap.next.as_deref())?;
     let config = swap.promotion.args.probe_config(Some(&swap.recipe));
     let Some(publish) = watched_port(&swap.recipe, config.probe.port) else {
         return Ok(());

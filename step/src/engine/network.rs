@@ -192,10 +192,11 @@ impl NetworkSettings {
         .collect()
     }
 
-    /// The addresses of this host at which the engine has its TCP `port` of the host; 0.0.0.0 and `::` are all of a family.
-    pub fn addresses(&self, port: u16) -> Vec<IpAddr> {
-        let all = bindings(&self.ports).filter(|((_, protocol), _)| *protocol == Protocol::Tcp);
-        let here = all.filter(|(_, binding)| binding.host_port.parse() == Ok(port));
+    /// The addresses of this host at which the engine has the host's port of `publish`; 0.0.0.0 and `::` are all of a
+    /// family.
+    pub fn addresses(&self, publish: Publish) -> Vec<IpAddr> {
+        let all = bindings(&self.ports).filter(|((_, spoken), _)| *spoken == publish.protocol);
+        let here = all.filter(|(_, binding)| binding.host_port.parse() == Ok(publish.host));
         let any = [
             IpAddr::from(Ipv4Addr::UNSPECIFIED),
             IpAddr::from(Ipv6Addr::UNSPECIFIED),

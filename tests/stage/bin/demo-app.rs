@@ -16,10 +16,12 @@
 //! | `GRACEFUL=1` | on SIGTERM finishes the requests under way first, and lets open connections know for a moment |
 //! | `SLOW_MS` | `/` takes so long |
 //! | `EAT_MB` | takes so much memory at its start |
+//! | `UDP_PORT` | it answers each datagram there with its version and what it was sent |
 //!
 //! Called as `demo-app load HOST:PORT PATH RATE` it is a client instead: it makes that load until its standard
 //! input ends, and prints what it saw as JSON. So the same image serves as a client in any network. `demo-app keep
-//! HOST:PORT PATH N` does the same over N connections that it keeps for a while.
+//! HOST:PORT PATH N` does the same over N connections that it keeps for a while. `demo-app datagrams HOST:PORT - N` has N
+//! clients ask by UDP.
 //!
 //! Called as `demo-app healthy` it asks the one that runs beside it for its health, and ends with 0 or 1: a HEALTHCHECK.
 //!
@@ -32,7 +34,7 @@
 use std::env;
 use std::hint::black_box;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
@@ -75,6 +77,10 @@ fn main() -> io::Result<ExitCode> {
                 let connections = u16::try_from(number).unwrap_or(u16::MAX);
                 return be_a_client(Load::kept(target, path, connections));
             }
+            "datagrams" => {
+                let clients = u16::try_from(number).unwrap_or(u16::MAX);
+                return be_a_client(Load::datagrams(target, clients));
+            }
             _ => {}
         }
     }
@@ -116,6 +122,10 @@ fn main() -> io::Result<ExitCode> {
     let (ends, ended) = channel();
     end_on_term(Arc::clone(&app), ends.clone())?;
     end_on_crash(ends.clone());
+    if let Some(port) = number("UDP_PORT") {
+        let app = Arc::clone(&app);
+        thread::spawn(move || answer_datagrams(&app, port as u16));
+    }
     thread::spawn(move || {
         if let Err(error) = listen(&app) {
             say(&format!("fatal: cannot listen: {error}"));
@@ -202,6 +212,20 @@ fn listen(app: &Arc<App>) -> io::Result<()> {
         });
     }
     Ok(())
+}
+
+/// `/` takes `SLOW_MS` by UDP, too.
+fn answer_datagrams(app: &App, port: u16) -> io::Result<()> {
+    let both = UdpSocket::bind(("::", port));
+    let socket = both.or_else(|_| UdpSocket::bind(("0.0.0.0", port)))?;
+    let mut asked = [0; 1024];
+    loop {
+        let (length, client) = socket.recv_from(&mut asked)?;
+        thread::sleep(Duration::from_millis(number("SLOW_MS").unwrap_or(0)));
+        let answer = [app.version.as_bytes(), b" ", &asked[..length]].concat();
+        // A client may be gone.
+        let _ = socket.send_to(&answer, client);
+    }
 }
 
 fn serve(app: &App, stream: TcpStream) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! The rules for those whom the engine's proxy serves, of one port.
 
+use step::model::port::Protocol;
+
 use super::words::{OPENING, Words, families};
 use crate::bridge::listing::Former;
 use crate::bridge::plan::Plan;
@@ -39,17 +41,23 @@ pub(super) fn proxied(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// The forwarder is nobody's but the rules'.
 pub(super) fn input(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let mut rules = guards(it, &format!(" comment \"{}\"", plan.served));
-    let before = plan.former.iter().filter(|old| old.called == it.door.port);
-    rules.extend(before.map(|old| format!("tcp dport {} drop", old.forwarder)));
+    let before = match it.door.protocol {
+        Protocol::Tcp => &plan.before.former,
+        Protocol::Udp | Protocol::Sctp => &plan.before.answering,
+    };
+    let before = before.iter().filter(|old| old.called == it.door.port);
+    let spoken = it.door.protocol.word();
+    let strange = "ct status & dnat != dnat drop";
+    rules.extend(before.map(|old| format!("{spoken} dport {} {strange}", old.forwarder)));
     rules
 }
 
 /// The same, with a comment. What goes on to the forwarder of containers does so behind it.
 pub(super) fn guards(it: &PortRedirect, comment: &str) -> Vec<String> {
-    let port = it.forwarder;
-    let own = format!("tcp dport {port} ct status & dnat != dnat drop{comment}");
-    let theirs = it.for_containers;
-    let theirs = theirs.map(|port| format!("tcp dport {port} drop{comment}"));
+    let (port, spoken) = (it.forwarder, it.door.protocol.word());
+    let own = format!("{spoken} dport {port} ct status & dnat != dnat drop{comment}");
+    let theirs = it.for_containers.filter(|theirs| *theirs != port);
+    let theirs = theirs.map(|port| format!("{spoken} dport {port} drop{comment}"));
     [Some(own), theirs].into_iter().flatten().collect()
 }
 
@@ -65,7 +73,7 @@ pub(super) fn containers(plan: &Plan, it: &PortRedirect) -> Vec<String> {
         let Some(them) = words.off_bridges("").filter(|_| by_proxy) else {
             continue;
         };
-        let led = format!("{} tcp dport {port} {OPENING}", words.protocol());
+        let led = format!("{} tcp dport {port} {OPENING}", words.family());
         let heard = format!("{led} socket transparent {{ 0, 1 }}");
         let keep = format!("ct label set {} accept", label(port));
         rules.extend([
@@ -93,7 +101,7 @@ fn all(plan: &Plan, it: &PortRedirect) -> Vec<Former> {
     let now = it
         .for_containers
         .map(|forwarder| Former { forwarder, called });
-    let before = plan.former.iter().copied();
+    let before = plan.before.former.iter().copied();
     now.into_iter()
         .chain(before.filter(|it| it.called == called))
         .collect()

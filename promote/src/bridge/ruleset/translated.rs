@@ -68,9 +68,9 @@ pub(super) fn forward(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// Answers to containers beside the candidate must come back this way.
 pub(super) fn postrouting(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let (subnet, at) = (&plan.interface.subnet, it.door.v4);
-    let (ip, port) = (at.ip(), at.port());
+    let (ip, port, spoken) = (at.ip(), at.port(), it.door.protocol.word());
     vec![format!(
-        "ip saddr {subnet} ip daddr {ip} tcp dport {port} ct status dnat masquerade"
+        "ip saddr {subnet} ip daddr {ip} {spoken} dport {port} ct status dnat masquerade"
     )]
 }
 

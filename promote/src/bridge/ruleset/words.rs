@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use step::model::port::Protocol;
+
 use crate::bridge::listing::tag;
 use crate::bridge::plan::Plan;
 use crate::bridge::redirect::PortRedirect;
@@ -49,7 +51,7 @@ impl<'a> Words<'a> {
         self.of("127.0.0.1", "[::1]")
     }
 
-    pub(super) fn protocol(self) -> &'static str {
+    pub(super) fn family(self) -> &'static str {
         self.of("meta nfproto ipv4", "meta nfproto ipv6")
     }
 
@@ -65,7 +67,7 @@ impl<'a> Words<'a> {
         )
     }
 
-    /// Opens a connection at the port; `None` where it is not open in this family.
+    /// Opens a connection at the port, or is a datagram for it; `None` where it is not open in this family.
     fn calling(self) -> Option<String> {
         let door = &self.redirect.door;
         let single: Vec<String> = door.single(self.is_v6).map(|ip| ip.to_string()).collect();
@@ -74,8 +76,17 @@ impl<'a> Words<'a> {
             (false, []) => return None,
             (false, some) => format!("{} daddr {{ {} }}", self.ip(), some.join(", ")),
         };
-        let (protocol, port) = (self.protocol(), door.port);
-        Some(format!("{protocol} {place} tcp dport {port} {OPENING}"))
+        let (family, spoken, port) = (self.family(), self.spoken(), door.port);
+        let called = format!("{family} {place} {spoken} dport {port}");
+        Some(match door.protocol {
+            Protocol::Tcp => format!("{called} {OPENING}"),
+            Protocol::Udp | Protocol::Sctp => called,
+        })
+    }
+
+    /// The word for what is spoken, in front of a port.
+    pub(super) fn spoken(self) -> &'static str {
+        self.redirect.door.protocol.word()
     }
 
     /// Comes from one of the engine's bridges, or with `!= ` from none of them; `None` where it has none.
@@ -97,16 +108,20 @@ impl<'a> Words<'a> {
     pub(super) fn is_translated(self) -> Option<String> {
         let (to, called) = (self.candidate()?, self.redirect.door.port);
         Some(format!(
-            "{} daddr {} tcp dport {} ct status & dnat == dnat ct original proto-dst {called}",
+            "{} daddr {} {} dport {} ct status & dnat == dnat ct original proto-dst {called}",
             self.ip(),
             to.ip(),
+            self.spoken(),
             to.port(),
         ))
     }
 
     /// A rule whose packets are counted for those of this letter.
     pub(super) fn counted(self, letter: char, matches: &str, verdict: &str) -> String {
-        let tag = tag(letter, self.is_v6, self.redirect.door.port);
+        let tag = match self.redirect.door.protocol {
+            Protocol::Tcp => tag(letter, self.is_v6, self.redirect.door.port),
+            Protocol::Udp | Protocol::Sctp => "datagram".to_owned(),
+        };
         let comment = format!("{tag} promote of {}", self.plan.container);
         let comment: String = comment.chars().take(LONGEST_COMMENT).collect();
         format!("{matches} counter {verdict} comment \"{comment}\"")

@@ -1,0 +1,226 @@
+//! The rules for ports on which UDP is spoken: from one moment on all datagrams go to the candidate.
+//!
+//! The kernel translates a flow of datagrams the way it began, for as long as it lasts (conntrack). A client that goes on
+//! asking from one port would stay with the old container, and then with nobody: an engine takes some 100 ms from the end
+//! of a process to the end of its flows. Ending the flows in the kernel's list loses answers that are on their way.
+//!
+//! So what comes in is tracked in another zone from that moment on (`ct zone`). There each flow is new, and is translated
+//! to the candidate. What the old container still answers belongs to the flows of before. Emptied, the rules leave all to
+//! whoever has the port, and what the candidate still answers belongs to the flows of the zone.
+//!
+//! Docker 23 and later end all flows of a UDP port, in every zone, when a container with that port starts. An answer that
+//! is on its way then has no flow, and begins one: it gets the port that was called, and the address by which it leaves.
+
+use step::host::nft::Nft;
+
+use super::tables::{ANSWERS, Rules, chain};
+use super::words::{Words, families};
+use super::{proxied, translated};
+use crate::bridge::listing::Former;
+use crate::bridge::plan::Plan;
+use crate::bridge::redirect::PortRedirect;
+use crate::bridge::served::{By, Client};
+
+/// The chains that put what comes in into the zone, before the kernel tracks it.
+pub(super) const TRACKED: [&str; 2] = ["tracked_in", "tracked_out"];
+
+/// What stands from the beginning: nobody is led by it.
+pub(super) fn chains(plan: &Plan) -> String {
+    let of_all = |name: &str, hook: &str, rules: Rules| {
+        chain(
+            name,
+            hook,
+            plan.datagrams.iter().flat_map(|it| rules(plan, it)),
+        )
+    };
+    let none = |_: &Plan, _: &PortRedirect| Vec::new();
+    let [tracked_in, tracked_out] = TRACKED;
+    [
+        of_all(tracked_in, "filter hook prerouting priority raw", none),
+        of_all(tracked_out, "filter hook output priority raw", none),
+        of_all(
+            "of_candidate",
+            "filter hook prerouting priority raw",
+            with_others,
+        ),
+        of_all(
+            "to_candidate",
+            "filter hook output priority raw",
+            from_this_host,
+        ),
+        of_all(
+            "flowless",
+            "nat hook postrouting priority srcnat - 10",
+            flowless,
+        ),
+        of_all(
+            "flowless_here",
+            "nat hook input priority 100",
+            flowless_here,
+        ),
+        of_all("replies", ANSWERS, replies),
+    ]
+    .concat()
+}
+
+/// Beside what stands: from now on all datagrams go to the candidate.
+pub(crate) fn lead(plan: &Plan) -> String {
+    let table = Nft::table(&plan.container);
+    let [tracked_in, tracked_out] = TRACKED;
+    let chains: [(&str, Rules); 6] = [
+        (tracked_in, from_elsewhere),
+        (tracked_out, from_here),
+        ("prerouting", translated::prerouting),
+        ("output", translated::output),
+        ("proxied", proxied::proxied),
+        ("containers", containers),
+    ];
+    let add = |(chain, rules): &(&str, Rules)| {
+        let all = plan.datagrams.iter().flat_map(|it| rules(plan, it));
+        all.map(|rule| format!("add rule inet {table} {chain} {rule}\n"))
+            .collect::<String>()
+    };
+    chains.iter().map(add).collect()
+}
+
+/// What the engine translates as it comes in; it leaves some containers to its proxy.
+fn from_elsewhere(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let mut rules = Vec::new();
+    for (words, calling) in families(plan, it) {
+        if words.by(Client::Containers) != Some(By::Kernel) {
+            let them = words.off_bridges("");
+            rules.extend(them.map(|them| format!("{them} {calling} return")));
+        }
+        rules.extend(beside_loopback(words, &calling));
+    }
+    rules
+}
+
+/// What it translates of this host's own.
+fn from_here(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let mut rules = Vec::new();
+    for (words, calling) in families(plan, it) {
+        if words.by(Client::Loopback) == Some(By::Kernel) {
+            let called = words.is_called_on_loopback();
+            rules.push(format!(
+                "{calling} {called} ct original zone set {}",
+                plan.zone
+            ));
+        }
+        rules.extend(beside_loopback(words, &calling));
+    }
+    rules
+}
+
+fn beside_loopback(words: Words<'_>, calling: &str) -> Option<String> {
+    answer(words)?;
+    let (others, zone) = (words.is_called_beside_loopback(), words.plan.zone);
+    Some(format!("{calling} {others} ct zone set {zone}"))
+}
+
+/// Comes from the candidate, where others are translated to it.
+fn answer(words: Words<'_>) -> Option<String> {
+    let (from, ip) = (words.candidate()?, words.ip());
+    let is_led = words.by(Client::Others) == Some(By::Kernel);
+    is_led.then(|| format!("{ip} saddr {} udp sport {}", from.ip(), from.port()))
+}
+
+/// What the candidate answers is in the zone as well. So is what other containers ask it without any translation.
+fn with_others(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let rule = |(words, _)| {
+        let both = [answer(words)?, question(words)?].into_iter();
+        Some(both.map(|it| format!("{it} ct zone set {}", plan.zone)))
+    };
+    families(plan, it).filter_map(rule).flatten().collect()
+}
+
+/// And what this host asks it so, as the forwarder does.
+fn from_this_host(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let rule = |(words, _)| Some(format!("{} ct zone set {}", question(words)?, plan.zone));
+    families(plan, it).filter_map(rule).collect()
+}
+
+fn question(words: Words<'_>) -> Option<String> {
+    let (to, ip) = (words.candidate()?, words.ip());
+    Some(format!("{ip} daddr {} udp dport {}", to.ip(), to.port()))
+}
+
+/// An answer to another host whose flow the engine has ended.
+fn flowless(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let (bridge, called) = (&plan.interface.name, it.door.port);
+    let rule = |(words, _)| {
+        let leaves = format!("{} oifname != \"{bridge}\"", answer(words)?);
+        Some(format!("{leaves} masquerade to :{called}"))
+    };
+    families(plan, it).filter_map(rule).collect()
+}
+
+/// The same to this host: it has called the very address from which it did.
+fn flowless_here(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let called = it.door.port;
+    let rule = |(words, _): (Words<'_>, String)| {
+        let ip = words.ip();
+        Some(format!(
+            "{} snat {ip} to {ip} daddr:{called}",
+            answer(words)?
+        ))
+    };
+    families(plan, it).filter_map(rule).collect()
+}
+
+/// What the kernel would lose of containers: behind all rules it goes on to the forwarder's port, if anybody listens there,
+/// and back to its own if not. The kernel does not look there for a flow that began with an answer.
+fn containers(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let mut rules = Vec::new();
+    for (words, calling) in families(plan, it) {
+        let is_lost = it.for_containers.is_some();
+        let by_proxy = words.by(Client::Containers) == Some(By::Proxy);
+        let Some(them) = words.off_bridges("").filter(|_| is_lost && by_proxy) else {
+            continue;
+        };
+        let led = format!("{} udp dport {}", words.family(), it.forwarder);
+        let heard = format!("{led} socket transparent {{ 0, 1 }}");
+        rules.extend([
+            format!(
+                "{them} {calling} ct status & dnat != dnat udp dport set {}",
+                it.forwarder
+            ),
+            words.counted(Client::Containers.letter(), &heard, "accept"),
+            format!("{led} ct direction reply accept"),
+            format!("{led} udp dport set {}", it.door.port),
+        ]);
+    }
+    rules
+}
+
+/// What a forwarder answers that a killed promotion has left.
+pub(super) fn back(it: &Former) -> String {
+    let Former { forwarder, called } = it;
+    format!("udp sport {forwarder} udp sport set {called}")
+}
+
+/// A forwarder's answers come from the port that was called, before the kernel tracks them. It translates by itself what
+/// it has redirected.
+fn replies(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let called = it.door.port;
+    let former = plan
+        .before
+        .answering
+        .iter()
+        .filter(|old| old.called == called);
+    let from: Vec<u16> = former
+        .map(|old| old.forwarder)
+        .chain([it.forwarder])
+        .collect();
+    let mut rules = Vec::new();
+    for (words, _) in families(plan, it) {
+        let is_redirected = words.by(Client::Loopback) == Some(By::Kernel);
+        let beside = match is_redirected {
+            true => words.is_called_beside_loopback(),
+            false => words.family(),
+        };
+        let answer = |from| format!("udp sport {from} {beside} udp sport set {called}");
+        rules.extend(from.iter().map(answer));
+    }
+    rules
+}

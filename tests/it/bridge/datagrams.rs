@@ -1,0 +1,234 @@
+//! Clients that ask by UDP while an app is replaced, of every kind and all at once.
+
+use std::sync::PoisonError;
+use std::thread;
+use std::time::Duration;
+
+use stage::clients::{Peer, RemoteLoad};
+use stage::docker::{Scope, docker};
+use stage::image::{Built, Image};
+use stage::load::{Load, Outcome};
+use stage::steps::run;
+
+use super::kinds::{Kind, Place, is_served, kinds, show};
+use super::{RULES, lacks_bridge};
+use crate::heir::{mortal, wait_for_heirs};
+use crate::resume::KILLED;
+use crate::support::{App, Fault, failed, free_port, ok};
+
+/// Clients of each kind, one half of which keeps its port.
+const CLIENTS: u16 = 4;
+
+/// An app that answers by UDP, too.
+struct Resolver {
+    app: App,
+    udp: u16,
+}
+
+impl Resolver {
+    fn new(name: &str) -> Resolver {
+        Resolver {
+            app: App::new(name),
+            udp: free_port(),
+        }
+    }
+
+    /// Each answer takes a moment, so that some are always on their way.
+    fn image(&self, version: &str) -> Image {
+        let image = self.app.image(version).env("UDP_PORT", "5353");
+        image.env("SLOW_MS", "3")
+    }
+
+    fn build(&self, version: &str) -> Built {
+        self.app.tagged(&self.image(version), version)
+    }
+
+    fn candidate(&self, image: &Built) {
+        let tcp = format!("{}:8080", self.app.port);
+        let udp = format!("{}:5353/udp", self.udp);
+        let ports = ["--publish", &tcp, "--publish", &udp];
+        let flags = [&["--image", &image.name], &ports[..]].concat();
+        ok(&self.app.step("start-candidate", &flags));
+        self.app.prove_candidate();
+    }
+
+    fn deploy(&self, image: &Built) {
+        self.candidate(image);
+        ok(&self.app.promote(&[]));
+    }
+
+    /// What clients of these kinds see from before the `deed` until after it.
+    fn asked_during(
+        &self,
+        kinds: &[Kind<'_>],
+        deed: impl FnOnce(),
+    ) -> Vec<(&'static str, Outcome)> {
+        let start =
+            |(_, place, host): &Kind<'_>| Asking::start(place, &format!("{host}:{}", self.udp));
+        let clients: Vec<Asking> = kinds.iter().map(start).collect();
+        thread::sleep(Duration::from_millis(500));
+        deed();
+        thread::sleep(Duration::from_millis(500));
+        let outcomes = clients.into_iter().map(Asking::finish);
+        kinds.iter().map(|it| it.0).zip(outcomes).collect()
+    }
+}
+
+/// Clients of one kind that are at work.
+enum Asking {
+    Here(Load),
+    Elsewhere(RemoteLoad),
+}
+
+impl Asking {
+    fn start(place: &Place<'_>, target: &str) -> Asking {
+        let elsewhere = match place {
+            Place::Here => return Asking::Here(Load::datagrams(target, CLIENTS)),
+            Place::Peer(peer) => peer.datagrams(target, CLIENTS),
+            Place::Within(container) => RemoteLoad::datagrams_beside(container, target, CLIENTS),
+        };
+        Asking::Elsewhere(elsewhere.unwrap())
+    }
+
+    fn finish(self) -> Outcome {
+        match self {
+            Asking::Here(load) => load.stop(),
+            Asking::Elsewhere(load) => load.finish().unwrap(),
+        }
+    }
+}
+
+/// The kinds of clients that the engine answers by UDP. Its proxy answers from the address by which the answer leaves, so
+/// not everybody's from the address that was called.
+fn served<'a>(resolver: &Resolver, peer: &'a Peer, scope: &Scope) -> Vec<Kind<'a>> {
+    let mut kinds = kinds(&resolver.app, peer, scope);
+    kinds.retain(|it| is_served(it.0) && it.0 != "localhost");
+    let seen = resolver.asked_during(&kinds, || ());
+    let unserved = |kind| seen.iter().any(|it| it.0 == kind && it.1.failed() > 0);
+    kinds.retain(|it| !unserved(it.0));
+    assert!(kinds.len() > 3, "{}", kinds.len());
+    kinds
+}
+
+fn assert_answered(seen: &[(&str, Outcome)], versions: &[&str]) {
+    show(seen);
+    for (kind, outcome) in seen {
+        assert_eq!(outcome.failed(), 0, "{kind}: {:?}", outcome.kinds());
+        assert_eq!(outcome.versions(), versions, "{kind}");
+    }
+}
+
+#[test]
+fn no_datagram_is_lost_while_an_app_is_replaced() {
+    if lacks_bridge() {
+        return;
+    }
+    let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
+    let resolver = Resolver::new("datagrams");
+    let app = &resolver.app;
+    resolver.deploy(&resolver.build("v1"));
+    resolver.candidate(&resolver.build("v2"));
+    let (scope, peer) = (Scope::new("clients"), Peer::new().unwrap());
+    let kinds = served(&resolver, &peer, &scope);
+    let seen = resolver.asked_during(&kinds, || {
+        ok(&app.promote(&["--bridge", "require"]));
+    });
+    assert_answered(&seen, &["v1", "v2"]);
+    assert!(docker(["port", app.name()]).unwrap().contains("5353/udp"));
+}
+
+#[test]
+fn no_datagram_is_lost_of_an_app_that_publishes_nothing_else() {
+    if lacks_bridge() {
+        return;
+    }
+    let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
+    let resolver = Resolver::new("datagrams-only");
+    let app = &resolver.app;
+    let candidate = |version| {
+        let udp = format!("{}:5353/udp", resolver.udp);
+        let image = resolver.build(version).name;
+        let flags = ["--image", &image, "--publish", &udp];
+        ok(&app.step("start-candidate", &flags));
+        app.prove_candidate();
+    };
+    candidate("v1");
+    ok(&app.promote(&[]));
+    candidate("v2");
+    let (scope, peer) = (Scope::new("clients"), Peer::new().unwrap());
+    let kinds = served(&resolver, &peer, &scope);
+    let seen = resolver.asked_during(&kinds, || {
+        ok(&app.promote(&["--bridge", "require"]));
+    });
+    assert_answered(&seen, &["v1", "v2"]);
+}
+
+#[test]
+fn no_datagram_is_lost_when_the_old_release_comes_back() {
+    if lacks_bridge() {
+        return;
+    }
+    let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
+    let resolver = Resolver::new("datagrams-back");
+    let app = &resolver.app;
+    let folder = tempfile::tempdir().unwrap();
+    resolver.deploy(&resolver.build("v1"));
+    resolver.candidate(&resolver.build("v2"));
+    let (scope, peer) = (Scope::new("clients"), Peer::new().unwrap());
+    let kinds = served(&resolver, &peer, &scope);
+    // The final container ends as soon as it has started.
+    let kill = format!(
+        "docker kill {}-next >{}/out",
+        app.name(),
+        folder.path().display()
+    );
+    let seen = resolver.asked_during(&kinds, || {
+        failed(
+            &app.promote_with(Fault::After("start", &kill), &[]),
+            41,
+            "rolled_back_unhealthy",
+        );
+    });
+    show(&seen);
+    for (kind, outcome) in &seen {
+        assert_eq!(outcome.failed(), 0, "{kind}: {:?}", outcome.kinds());
+        let last = outcome.samples.last().map(|it| &it.answer);
+        assert!(format!("{last:?}").contains("v1"), "{kind}: {last:?}");
+    }
+}
+
+#[test]
+fn no_datagram_is_lost_when_a_promotion_is_killed_and_its_heir_finishes_it() {
+    if lacks_bridge() {
+        return;
+    }
+    let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
+    let resolver = Resolver::new("datagrams-heir");
+    let app = &resolver.app;
+    resolver.deploy(&resolver.build("v1"));
+    let (scope, peer) = (Scope::new("clients"), Peer::new().unwrap());
+    let kinds = served(&resolver, &peer, &scope);
+    for (version, fault) in [
+        ("v2", Fault::Before("stop", "kill -KILL $CALLER")),
+        ("v3", Fault::After("stop", "kill -KILL $CALLER")),
+        ("v4", Fault::After("start", "kill -KILL $CALLER")),
+    ] {
+        let image = resolver.build(version);
+        resolver.candidate(&image);
+        let seen = resolver.asked_during(&kinds, || {
+            assert_eq!(run(mortal(app, fault, &[]), None).unwrap().code, KILLED);
+            wait_for_heirs(app);
+        });
+        show(&seen);
+        for (kind, outcome) in &seen {
+            assert_eq!(
+                outcome.failed(),
+                0,
+                "{kind}: {:?} to {version}",
+                outcome.kinds()
+            );
+            assert_eq!(outcome.versions().last(), Some(&version), "{kind}");
+        }
+        app.assert_live(&image);
+    }
+}
