@@ -1,4 +1,4 @@
-//! The bridge: while the live container is replaced, new connections on its ports go to the candidate.
+//! The bridge: while the live container is replaced, new connections and datagrams on its ports go to the candidate.
 //!
 //! The engine cannot give one host port to two containers, so the port is closed between the old one's stop and the new
 //! one's start. Created in advance, the new one still leaves it closed for 400 ms (measured; 230 requests failed). A
@@ -7,7 +7,7 @@
 //!
 //! Each kind of client is led the way it came before (`look`): whom the engine translates is translated (`dnat`), and whom
 //! the engine's proxy serves is handed to a forwarder (`tproxy`). So a firewall sees what it saw before. Open connections
-//! stay where they are. A bridge is believed only when a call of each kind was counted by the rules and answered by the
+//! stay where they are. Datagrams move all at once, just before the live container ends. A bridge is believed only when a call of each kind was counted by the rules and answered by the
 //! candidate (`verify`). What a firewall stops of other hosts is compared with and without it (`firewall`).
 //!
 //! The candidate's address may be another container's soon after it ends. So the bridge is watched from its first

@@ -29,7 +29,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 
 /// Start a new container beside the live one.
 ///
-/// The candidate publishes nothing but an ephemeral loopback port and is not restarted when it
+/// The candidate publishes nothing but ephemeral loopback ports and is not restarted when it
 /// ends. It carries its recipe in labels, so that promote needs only the app's name. Aliases and
 /// fixed addresses among the run options wait until it is promoted, as do the live container's own.
 /// Prints one JSON line: app, container, candidate, candidate_id, image, image_id, digest, publish.

@@ -1,4 +1,4 @@
-//! The forwarder: a process that takes the connections which the kernel cannot translate, and copies their bytes.
+//! The forwarder: a process that takes the connections, or the datagrams, which the kernel cannot translate.
 //!
 //! A loopback sender cannot be answered from beyond this host. The engine keeps its networks apart, and does not
 //! translate IPv6. Docker has a proxy of its own for such clients; this is ours, as long as the bridge is there.

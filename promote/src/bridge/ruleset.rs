@@ -98,13 +98,17 @@ pub(crate) fn open(plan: &Plan) -> String {
     }
 }
 
-/// Packets towards the candidate reach nobody else: its address may soon be another container's.
+/// Packets towards the candidate reach nobody else, and what another container answers is not taken for the candidate's:
+/// its address may soon be that one's.
 fn bound(plan: &Plan) -> String {
     let table = Nft::table(&plan.container);
-    let rules = plan.all().flat_map(|it| translated::bound(plan, it));
-    let towards = chain("towards", "filter hook postrouting priority 0", rules);
+    let towards = plan.all().flat_map(|it| translated::bound(plan, it));
+    let towards = chain("towards", "filter hook postrouting priority 0", towards);
+    let from = plan.datagrams.iter();
+    let from = from.flat_map(|it| datagrams::bound(plan, it));
+    let from = chain("from", "filter hook prerouting priority -300", from);
     format!(
-        "{}table bridge {table} {{\n{towards}}}\n",
+        "{}table bridge {table} {{\n{towards}{from}}}\n",
         anew("bridge", &table)
     )
 }

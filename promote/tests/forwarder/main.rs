@@ -1,6 +1,7 @@
 //! The forwarder as a process, between real sockets: what it carries, what it costs, and when it ends.
 #![cfg(test)]
 
+mod datagrams;
 mod ends;
 mod limits;
 mod streams;

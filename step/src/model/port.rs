@@ -12,9 +12,9 @@ use crate::text::printable;
 /// What is spoken on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// The only one that is probed, redirected and drained.
+    /// The only one that is probed and drained.
     Tcp,
-    /// Such as DNS and HTTP/3.
+    /// Such as DNS and HTTP/3; redirected like TCP.
     Udp,
     /// Such as telephony.
     Sctp,

@@ -1,5 +1,7 @@
 //! Clients that ask by UDP while an app is replaced, of every kind and all at once.
 
+use std::net::UdpSocket;
+use std::process::Command;
 use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
@@ -11,10 +13,11 @@ use stage::load::{Load, Outcome};
 use stage::steps::run;
 
 use super::kinds::{Kind, Place, is_served, kinds, show};
+use super::losses::address;
 use super::{RULES, lacks_bridge};
 use crate::heir::{mortal, wait_for_heirs};
 use crate::resume::KILLED;
-use crate::support::{App, Fault, failed, free_port, ok};
+use crate::support::{App, Fault, eventually, failed, free_port, ok};
 
 /// Clients of each kind, one half of which keeps its port.
 const CLIENTS: u16 = 4;
@@ -44,10 +47,14 @@ impl Resolver {
     }
 
     fn candidate(&self, image: &Built) {
+        self.candidate_with(image, &[]);
+    }
+
+    fn candidate_with(&self, image: &Built, options: &[&str]) {
         let tcp = format!("{}:8080", self.app.port);
         let udp = format!("{}:5353/udp", self.udp);
         let ports = ["--publish", &tcp, "--publish", &udp];
-        let flags = [&["--image", &image.name], &ports[..]].concat();
+        let flags = [&["--image", &image.name], &ports[..], &["--"], options].concat();
         ok(&self.app.step("start-candidate", &flags));
         self.app.prove_candidate();
     }
@@ -96,6 +103,20 @@ impl Asking {
             Asking::Elsewhere(load) => load.finish().unwrap(),
         }
     }
+}
+
+/// Who answers a question by UDP at this address within a second.
+fn answer(at: &str) -> Option<String> {
+    let client = UdpSocket::bind("0.0.0.0:0").unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    client.connect(at).unwrap();
+    client.send(b"?").ok()?;
+    let mut answer = [0; 100];
+    let length = client.recv(&mut answer).ok()?;
+    let answer = String::from_utf8(answer[..length].to_vec()).unwrap();
+    answer.strip_suffix(" ?").map(str::to_owned)
 }
 
 /// The kinds of clients that the engine answers by UDP. Its proxy answers from the address by which the answer leaves, so
@@ -231,4 +252,64 @@ fn no_datagram_is_lost_when_a_promotion_is_killed_and_its_heir_finishes_it() {
         }
         app.assert_live(&image);
     }
+}
+
+#[test]
+fn a_container_that_has_got_the_candidates_address_is_left_alone_and_gets_no_datagram_of_the_app() {
+    if lacks_bridge() {
+        return;
+    }
+    let resolver = Resolver::new("datagrams-reused");
+    let app = &resolver.app;
+    let network = format!("{}-net", app.name());
+    let subnet = format!("10.215.{}.0/24", std::process::id() % 250);
+    docker(["network", "create", "--subnet", &subnet, &network]).unwrap();
+    app.scope.at_end(["network", "rm", &network]);
+    let on_network = ["--network", &network];
+    resolver.candidate_with(&resolver.build("v1"), &on_network);
+    ok(&app.promote(&[]));
+    resolver.candidate_with(&resolver.build("v2"), &on_network);
+    let address = address(&app.scope.candidate());
+    // Whoever could take the rules away is killed, so that they stay.
+    let kill = format!(
+        "pkill -KILL -f '__forward .* {}$'; kill -KILL $CALLER; exit 1",
+        app.name()
+    );
+    let killed = run(app.faulty_promote(Fault::Before("stop", &kill), &[]), None).unwrap();
+    assert_eq!(killed.code, KILLED, "{killed:?}");
+    docker(["rm", "-f", &app.scope.candidate()]).unwrap();
+    let stranger = format!("{}-stranger", app.name());
+    app.scope.also_container(&stranger);
+    let (image, port) = (resolver.build("stranger").name, free_port());
+    let publish = format!("{port}:5353/udp");
+    let head = ["run", "-d", "--name", &stranger, "--publish", &publish];
+    let at = ["--network", &network, "--ip", &address, &image];
+    docker([&head[..], &at].concat()).unwrap();
+    assert_eq!(self::address(&stranger), address);
+    let peer = Peer::new().unwrap();
+    let (here, other) = (
+        format!("127.0.0.1:{port}"),
+        format!("{}:{port}", peer.host_v4()),
+    );
+    for own in [&here, &other] {
+        eventually("the stranger answers its own clients", || {
+            answer(own).as_deref() == Some("stranger")
+        });
+    }
+    let from_peer = peer.spawn(move || Ok(answer(&other)));
+    assert_eq!(
+        from_peer.join().unwrap().unwrap().as_deref(),
+        Some("stranger")
+    );
+    let of_app = format!("{}:{}", peer.host_v4(), resolver.udp);
+    let from_peer = peer.spawn(move || Ok(answer(&of_app)));
+    assert_ne!(
+        from_peer.join().unwrap().unwrap().as_deref(),
+        Some("stranger")
+    );
+    app.scope.at_end(["rm", "-f", &stranger]);
+    let table = format!("deploy-steps-{}", app.name());
+    let mut gone = Command::new("nft");
+    gone.args(["delete", "table", "inet", &table]);
+    assert_eq!(run(gone, None).unwrap().code, 0);
 }

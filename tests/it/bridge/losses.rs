@@ -188,7 +188,7 @@ fn rules_that_another_apps_killed_promotion_has_left_stop_nobody() {
     }
 }
 
-fn address(container: &str) -> String {
+pub(super) fn address(container: &str) -> String {
     let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     docker(["inspect", "--format", format, container])
         .unwrap()

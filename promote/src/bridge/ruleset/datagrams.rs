@@ -14,6 +14,7 @@
 use step::host::nft::Nft;
 
 use super::tables::{ANSWERS, Rules, chain};
+use super::translated::mark;
 use super::words::{Words, families};
 use super::{proxied, translated};
 use crate::bridge::listing::Former;
@@ -125,11 +126,27 @@ fn answer(words: Words<'_>) -> Option<String> {
     is_led.then(|| format!("{ip} saddr {} udp sport {}", from.ip(), from.port()))
 }
 
+/// Marks what comes from the candidate's own port of its bridge.
+pub(super) fn bound(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let mark = mark(&plan.container);
+    let rule = |(words, _)| {
+        let (veth, answer) = (plan.veth.as_ref()?, answer(words)?);
+        Some(format!("iifname \"{veth}\" {answer} meta mark set {mark}"))
+    };
+    families(plan, it).filter_map(rule).collect()
+}
+
 /// What the candidate answers is in the zone as well. So is what other containers ask it without any translation.
 fn with_others(plan: &Plan, it: &PortRedirect) -> Vec<String> {
+    let zone = format!("ct zone set {}", plan.zone);
+    let mark = plan.veth.as_ref().map(|_| mark(&plan.container));
     let rule = |(words, _)| {
-        let both = [answer(words)?, question(words)?].into_iter();
-        Some(both.map(|it| format!("{it} ct zone set {}", plan.zone)))
+        let (answer, question) = (answer(words)?, question(words)?);
+        let answered = match &mark {
+            Some(mark) => format!("meta mark {mark} {answer} {zone} meta mark set 0"),
+            None => format!("{answer} {zone}"),
+        };
+        Some([answered, format!("{question} {zone}")])
     };
     families(plan, it).filter_map(rule).flatten().collect()
 }
@@ -147,9 +164,9 @@ fn question(words: Words<'_>) -> Option<String> {
 
 /// An answer to another host whose flow the engine has ended.
 fn flowless(plan: &Plan, it: &PortRedirect) -> Vec<String> {
-    let (bridge, called) = (&plan.interface.name, it.door.port);
+    let (bridge, called, zone) = (&plan.interface.name, it.door.port, plan.zone);
     let rule = |(words, _)| {
-        let leaves = format!("{} oifname != \"{bridge}\"", answer(words)?);
+        let leaves = format!("{} ct zone {zone} oifname != \"{bridge}\"", answer(words)?);
         Some(format!("{leaves} masquerade to :{called}"))
     };
     families(plan, it).filter_map(rule).collect()
@@ -157,12 +174,11 @@ fn flowless(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 
 /// The same to this host: it has called the very address from which it did.
 fn flowless_here(plan: &Plan, it: &PortRedirect) -> Vec<String> {
-    let called = it.door.port;
+    let (called, zone) = (it.door.port, plan.zone);
     let rule = |(words, _): (Words<'_>, String)| {
-        let ip = words.ip();
+        let (ip, answer) = (words.ip(), answer(words)?);
         Some(format!(
-            "{} snat {ip} to {ip} daddr:{called}",
-            answer(words)?
+            "{answer} ct zone {zone} snat {ip} to {ip} daddr:{called}"
         ))
     };
     families(plan, it).filter_map(rule).collect()

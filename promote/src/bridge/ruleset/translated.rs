@@ -8,9 +8,10 @@ use crate::bridge::plan::Plan;
 use crate::bridge::redirect::PortRedirect;
 use crate::bridge::served::{By, Client};
 
-/// On packets towards the candidate, from the last of this host's rules to its bridge. Each app has its own, by the
+/// On packets towards the candidate, from the last of this host's rules to its bridge, and on datagrams from it, from its
+/// bridge to the first of this host's rules. Each app has its own, by the
 /// FNV-1a hash of its container's name: rules that another app's killed promotion has left stop only what that one led.
-fn mark(container: &Name) -> String {
+pub(super) fn mark(container: &Name) -> String {
     let bytes = container.as_str().bytes();
     let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
