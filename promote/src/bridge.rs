@@ -76,6 +76,8 @@ pub(crate) struct Bridge {
     forwarders: Vec<Forwarder>,
     /// The ports of forwarders to which the kernel translates.
     redirected: Vec<u16>,
+    /// The ports of those that take datagrams.
+    datagrams: Vec<u16>,
     firewall: Firewall,
     /// Clients that call the app by its name were redirected by these.
     names: Vec<AddressRedirect>,
@@ -137,6 +139,7 @@ impl Bridge {
             watch: Some(watch),
             forwarders,
             redirected: plan.redirected(),
+            datagrams: plan.datagrams.iter().map(|it| it.forwarder).collect(),
             firewall: Firewall::on_the_way(&plan),
             names: Vec::new(),
         };
@@ -180,6 +183,11 @@ impl Bridge {
                 "promote: the UDP ports are closed for a moment: {why}"
             ));
         }
+    }
+
+    /// The ports on which its forwarders take datagrams.
+    pub(crate) fn datagram_ports(&self) -> &[u16] {
+        &self.datagrams
     }
 
     /// None of the kernel's flows of datagrams lead to anybody else than this container any more.

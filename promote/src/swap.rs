@@ -24,12 +24,14 @@ use step::health::target::Target;
 use step::recipe::{Condition, Recipe};
 use step::time::millis;
 
+use crate::bridge::Bridge;
 use crate::bridge::carried::Forwarders;
 use crate::bridge::error::{NoBridge, NotClosed};
 use crate::network;
 use crate::promotion::Promotion;
 use crate::report::Seen;
 use crate::restart::RestartPolicy;
+use crate::traffic::datagrams::await_answers;
 use crate::traffic::drain::{Drained, KnownBy, drain};
 use crate::traffic::monitor::{Monitor, watched_port};
 use error::SwapError;
@@ -151,6 +153,23 @@ impl<'a> Swap<'a> {
         drain(container, &publish, by_proxy, self.promotion.args.drain)
     }
 
+    fn has_datagrams(&self) -> bool {
+        !self.recipe.udp().is_empty()
+    }
+
+    /// Waits until it has answered what it was asked by UDP, also by way of the engine's proxy and of a forwarder.
+    fn await_answers(&self, container: &Container) {
+        if !self.has_datagrams() {
+            return;
+        }
+        let forwarders = self.link.bridge().map(Bridge::datagram_ports);
+        let published = self.recipe.udp().into_iter().map(|it| it.host);
+        let carriers: Vec<u16> = published
+            .chain(forwarders.unwrap_or_default().to_vec())
+            .collect();
+        await_answers(container, &carriers, self.promotion.args.drain);
+    }
+
     /// New connections and all datagrams go to the container with this full id, which has the ports now.
     ///
     /// # Errors
@@ -159,11 +178,10 @@ impl<'a> Swap<'a> {
         let Some(bridge) = self.link.bridge() else {
             return Ok(());
         };
-        let datagrams = self.recipe.udp();
-        let serving = serving.filter(|_| !datagrams.is_empty());
+        let serving = serving.filter(|_| self.has_datagrams());
         let serving = serving.map(|id| self.promotion.engine.container(id));
         if let Some(Ok(Some(serving))) = serving {
-            bridge.end_flows(&serving, &datagrams);
+            bridge.end_flows(&serving, &self.recipe.udp());
         }
         bridge.close()
     }

@@ -13,7 +13,6 @@ use crate::bridge::carried::Forwarders;
 use crate::bridge::{Bridge, redirect};
 use crate::log_file;
 use crate::promotion::Promotion;
-use crate::traffic::datagrams::await_answers;
 use crate::traffic::drain::drain;
 
 /// All that is left is to clear away.
@@ -131,9 +130,7 @@ pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>) {
         || forwarders.connections(),
         limit,
     );
-    if !swap.recipe.udp().is_empty() {
-        await_answers(candidate, limit);
-    }
+    swap.await_answers(candidate);
     // Stopped it loses the name, which it must not keep after a rollback.
     if named || drained.may_be_open() {
         // It may say its last to those who were redirected to it.

@@ -18,7 +18,6 @@ use crate::bridge::firewall::Passage;
 use crate::failure::Failure;
 use crate::preflight::ports;
 use crate::promotion::Promotion;
-use crate::traffic::datagrams::await_answers;
 
 /// Where a swap begins; a promotion that resumes another enters it later.
 pub(crate) enum Stage {
@@ -117,10 +116,9 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
 
 /// What the old container has been asked by UDP it answers before it ends.
 fn lead_datagrams(swap: &Swap<'_>, old: &Container) {
-    let bridge = swap.link.bridge();
-    if let Some(bridge) = bridge.filter(|_| !swap.recipe.udp().is_empty()) {
+    if let Some(bridge) = swap.link.bridge().filter(|_| swap.has_datagrams()) {
         bridge.lead_datagrams();
-        await_answers(old, swap.promotion.args.drain);
+        swap.await_answers(old);
     }
 }
 
