@@ -123,6 +123,9 @@ fn what_the_page_says_of_the_candidate_and_of_the_final_container_is_what_the_en
         assert_eq!(given[1], shown[1], "{row}");
     }
     let mac = with_mac();
+    if mac.is_none() {
+        skip("the engine gives its client no hardware address, so that row is not looked at");
+    }
     let page = on_both();
     let untried = |row: &str| mac.is_none() && row == "mac-address";
     words.extend(mac.clone().unwrap_or_default());
