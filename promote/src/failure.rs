@@ -1,5 +1,7 @@
 //! Every way a promotion can fail.
 
+pub(crate) mod way_out;
+
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -16,6 +18,8 @@ use thiserror::Error;
 use crate::bridge::error::NoBridge;
 use crate::report::Seen;
 
+use way_out::WayOut;
+
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -23,14 +27,15 @@ pub(crate) enum Failure {
     #[error("promoting {0} was interrupted before anything was stopped")]
     Interrupted(String),
     #[error("{0}")]
-    NoCandidate(String),
+    NoCandidate(String, WayOut),
     #[error("the final container could not be verified: {0}; nothing was touched")]
     NotVerifiable(String),
     #[error("another promotion of {0} is running")]
     Locked(String),
-    #[error("the host port {port} is taken by something else{}", undone(.evidence))]
+    #[error("the host port {port} is taken by {by}{}", undone(.evidence))]
     PortTaken {
         port: String,
+        by: String,
         evidence: Box<Evidence>,
     },
     #[error(
@@ -45,9 +50,10 @@ pub(crate) enum Failure {
         "an earlier promotion's bridge could not be closed: {0}; the candidate goes on serving"
     )]
     StrayBridge(NftError),
-    #[error("{live} is live, but the port did not answer for {gap_ms} ms, longer than the {} ms allowed", .allowed.as_millis())]
+    #[error("{live} is live, but its port {port} did not answer for {gap_ms} ms, longer than the {} ms allowed", .allowed.as_millis())]
     GapTooLong {
         live: String,
+        port: String,
         gap_ms: u64,
         allowed: Duration,
         evidence: Box<Evidence>,
@@ -119,21 +125,15 @@ impl failure::Failure for Failure {
                 Code::Interrupted,
                 "the live container serves as before, the candidate still runs; run promote again",
             ),
-            Self::NoCandidate(_) => Verdict::new(
-                Code::NoCandidate,
-                "start-candidate, then probe-health, then promote",
-            ),
-            Self::NotVerifiable(_) => Verdict::new(
-                Code::NoCandidate,
-                "start the candidate with --publish, or look from inside with --exec or --docker-health",
-            ),
+            Self::NoCandidate(_, way) => Verdict::new(Code::NoCandidate, way.hint()),
+            Self::NotVerifiable(_) => Verdict::new(Code::NoCandidate, WayOut::Reach.hint()),
             Self::Locked(_) => Verdict::new(
                 Code::Locked,
                 "wait until it ends; the lock is freed however it ends",
             ),
             Self::PortTaken { .. } => Verdict::new(
                 Code::PortTaken,
-                "find its owner with `ss -lntup` or `docker ps`, or publish another port",
+                "`docker ps` and `ss -lntup` show who has it: free it and run promote again, or start the candidate with another --publish",
             ),
             Self::PortOfHost { live, .. } => Verdict::new(
                 Code::PortTaken,
@@ -143,11 +143,14 @@ impl failure::Failure for Failure {
             ),
             Self::NotVerified(_) => Verdict::new(
                 Code::NotVerified,
-                "an input that is read again changed since: start a new candidate and probe it",
+                "it has changed since the candidate was started: start-candidate --replace, then probe-health, then promote",
             ),
-            Self::NoBridge(_) => Verdict::new(
+            Self::NoBridge(why) => Verdict::new(
                 Code::NoBridge,
-                "run it as root or with CAP_NET_ADMIN, with nftables installed, on an engine of root's, or give --bridge auto",
+                format!(
+                    "{}; or give --bridge auto, and bear a short gap",
+                    why.way_out()
+                ),
             ),
             Self::StrayBridge(_) => Verdict::new(
                 Code::Unexpected,
@@ -155,7 +158,7 @@ impl failure::Failure for Failure {
             ),
             Self::GapTooLong { .. } => Verdict::new(
                 Code::GapTooLong,
-                "the release is live and healthy; see swap, and --bridge require",
+                "nothing is left to do: the release is healthy, and `swap` says what clients saw; --bridge require refuses a swap that would have no bridge",
             ),
             Self::Overtaken { .. } => Verdict::new(
                 Code::Overtaken,
@@ -167,7 +170,7 @@ impl failure::Failure for Failure {
             ),
             Self::NotStarted { .. } => Verdict::new(
                 Code::RolledBackNotStarted,
-                "see the message and the log; remove the candidate with prune-app --candidate",
+                "mend what the message or the log names, then start-candidate --replace, probe-health and promote; or remove the candidate with prune-app --candidate",
             ),
             Self::RollbackFailed { commands, .. } => {
                 Verdict::new(Code::RollbackFailed, commands.clone())
@@ -184,7 +187,7 @@ impl failure::Failure for Failure {
             | Self::RollbackFailed { evidence, .. } => *evidence,
             Self::Common(_)
             | Self::Interrupted(_)
-            | Self::NoCandidate(_)
+            | Self::NoCandidate(..)
             | Self::NotVerifiable(_)
             | Self::PortOfHost { .. }
             | Self::Locked(_)

@@ -13,6 +13,7 @@ use step::recipe::{Condition, Recipe};
 use step::terminal::spinner::waiting;
 
 use crate::failure::Failure;
+use crate::failure::way_out::WayOut;
 use crate::network::{self, wanted};
 use crate::promotion::Promotion;
 
@@ -35,25 +36,25 @@ pub(crate) fn not_overtaken(
 /// The candidate is the one that was probed, runs, and is healthy now.
 pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<Recipe, Failure> {
     let (args, name) = (promotion.args, candidate.name());
-    let no = |why: String| Err(Failure::NoCandidate(why));
+    let no = |why: String, way| Err(Failure::NoCandidate(why, way));
+    let replace = || WayOut::Replace(name.to_owned());
     if args
         .handoff
         .candidate_id
         .as_ref()
         .is_some_and(|id| *id != candidate.id)
     {
-        return no(format!(
-            "{name} is another container than the one that was probed"
-        ));
+        let other = format!("{name} is another container than the one that was probed");
+        return no(other, WayOut::Probe);
     }
     let Some(recipe) = recipe_of(candidate) else {
-        return no(format!(
-            "{name} carries no recipe: start-candidate has not made it"
-        ));
+        let strange = format!("{name} carries no recipe: start-candidate has not made it");
+        return no(strange, WayOut::Restart);
     };
     let target = Target::container(candidate, &args.probe_config(Some(&recipe)), By::HostPort);
-    let target =
-        target.map_err(|why| Failure::NoCandidate(format!("{name} cannot be probed: {why}")))?;
+    let target = target.map_err(|why| {
+        Failure::NoCandidate(format!("{name} cannot be probed: {why}"), WayOut::Reach)
+    })?;
     let _wait = waiting(format!(
         "promote: probing {name} at {} once more",
         target.shown
@@ -67,12 +68,15 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
         Err(Unhealthy::Engine(error)) => Err(error.into()),
         Err(Unhealthy::Interrupted) => Err(Failure::Interrupted(promotion.names.live.clone())),
         Err(Unhealthy::Gone | Unhealthy::Crashed(..)) => {
-            no(format!("{name} does not run any more"))
+            no(format!("{name} does not run any more"), replace())
         }
-        Err(Unhealthy::NotInTime(proof)) => no(format!(
-            "{name} is not healthy now, the last attempt saw: {}",
-            proof.saw()
-        )),
+        Err(Unhealthy::NotInTime(proof)) => no(
+            format!(
+                "{name} is not healthy now, the last attempt saw: {}",
+                proof.saw()
+            ),
+            replace(),
+        ),
     }
 }
 
@@ -92,21 +96,21 @@ pub(crate) fn ports_free(
     recipe: &Recipe,
     live: Option<&Container>,
 ) -> Result<(), Failure> {
+    let Some(taken) = ports::taken(&promotion.engine, &recipe.publish, live)? else {
+        return Ok(());
+    };
     let on_hosts = live.filter(|live| live.host_config.is_on_hosts_network());
-    match (
-        ports::taken(&promotion.engine, &recipe.publish, live)?,
-        on_hosts,
-    ) {
-        (Some(port), Some(live)) => Err(Failure::PortOfHost {
-            port,
+    Err(match on_hosts.filter(|_| taken.by.is_none()) {
+        Some(live) => Failure::PortOfHost {
+            port: taken.port,
             live: live.name().to_owned(),
-        }),
-        (Some(port), None) => Err(Failure::PortTaken {
-            port,
+        },
+        None => Failure::PortTaken {
+            by: taken.who(),
+            port: taken.port,
             evidence: Box::default(),
-        }),
-        (None, _) => Ok(()),
-    }
+        },
+    })
 }
 
 /// Gives the candidate the app's name and all others by which clients may call it, on all networks where they do, and
@@ -127,8 +131,9 @@ pub(crate) fn share_names(
     }
     let name = candidate.name().to_owned();
     let again = engine.container(&candidate.id)?;
-    let again =
-        again.ok_or_else(|| Failure::NoCandidate(format!("{name} does not exist any more")))?;
+    let again = again.ok_or_else(|| {
+        Failure::NoCandidate(format!("{name} does not exist any more"), WayOut::Start)
+    })?;
     check(promotion, &again)?;
     Ok(again)
 }

@@ -12,6 +12,7 @@ use step::text::printable;
 use crate::bridge::carried::Forwarders;
 use crate::bridge::stale;
 use crate::failure::Failure;
+use crate::failure::way_out::WayOut;
 use crate::preflight;
 use crate::promotion::Promotion;
 use crate::report::Report;
@@ -70,14 +71,17 @@ fn nothing_to_promote(
                 ..outcome::report(promotion, done_before(&live), false)?
             })
         }
-        Some(live) => Err(Failure::NoCandidate(format!(
-            "there is no container {} to promote; {} runs {}{said}",
-            names.candidate, names.live, live.config.image
-        ))),
-        None => Err(Failure::NoCandidate(format!(
-            "there is no container {} to promote{said}",
-            names.candidate
-        ))),
+        Some(live) => Err(Failure::NoCandidate(
+            format!(
+                "there is no container {} to promote; {} runs {}{said}",
+                names.candidate, names.live, live.config.image
+            ),
+            WayOut::Start,
+        )),
+        None => Err(Failure::NoCandidate(
+            format!("there is no container {} to promote{said}", names.candidate),
+            WayOut::Start,
+        )),
     }
 }
 
@@ -135,10 +139,13 @@ pub(crate) fn as_asked(promotion: &Promotion<'_>, made_from: Option<&str>) -> Re
     if asked.is_none() || made_from.is_none() || asked == made_from {
         return Ok(());
     }
-    Err(Failure::NoCandidate(format!(
-        "the unfinished promotion of another candidate of {} was finished, not that of the one that was handed on",
-        promotion.names.live
-    )))
+    Err(Failure::NoCandidate(
+        format!(
+            "the unfinished promotion of another candidate of {} was finished, not that of the one that was handed on",
+            promotion.names.live
+        ),
+        WayOut::Start,
+    ))
 }
 
 /// The outcome of a swap that an earlier promotion made.

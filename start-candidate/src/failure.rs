@@ -196,7 +196,7 @@ impl failure::Failure for Failure {
             ),
             Self::ValuesGone(_) => Verdict::new(
                 Code::ValuesGone,
-                "give the run options of that release again after `--`",
+                "give that release's run options again: `start-candidate --previous … -- OPTIONS`",
             ),
             Self::Unfinished(_) => Verdict::new(
                 Code::PromotionUnfinished,

@@ -1,6 +1,7 @@
 //! What the next release has as the live container has it, where the caller does not say.
 
 mod kinds;
+mod limits;
 mod merge;
 mod mount;
 mod read_back;
@@ -48,7 +49,7 @@ pub(crate) fn take(
     found: impl Fn(&Recipe, &Container) -> Result<Found, Failure>,
 ) -> Result<Options, Failure> {
     let (own, lent, unreadable) = match recipe_of(live) {
-        Some(own) => (own, None, Vec::new()),
+        Some(own) => (limits::as_now(own, live), None, Vec::new()),
         None => by_hand(engine, live)?,
     };
     let (kept, replaced) = over(&own, &given)?;
@@ -128,7 +129,7 @@ pub(crate) fn missed(
     recipe: &Recipe,
 ) -> Result<Vec<String>, Failure> {
     let (own, unreadable) = match recipe_of(live) {
-        Some(own) => (own, Vec::new()),
+        Some(own) => (limits::as_now(own, live), Vec::new()),
         None => match by_hand(engine, live) {
             Ok((own, _, unreadable)) => (own, unreadable),
             // Nothing is known of it, and nothing was asked.

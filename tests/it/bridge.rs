@@ -10,7 +10,7 @@ mod handshakes;
 pub(crate) mod kinds;
 mod limits;
 mod losses;
-mod modes;
+pub(crate) mod modes;
 mod names;
 mod rootless;
 mod surroundings;

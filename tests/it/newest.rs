@@ -120,10 +120,12 @@ fn a_job_that_is_overtaken_after_its_candidate_started_is_refused_by_promote() {
     marks.run(app.name(), &["-p", &publish, &v2.name]).unwrap();
     let live = app.id("");
     let report = failed(&app.promote(&[]), 49, "overtaken");
-    assert!(
-        report["error"]["message"]
-            .to_string()
-            .contains("42 is live")
+    assert_eq!(
+        [&report["error"]["message"], &report["error"]["hint"]],
+        [
+            "the candidate is deployment 41, and 42 is live; nothing was touched",
+            "the newer release stays; remove the candidate with prune-app --candidate"
+        ]
     );
     app.assert_untouched(&live, &v2);
     let flags = ["--candidate", "--deploy-id", "41"];

@@ -13,4 +13,5 @@ mod live_ports;
 mod refusals;
 mod rollbacks;
 mod shapes;
+mod told;
 mod udp;

@@ -6,7 +6,8 @@
 #     deploy.sh APP check
 # A rollback is given the run options of start-candidate's lines as well, unless its own have any.
 # What the steps are given besides comes from /etc/deploy-steps/APP.conf, one line for each argument: STEP ARGUMENT,
-# or each ARGUMENT for what all of them are given, such as --swarm or --container=NAME [the app]. `check` shows it.
+# or each ARGUMENT for what all of them are given, such as --swarm or --container=NAME [the app]. `check` runs nothing: it
+# shows the command of each step as a shell reads it, with `…` for the values of variables, log options and headers.
 # Prints one JSON line of the whole, with --lines each step's own report instead, as soon as it is there; ends with
 # the exit code of the step that failed. A second one for the same app waits for the first.
 set -eu
@@ -115,11 +116,29 @@ EOF
     return $code
 }
 
-# A command as a shell would read it.
+# A command as a shell would read it. Of a variable, a log option and a header the name is shown, and no value.
 shown() {
     printf '%s' "$1"
     shift
+    next=''
     for word; do
+        # What parts a name from its value, if this word has both.
+        between=$next next='' value=$word letters=$word
+        # -it in -ite A=b
+        while case $letters in -[ditqP]?*) ;; *) false ;; esac; do letters=-${letters#-?}; done
+        case $between$letters in
+        [=:]*) ;;
+        -e | --env | --log-opt) next='=' ;;
+        --header) next=: ;;
+        -e=* | --env=* | --log-opt=*) between='=' value=${word#*=} ;;
+        --header=*) between=: value=${word#*=} ;;
+        -e*) between='=' value=${letters#-e} ;;
+        esac
+        case $between$value in
+        =*=*) word=${word%"$value"}${value%%=*}=… ;;
+        :*:*) word="${word%"$value"}${value%%:*}: …" ;;
+        :*) word=${word%"$value"}… ;;
+        esac
         case $word in
         *[!A-Za-z0-9_./:=@%+,-]* | '') printf " '%s'" "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")" ;;
         *) printf ' %s' "$word" ;;

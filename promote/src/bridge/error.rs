@@ -59,3 +59,24 @@ pub(crate) enum NoBridge {
     #[error(transparent)]
     Rules(#[from] NftError),
 }
+
+impl NoBridge {
+    /// What a person does who wants one.
+    pub(crate) fn way_out(&self) -> &'static str {
+        match self {
+            Self::NoPort => {
+                "start the candidate with --publish: without a port there is nothing to bridge"
+            }
+            Self::Elsewhere(_) => "run it on the engine's own machine",
+            Self::NoAddress => "run it on an engine of root's",
+            Self::NobodyCalls => {
+                "start the candidate with a --publish of a port that the live container has"
+            }
+            Self::Blocked => "let the firewall forward other hosts to the candidate's address",
+            Self::Sick { .. } | Self::Missed(_) | Self::Closed { .. } | Self::NobodyAnswered => {
+                "see which packet rules or programs of this machine stand in between (`nft list ruleset`)"
+            }
+            _ => "run it as root or with CAP_NET_ADMIN, with nftables installed",
+        }
+    }
+}

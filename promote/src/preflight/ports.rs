@@ -8,7 +8,25 @@ use step::engine::container::Container;
 use step::engine::error::EngineError;
 use step::model::port::{Protocol, Publish};
 
-/// The first of `wanted` that something else than `holder` listens on or publishes, as `80` or `53/udp`.
+/// A host port that something else has.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Taken {
+    /// As `80` or `53/udp`.
+    pub(crate) port: String,
+    /// The name of the container that publishes it; `None` is another program.
+    pub(crate) by: Option<String>,
+}
+
+impl Taken {
+    pub(crate) fn who(&self) -> String {
+        match &self.by {
+            Some(name) => format!("the container {name}"),
+            None => "another program".to_owned(),
+        }
+    }
+}
+
+/// The first of `wanted` that something else than `holder` listens on or publishes.
 ///
 /// The engine itself checks a port only when the container starts, which is too late. With the
 /// userland proxy off nothing listens on a published port, so the engine is asked as well. Of SCTP it alone knows.
@@ -16,7 +34,7 @@ pub(crate) fn taken(
     engine: &Engine,
     wanted: &[Publish],
     holder: Option<&Container>,
-) -> Result<Option<String>, EngineError> {
+) -> Result<Option<Taken>, EngineError> {
     for publish in wanted {
         let (port, protocol) = (publish.host, publish.protocol);
         let bound = holder.map(|holder| holder.network_settings.bound_for(protocol));
@@ -32,9 +50,13 @@ pub(crate) fn taken(
         };
         let mut listeners = listeners(port, protocol);
         listeners.retain(|at| !holds(&bound, port, *at) && !holds(&own, port, *at));
-        let mut in_the_way = listeners.into_iter().chain(others);
-        if in_the_way.any(|at| meet(at, address)) {
-            return Ok(Some(publish.host_port()));
+        // A container's port has a listener as well, which does not say whose it is.
+        let listeners = listeners.into_iter().map(|at| (at, None));
+        let named = others.into_iter().map(|(at, name)| (at, Some(name)));
+        let mut in_the_way = named.chain(listeners);
+        if let Some((_, by)) = in_the_way.find(|(at, _)| meet(*at, address)) {
+            let port = publish.host_port();
+            return Ok(Some(Taken { port, by }));
         }
     }
     Ok(None)
@@ -65,12 +87,12 @@ fn meet(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
     a.is_none() || b.is_none() || a == b
 }
 
-/// At which addresses other containers publish the port; `None` is every one.
+/// At which addresses other containers publish the port, and their names; `None` is every one.
 fn publishers(
     engine: &Engine,
     wanted: &Publish,
     holder: Option<&Container>,
-) -> Result<Vec<Option<IpAddr>>, EngineError> {
+) -> Result<Vec<(Option<IpAddr>, String)>, EngineError> {
     let ids = engine.publishing(wanted)?;
     let others: Vec<&str> = ids
         .iter()
@@ -80,13 +102,15 @@ fn publishers(
     if others.is_empty() {
         return Ok(Vec::new());
     }
-    let bound = engine.containers(&others)?;
-    let all = bound.iter().map(|it| &it.network_settings);
-    let bound = all.flat_map(|it| it.bound_for(wanted.protocol));
-    Ok(bound
-        .filter(|publish| publish.host == wanted.host)
-        .map(|publish| publish.address)
-        .collect())
+    let mut found = Vec::new();
+    for other in engine.containers(&others)? {
+        let bound = other.network_settings.bound_for(wanted.protocol);
+        let here = bound
+            .into_iter()
+            .filter(|publish| publish.host == wanted.host);
+        found.extend(here.map(|publish| (publish.address, other.name().to_owned())));
+    }
+    Ok(found)
 }
 
 /// At which addresses of this machine something listens on the port; `None` is every one.

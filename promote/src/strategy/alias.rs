@@ -12,6 +12,7 @@ use crate::args::Alias;
 use crate::bridge::error::NoBridge;
 use crate::bridge::stale;
 use crate::failure::Failure;
+use crate::failure::way_out::WayOut;
 use crate::network;
 use crate::preflight;
 use crate::promotion::Promotion;
@@ -32,10 +33,11 @@ pub(crate) fn run(
     alias: Alias<'_>,
 ) -> Result<Report, Failure> {
     if state.is_by_port() {
-        return Err(Failure::NoCandidate(format!(
-            "an unfinished promotion of {} was begun without --network: run promote without it first",
+        let begun = format!(
+            "an unfinished promotion of {} was begun without --network and --alias",
             promotion.names.live
-        )));
+        );
+        return Err(Failure::NoCandidate(begun, WayOut::WithoutAlias));
     }
     if let Some(candidate) = state.candidate.take() {
         state.candidate = Some(match has_links(&candidate) {
@@ -66,7 +68,8 @@ fn put_live(
     alias: Alias<'_>,
 ) -> Result<Report, Failure> {
     no_labels_are_missed(live.as_ref()).map_err(CommonFailure::from)?;
-    check_alias(&candidate, live.as_ref(), alias).map_err(Failure::NoCandidate)?;
+    check_alias(&candidate, live.as_ref(), alias)
+        .map_err(|why| Failure::NoCandidate(why, WayOut::Restart))?;
     let recipe = preflight::check(promotion, &candidate)?;
     let old = live.map(|live| {
         let was = preflight::condition(promotion, &live);

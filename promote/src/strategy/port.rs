@@ -8,6 +8,7 @@ use step::terminal::progress;
 
 use crate::bridge::stale;
 use crate::failure::Failure;
+use crate::failure::way_out::WayOut;
 use crate::network;
 use crate::network::wanted::{wanted, without_names};
 use crate::preflight;
@@ -30,9 +31,10 @@ pub(crate) fn run(promotion: &Promotion<'_>, state: State) -> Result<Report, Fai
     let done = match state.phase() {
         Phase::Fresh => begin(promotion, state),
         Phase::Interrupted => resume(promotion, state),
-        Phase::Committed if state.is_by_alias() => Err(Failure::NoCandidate(format!(
-            "an unfinished promotion of {live} was begun with --network and --alias: give them again"
-        ))),
+        Phase::Committed if state.is_by_alias() => Err(Failure::NoCandidate(
+            format!("an unfinished promotion of {live} was begun with --network and --alias"),
+            WayOut::WithAlias,
+        )),
         Phase::Committed => finish(promotion, state),
     };
     done.inspect_err(|failure| names::take_back(promotion, candidate, failure))

@@ -19,6 +19,7 @@ use step::terminal::progress;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::failure::way_out::WayOut;
 use crate::report::{Replaced, Report};
 use rollout::{Done, Rollout};
 use service::{ServicePromotion, candidate_of};
@@ -70,7 +71,10 @@ fn run_holding(promotion: &ServicePromotion<'_>) -> Result<Report, Failure> {
 }
 
 fn no_candidate(promotion: &ServicePromotion<'_>, why: &str) -> Failure {
-    Failure::NoCandidate(format!("the service {} {why}", promotion.names.candidate))
+    Failure::NoCandidate(
+        format!("the service {} {why}", promotion.names.candidate),
+        WayOut::Start,
+    )
 }
 
 /// Done already, unless its update goes on.

@@ -4,6 +4,7 @@ use step::engine::error::EngineError;
 
 use crate::bridge::error::NotClosed;
 use crate::failure::{Evidence, Failure};
+use crate::preflight::ports::Taken;
 
 /// What stopped a swap.
 pub(crate) struct SwapError {
@@ -16,7 +17,7 @@ pub(crate) struct SwapError {
 pub(crate) enum Kind {
     NotStarted,
     Unhealthy,
-    PortTaken(String),
+    PortTaken(Taken),
 }
 
 impl SwapError {
@@ -36,10 +37,10 @@ impl SwapError {
         }
     }
 
-    pub(crate) fn port_taken(port: String) -> Self {
-        let message = format!("the host port {port} is taken by something else");
+    pub(crate) fn port_taken(taken: Taken) -> Self {
+        let message = format!("the host port {} is taken by {}", taken.port, taken.who());
         Self {
-            kind: Kind::PortTaken(port),
+            kind: Kind::PortTaken(taken),
             message,
             evidence: Box::default(),
         }
@@ -64,7 +65,11 @@ impl SwapError {
         match kind {
             Kind::NotStarted => Failure::NotStarted { message, evidence },
             Kind::Unhealthy => Failure::Unhealthy { message, evidence },
-            Kind::PortTaken(port) => Failure::PortTaken { port, evidence },
+            Kind::PortTaken(taken) => Failure::PortTaken {
+                by: taken.who(),
+                port: taken.port,
+                evidence,
+            },
         }
     }
 }

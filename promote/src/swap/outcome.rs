@@ -7,6 +7,7 @@ use step::recipe::{Previous, Recipe};
 use crate::failure::{Evidence, Failure};
 use crate::promotion::Promotion;
 use crate::report::{Replaced, Report, Seen};
+use crate::traffic::monitor::watched_port;
 
 /// A swap that was done.
 pub(crate) struct Outcome {
@@ -39,12 +40,15 @@ pub(crate) fn report(
     let gap_ms = seen.as_ref().map_or(0, |seen| seen.longest_gap_ms);
     let max = promotion.args.max_gap;
     if let Some(allowed) = max.filter(|max| u128::from(gap_ms) > max.as_millis()) {
+        let config = promotion.args.probe_config(Some(&recipe));
+        let watched = watched_port(&recipe, config.probe.port);
         let evidence = Evidence {
             swap: seen,
             ..Evidence::default()
         };
         return Err(Failure::GapTooLong {
             live: promotion.names.live.clone(),
+            port: watched.map(|it| it.host_port()).unwrap_or_default(),
             gap_ms,
             allowed,
             evidence: Box::new(evidence),

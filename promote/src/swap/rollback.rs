@@ -18,7 +18,7 @@ use step::ownership::marks::secrets_of;
 use step::recipe::Condition;
 use step::terminal::{progress, warn};
 
-use super::error::SwapError;
+use super::error::{Kind, SwapError};
 use super::link::Link;
 use super::{Swap, cleanup, verify};
 use crate::bridge::Bridge;
@@ -44,7 +44,7 @@ pub(super) fn run(mut swap: Swap<'_>, mut error: SwapError) -> Failure {
         .and_then(|()| close_bridge(&swap));
     end_bridge(&mut swap, undone.is_ok());
     error.evidence.swap = swap.seen();
-    let undone = undone.map_err(|why| (why, manual_commands(&swap, bridged)));
+    let undone = undone.map_err(|why| (why, manual_commands(&swap, &error, bridged)));
     into_failure(&swap, error, undone)
 }
 
@@ -159,14 +159,18 @@ fn end_bridge(swap: &mut Swap<'_>, old_serves: bool) {
     drop(swap.link.take());
 }
 
-fn manual_commands(swap: &Swap<'_>, bridged: bool) -> String {
+fn manual_commands(swap: &Swap<'_>, error: &SwapError, bridged: bool) -> String {
     let next = swap.next.as_ref();
     let remove = next.map_or_else(String::new, |id| format!("docker rm -f {id}; "));
     let rules = Nft::table(swap.promotion.live);
     let unbridge = bridged.then(|| format!("nft delete table inet {rules}"));
     let steps: Vec<String> = commands_for_old(swap).into_iter().chain(unbridge).collect();
+    let first = match &error.kind {
+        Kind::PortTaken(taken) => format!("free the host port {}, then ", taken.port),
+        Kind::NotStarted | Kind::Unhealthy => String::new(),
+    };
     format!(
-        "run promote again, which resumes from what it finds; or by hand: {remove}{steps}",
+        "{first}run promote again, which resumes from what it finds; or by hand: {remove}{steps}",
         steps = steps.join(" && "),
     )
 }

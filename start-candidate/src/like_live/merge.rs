@@ -149,7 +149,7 @@ fn folder(kept: &[String], own: &Recipe, given: &Recipe) -> Result<String, Failu
 }
 
 /// What can be given once only.
-fn key<'a>(flag: &Flag<'a>) -> (&'a str, String) {
+pub(super) fn key<'a>(flag: &Flag<'a>) -> (&'a str, String) {
     let name = NAMES.iter().find(|(other, _)| *other == flag.name);
     let name = name.map_or(flag.name, |(_, name)| *name);
     match name {

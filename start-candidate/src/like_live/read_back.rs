@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use step::engine::container::Container;
 use step::ownership::keeper::COMPOSE;
 use step::ownership::marks::PREFIX;
@@ -56,6 +56,20 @@ impl ReadBack {
             found.option("security-opt", "systempaths=unconfined");
         }
         found
+    }
+
+    /// Those of these options that the engine shows of `live` by now.
+    pub(super) fn now(live: &Container, flags: &[&str]) -> Vec<String> {
+        let container = json!({"HostConfig": live.host_config.others});
+        let shown = Shown {
+            container: &container,
+            image: &Value::Null,
+            live,
+        };
+        let mut found = Self::default();
+        let rows = TABLE.iter().filter(|(.., flag, _)| flags.contains(flag));
+        rows.for_each(|row| found.read(&shown, row));
+        found.options
     }
 
     fn read(&mut self, shown: &Shown<'_>, &(path, kind, flag, usual): &Row) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::attachment::Attachment;
 use super::json::{nullable, tcp_port};
@@ -32,6 +33,9 @@ pub struct HostConfig {
     security_opt: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     log_config: LogConfig,
+    /// All else, as the engine shows it: a few of these are run options that may have changed since.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

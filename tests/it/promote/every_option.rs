@@ -4,8 +4,10 @@
 //! cgroups and on the option, so all options are tried and none may be taken for a change of the candidate.
 
 mod carried;
+mod columns;
 mod page;
 mod table;
+mod updated;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

@@ -1,62 +1,12 @@
-//! What promote refuses before it touches anything.
+//! What promote refuses before it touches anything, and what goes on from there; `told` has the table of all.
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Stdio;
 
 use stage::docker::docker;
 use stage::steps::{run, step};
 
-use crate::support::{App, Fault, engine_at, eventually, failed, ok, text};
-
-#[test]
-fn without_a_candidate_there_is_nothing_to_promote() {
-    let app = App::new("none");
-    let report = failed(&app.promote(&[]), 40, "no_candidate");
-    assert!(
-        text(&report["error"]["message"]).contains("-new"),
-        "{report}"
-    );
-    assert!(app.present().is_empty());
-}
-
-#[test]
-fn a_candidate_that_is_sick_by_now_is_not_promoted() {
-    let app = App::new("sick");
-    let flags = tempfile::tempdir().unwrap();
-    let mount = format!("{}:/flags:ro", flags.path().display());
-    let (v1, v2) = (
-        app.build("v1"),
-        app.image("v2").env("SICK_FILE", "/flags/sick"),
-    );
-    let v2 = app.tagged(&v2, "v2");
-    app.deploy(&v1, &[]);
-    let live = app.id("");
-    app.candidate(&v2, &["-v", &mount]);
-    fs::write(flags.path().join("sick"), "").unwrap();
-    let report = failed(&app.promote(&[]), 40, "no_candidate");
-    assert!(
-        text(&report["error"]["message"]).contains("503"),
-        "{report}"
-    );
-    app.assert_untouched(&live, &v1);
-    assert_eq!(app.present(), ["", "-new"]);
-}
-
-#[test]
-fn a_candidate_that_has_ended_is_not_promoted() {
-    let app = App::new("ended");
-    let (v1, v2) = (app.build("v1"), app.build("v2"));
-    app.deploy(&v1, &[]);
-    let live = app.id("");
-    app.candidate(&v2, &[]);
-    docker(["kill", &app.scope.candidate()]).unwrap();
-    let report = failed(&app.promote(&[]), 40, "no_candidate");
-    let message = text(&report["error"]["message"]);
-    assert!(message.contains("does not run any more"), "{message}");
-    app.assert_untouched(&live, &v1);
-    assert_eq!(app.present(), ["", "-new"]);
-}
+use crate::support::{App, Fault, engine_at, failed, ok, text};
 
 #[test]
 fn a_candidate_that_is_not_the_one_that_was_probed_is_not_promoted() {
@@ -77,44 +27,6 @@ fn a_candidate_that_is_not_the_one_that_was_probed_is_not_promoted() {
 }
 
 #[test]
-fn a_container_that_only_has_the_candidates_name_is_not_promoted() {
-    let app = App::new("stranger");
-    let v1 = app.build("v1");
-    let id = docker(["run", "-d", "--name", &app.scope.candidate(), &v1.name]).unwrap();
-    let report = failed(&app.promote(&[]), 9, "name_taken");
-    assert!(text(&report["error"]["message"]).contains(&id), "{report}");
-    assert_eq!(app.present(), ["-new"]);
-}
-
-#[test]
-fn while_one_promotion_runs_another_is_refused() {
-    let app = App::new("locked");
-    let go = tempfile::tempdir().unwrap();
-    let (v1, v2) = (app.build("v1"), app.build("v2"));
-    app.deploy(&v1, &[]);
-    app.candidate(&v2, &[]);
-    let at = go.path().display();
-    let wait = format!("touch {at}/there; until [ -e {at}/go ]; do sleep 0.05; done");
-    let mut first = app.faulty_promote(Fault::Before("rename", &wait), &[]);
-    let first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let mut first = first.unwrap();
-    eventually("the first promotion is under way", || {
-        go.path().join("there").exists()
-    });
-
-    failed(&app.promote(&[]), 45, "locked");
-    let start = ["--image", &v2.name, "--replace"];
-    failed(
-        &app.step("start-candidate", &start),
-        25,
-        "promotion_unfinished",
-    );
-    fs::write(go.path().join("go"), "").unwrap();
-    assert!(first.wait().unwrap().success());
-    app.assert_live(&v2);
-}
-
-#[test]
 fn a_host_port_that_a_process_listens_on_is_refused_before_anything_is_touched() {
     let app = App::new("process");
     let v1 = app.build("v1");
@@ -131,24 +43,6 @@ fn a_host_port_that_a_process_listens_on_is_refused_before_anything_is_touched()
     drop(listener);
     ok(&app.promote(&[]));
     app.assert_live(&v1);
-}
-
-#[test]
-fn a_host_port_of_another_container_is_refused_before_anything_is_touched() {
-    let (app, neighbour) = (App::new("tenant"), App::new("neighbour"));
-    let (v1, v2) = (app.build("v1"), app.build("v2"));
-    let other = neighbour.build("other");
-    neighbour.deploy(&other, &[]);
-    app.deploy(&v1, &[]);
-    let (live, theirs) = (app.id(""), neighbour.id(""));
-    let publish = format!("{}:8080", neighbour.port);
-    let flags = ["--image", &v2.name, "--publish", &publish];
-    ok(&app.step("start-candidate", &flags));
-    app.prove_candidate();
-    failed(&app.promote(&[]), 46, "port_taken");
-    app.assert_untouched(&live, &v1);
-    neighbour.assert_untouched(&theirs, &other);
-    assert_eq!(app.present(), ["", "-new"]);
 }
 
 #[test]

@@ -66,20 +66,24 @@ fn an_unfinished_promotion_is_only_carried_on_in_its_own_way() {
             .code,
         KILLED
     );
-    let report = failed(&app.promote(&[]), 40, "no_candidate");
-    assert!(
-        text(&report["error"]["message"]).contains("--alias"),
-        "{report}"
+    let told = |flags: &[&str], message: &str, hint: &str| {
+        let error = &failed(&app.promote(flags), 40, "no_candidate")["error"];
+        assert!(text(&error["message"]).ends_with(message), "{error}");
+        assert!(text(&error["hint"]).starts_with(hint), "{error}");
+    };
+    let begun = "was begun with --network and --alias";
+    told(
+        &[],
+        begun,
+        "promote with that --network and --alias resumes it",
     );
     ok(&app.promote(&behind.flags(&[])));
 
     behind.candidate(&v1);
     let fault = Fault::Before("start", "kill -KILL $CALLER; exit 1");
     assert_eq!(app.promote_with(fault, &[]).code, KILLED);
-    let report = failed(&app.promote(&behind.flags(&[])), 40, "no_candidate");
-    assert!(
-        text(&report["error"]["message"]).contains("without --network"),
-        "{report}"
-    );
+    let begun = "was begun without --network and --alias";
+    let hint = "promote without --network and --alias resumes it";
+    told(&behind.flags(&[]), begun, hint);
     ok(&app.promote(&[]));
 }

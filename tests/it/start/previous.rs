@@ -93,6 +93,8 @@ fn a_value_that_is_nowhere_is_27_by_its_name_and_promote_had_said_so() {
         "the release before needs values that are nowhere any more: BOTH, DB_PASSWORD, {path}"
     );
     assert_eq!(report["error"]["message"], message);
+    let hint = "give that release's run options again: `start-candidate --previous … -- OPTIONS`";
+    assert_eq!(report["error"]["hint"], hint);
     assert_eq!(app.present(), [""]);
     let again = ["--previous", "--", "-e", "DB_PASSWORD=hunter2-again"];
     let report = ok(&app.step("start-candidate", &again));

@@ -1,5 +1,7 @@
 //! The lines of an app's file: deploy.sh takes each as it is meant, or refuses it before anything is done.
 
+use std::process::Command;
+
 use stage::registry;
 use stage::steps::{Run, run};
 
@@ -33,8 +35,8 @@ fn check_shows_what_each_step_would_be_given() {
         "",
         "start-candidate\t--publish=80:8080",
         "  start_candidate --",
-        "start-candidate -e LOG=info",
-        "start-candidate --env=A=b  c\r",
+        "start-candidate -e LOG",
+        "start-candidate --label=A=b  c\r",
         "start-candidate --memory  512m",
         "start-candidate echo \"it's\" me",
         "probe-health --expect-body=\"status\":\"ok\"",
@@ -47,12 +49,12 @@ fn check_shows_what_each_step_would_be_given() {
     let shown = [
         format!("pull-image {names} IMAGE --quiet"),
         format!(
-            "start-candidate {names} --from - --replace --quiet --publish=80:8080 -- -e LOG=info \
-             '--env=A=b  c' --memory 512m 'echo \"it'\\''s\" me'"
+            "start-candidate {names} --from - --replace --quiet --publish=80:8080 -- -e LOG \
+             '--label=A=b  c' --memory 512m 'echo \"it'\\''s\" me'"
         ),
         format!(
-            "start-candidate {names} --previous --replace --quiet --deploy-id=7 -- -e LOG=info \
-             '--env=A=b  c' --memory 512m 'echo \"it'\\''s\" me'"
+            "start-candidate {names} --previous --replace --quiet --deploy-id=7 -- -e LOG \
+             '--label=A=b  c' --memory 512m 'echo \"it'\\''s\" me'"
         ),
         format!("probe-health {names} --from - --quiet '--expect-body=\"status\":\"ok\"'"),
         format!("promote {names} --from - --quiet --drain=5s"),
@@ -61,6 +63,82 @@ fn check_shows_what_each_step_would_be_given() {
     let said = configured.check(&lines.join("\n"));
     assert_eq!((said.code, &*said.stderr), (0, ""), "{said:?}");
     assert_eq!(said.stdout.lines().collect::<Vec<_>>(), shown);
+}
+
+/// The words that a shell makes of a line.
+fn pasted(line: &str) -> Vec<String> {
+    let script = format!("set -- {line}; printf '%s\\n' \"$@\"");
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &script]);
+    let said = run(sh, None).unwrap();
+    assert_eq!((said.code, &*said.stderr), (0, ""), "{line}");
+    said.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_check_shows_can_be_pasted_into_a_shell_and_has_no_values_that_are_secret() {
+    let configured = Configured::new();
+    // Each line, and the words that are shown of it.
+    let lines = [
+        ("-e TOKEN=secret-1", &["-e", "TOKEN=…"][..]),
+        ("--env=URL=https://me:secret-2@db/?a=b", &["--env=URL=…"]),
+        ("--env KEY=a secret-3 with spaces", &["--env", "KEY=…"]),
+        ("-eSHORT=secret-4", &["-eSHORT=…"]),
+        ("-ite MORE=secret-5", &["-ite", "MORE=…"]),
+        ("-e=EQUAL=secret-6", &["-e=EQUAL=…"]),
+        (
+            "--log-opt=splunk-token=secret-7",
+            &["--log-opt=splunk-token=…"],
+        ),
+        ("-e FROM_OUTSIDE", &["-e", "FROM_OUTSIDE"]),
+        ("--env-file=/etc/web.env", &["--env-file=/etc/web.env"]),
+        ("--label=cost=$HOME `id`", &["--label=cost=$HOME `id`"]),
+        ("--label=\\'*;&|", &["--label=\\'*;&|"]),
+        ("--memory 512m", &["--memory", "512m"]),
+    ];
+    let options: String = lines
+        .iter()
+        .map(|(line, _)| format!("start-candidate {line}\n"))
+        .collect();
+    let headers = "each --quiet\nstart-candidate --\nprobe-health --header=Authorization: Bearer secret-8\n\
+                   promote --header X-Key: secret-9\npromote --header=secret-10\n";
+    let said = configured.check(&format!("{headers}{options}"));
+    assert_eq!((said.code, &*said.stderr), (0, ""), "{said:?}");
+    assert!(!said.stdout.contains("secret"), "{said:?}");
+    let shown: Vec<Vec<String>> = said.stdout.lines().map(pasted).collect();
+    let expected: Vec<&str> = lines
+        .iter()
+        .flat_map(|(_, words)| *words)
+        .copied()
+        .collect();
+    for start in [&shown[1], &shown[2]] {
+        let options = start.iter().skip_while(|word| *word != "--").skip(1);
+        assert_eq!(options.collect::<Vec<_>>(), expected);
+    }
+    assert_eq!(shown[3].last().unwrap(), "--header=Authorization: …");
+    let [.., flag, header, other] = &shown[4][..] else {
+        panic!("{shown:?}");
+    };
+    assert_eq!(
+        [flag, header, other],
+        ["--header", "X-Key: …", "--header=…"]
+    );
+}
+
+#[test]
+fn check_runs_nothing() {
+    let configured = Configured::new();
+    let script = "/usr/local/sbin/deploy.sh";
+    let without_steps = [
+        "env",
+        "PATH=/usr/bin:/bin",
+        script,
+        configured.app.name(),
+        "check",
+    ];
+    let said = run(configured.vm.command(&without_steps), None).unwrap();
+    assert_eq!((said.code, &*said.stderr), (0, ""), "{said:?}");
+    assert_eq!(said.stdout.lines().count(), 6, "{said:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use step::terminal::progress;
 use step::terminal::spinner::{status, waiting};
 
 use super::service::{ServicePromotion, candidate_of, same_image};
+use crate::failure::way_out::WayOut;
 use crate::failure::{Evidence, Failure};
 
 /// Between two looks, of three calls of the engine each.
@@ -118,7 +119,12 @@ impl<'a> Rollout<'a> {
 
     fn look(&self) -> Result<(Look, Vec<Task>), Failure> {
         let engine = &self.promotion.engine;
-        let gone = || Failure::NoCandidate(format!("the service {} was removed", self.name));
+        let gone = || {
+            Failure::NoCandidate(
+                format!("the service {} was removed", self.name),
+                WayOut::Start,
+            )
+        };
         let service = engine.service(self.name)?.ok_or_else(gone)?;
         let tasks = engine.tasks(&service)?;
         let ours = candidate_of(&service) == self.candidate;

@@ -8,6 +8,7 @@ use step::ownership::marks::Marks;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::failure::way_out::WayOut;
 
 /// One promotion of one service.
 pub(super) struct ServicePromotion<'a> {
@@ -22,7 +23,12 @@ impl ServicePromotion<'_> {
     /// The live service, which must be there.
     pub(super) fn live_now(&self) -> Result<Service, Failure> {
         let found = self.engine.service(&self.names.live)?;
-        found.ok_or_else(|| Failure::NoCandidate(format!("the service {} was removed", self.live)))
+        found.ok_or_else(|| {
+            Failure::NoCandidate(
+                format!("the service {} was removed", self.live),
+                WayOut::Start,
+            )
+        })
     }
 }
 

@@ -176,8 +176,16 @@ fn given(ground: &Ground, group: &[&Traced<'_>]) -> Vec<String> {
     let (_app, plain) = plain(ground, &words).expect("docker run takes them together");
     let app = App::new("given");
     ok(&candidate(&app, ground, &words));
+    let of_candidate = shown(&app.scope.candidate());
     promoted(&app, ground, "given", 0);
-    lost(group, &plain, &shown(app.name()))
+    let both = [of_candidate, shown(app.name())];
+    let page = page();
+    let lost = both.iter().enumerate().flat_map(|(nth, it)| {
+        let is_same = |one: &&&Traced<'_>| page[one.row.option].on_both[nth] == "the same";
+        let same: Vec<_> = group.iter().filter(is_same).copied().collect();
+        lost(&same, &plain, it)
+    });
+    lost.collect()
 }
 
 fn like_live(ground: &Ground, group: &[&Traced<'_>]) -> Vec<String> {
@@ -220,14 +228,22 @@ fn every_option_that_the_page_says_is_carried_leaves_on_the_release_what_docker_
         "{traced} options traced; without a trace: {without:?}"
     );
     assert!(on_podman() || traced >= LEAST_TRACED, "{traced}");
-    let silent = ["disable-content-trust", "platform", "pull", "quiet"];
+    // An image of the machine's own platform is what it is without a word.
+    let is_without_effect =
+        |it: &str| it == "platform" || page[it].on_both == ["no effect", "no effect"];
+    let odd: Vec<_> = all.iter().map(|it| it.row.option).collect();
+    let odd: Vec<_> = odd
+        .into_iter()
+        .filter(|it| is_without_effect(it) && !without.contains(it))
+        .collect();
+    assert!(odd.is_empty(), "with an effect: {odd:?}");
     // Where the kernel limits nothing, docker drops what would: `--cgroup v1` shows that. Few kernels have weights of disks.
     let has_limits = Cgroup::limits_memory();
     let may_lack =
         |it: &str| LIMITS.contains(&it) && (!has_limits || it.starts_with("blkio-weight"));
     // Version 1 has the host's world of cgroups by default.
     let is_usual = |it: &str| it == "cgroupns" && Cgroup::here() == Cgroup::V1;
-    let is_silent = |it: &str| silent.contains(&it) || may_lack(it) || is_usual(it);
+    let is_silent = |it: &str| is_without_effect(it) || may_lack(it) || is_usual(it);
     let untraced: Vec<_> = without.iter().filter(|it| !is_silent(it)).collect();
     assert!(on_podman() || untraced.is_empty(), "{untraced:?}");
 

@@ -30,22 +30,49 @@ pub(super) struct Said {
     pub(super) of_live: String,
     /// What becomes of one that is given.
     pub(super) given: String,
+    /// What the candidate has of it, and the final container.
+    pub(super) on_both: [String; 2],
 }
 
-/// The rows of the page's table, by their options.
-pub(super) fn page() -> BTreeMap<String, Said> {
+/// The rows of the page's tables, by what they are about, each with its cells.
+fn tables() -> Vec<(String, Vec<String>)> {
     let page = fs::read_to_string(cargo::workspace().join("docs/run-options.md")).unwrap();
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| `--"));
-    let rows = rows.map(|row| row.split(" | ").collect::<Vec<_>>());
-    let rows = rows.filter(|cells| cells.len() == 5);
-    rows.map(|cells| {
+    let rows = page.lines().filter_map(|line| {
+        let row = line.strip_prefix("| ")?.strip_suffix(" |")?;
+        let mut cells = row.split(" | ").map(str::to_owned);
+        Some((cells.next()?, cells.collect()))
+    });
+    rows.collect()
+}
+
+/// The rows of the table of options, by their options.
+pub(super) fn page() -> BTreeMap<String, Said> {
+    let rows = tables().into_iter();
+    let options = rows.filter_map(|(about, cells)| {
+        let option = about.strip_prefix("`--")?.strip_suffix('`')?.to_owned();
+        let [of_live, given, candidate, last] = <[String; 4]>::try_from(cells).ok()?;
+        let on_both = [candidate, last];
         let said = Said {
-            of_live: cells[1].to_owned(),
-            given: cells[2].to_owned(),
+            of_live,
+            given,
+            on_both,
         };
-        (cells[0].trim_end_matches('`').to_owned(), said)
-    })
-    .collect()
+        Some((option, said))
+    });
+    options.collect()
+}
+
+/// What the candidate and the final container have, by options, and by what has none.
+pub(super) fn on_both() -> BTreeMap<String, [String; 2]> {
+    let options = page()
+        .into_iter()
+        .map(|(option, said)| (option, said.on_both));
+    let others = tables().into_iter().filter_map(|(about, cells)| {
+        let [_, candidate, last] = <[String; 3]>::try_from(cells).ok()?;
+        Some((about, [candidate, last]))
+    });
+    let others = others.filter(|(about, _)| !["what", "---"].contains(&&**about));
+    options.chain(others).collect()
 }
 
 #[test]
