@@ -8,6 +8,7 @@ use step::engine::container::Container;
 use step::health::ProbeConfig;
 use step::health::poll::probe_once;
 use step::health::target::Target;
+use step::model::port::Protocol;
 
 use super::listing::tag;
 use super::redirect::Door;
@@ -20,6 +21,10 @@ use crate::traffic::connections::within;
 pub(crate) struct Call {
     pub(crate) client: Client,
     pub(crate) at: SocketAddr,
+    /// What is spoken there.
+    pub(crate) spoken: Protocol,
+    /// Whether health is asked there.
+    pub(crate) is_asked: bool,
     /// The process in whose network the client is; `None` is this one's.
     from: Option<i32>,
     /// The addresses from which a client there may call.
@@ -102,8 +107,29 @@ impl Call {
     }
 }
 
+/// Of each kind one, as far as any of the ports is bound for it: at that of the health check, if it can be called.
+pub(crate) fn one_of_each_kind<'a>(
+    doors: impl Iterator<Item = &'a Door>,
+    candidate: &Container,
+    config: &ProbeConfig,
+) -> Vec<Call> {
+    let mut doors: Vec<&Door> = doors.collect();
+    doors.sort_by_key(|it| !it.is_asked(config));
+    let mut all: Vec<Call> = Vec::new();
+    for call in doors
+        .into_iter()
+        .flat_map(|it| calls(it, candidate, config))
+    {
+        let kind = |it: &Call| (it.client, it.at.is_ipv6());
+        if !all.iter().any(|it| kind(it) == kind(&call)) {
+            all.push(call);
+        }
+    }
+    all
+}
+
 /// The calls that show all there is: of each kind one, as far as the port is bound for it.
-pub(crate) fn calls(door: &Door, candidate: &Container) -> Vec<Call> {
+pub(crate) fn calls(door: &Door, candidate: &Container, config: &ProbeConfig) -> Vec<Call> {
     let pid = candidate.state.pid;
     let call = |client, ip: Option<IpAddr>, from: Option<i32>| {
         let at = SocketAddr::new(ip?, door.port);
@@ -111,6 +137,8 @@ pub(crate) fn calls(door: &Door, candidate: &Container) -> Vec<Call> {
         Some(Call {
             client,
             at,
+            spoken: door.protocol,
+            is_asked: door.is_asked(config),
             from,
             sources: inside.unwrap_or_default(),
         })

@@ -3,16 +3,22 @@
 //! The bridge must lead those who were served before, and nobody else, the way they came before: a firewall sees an
 //! address that the engine translates where packets are forwarded, and one that its proxy serves where they come in.
 //! Which is which depends on the engine's version, on its flags (`--userland-proxy`, `--iptables`, `--ipv6`), on its
-//! backend and on the container's network. So nothing of that is guessed. Each kind of client calls the port, and a rule
-//! behind the engine's own counts whether its packets were translated. Docker 26 and 28 and podman 5 were seen to treat
-//! all clients of one kind alike.
+//! backend and on the container's network. So nothing of that is guessed. Each kind of client calls a port that it can
+//! call, and a rule behind the engine's own counts whether its packets were translated. Docker 26 and 28 and podman 5 were
+//! seen to treat all clients of one kind alike. A kind that cannot call the port of the health check calls another one: one
+//! port may be published on loopback, and another one for everybody.
+//!
+//! The port of the health check has to answer. A connection to any other port is only opened, and a datagram is not let
+//! through: the app gets nothing that it would have to make sense of.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use step::health::ProbeConfig;
 use step::host::nft::Nft;
 use step::model::name::Name;
+use step::model::port::Protocol;
 
 use super::calls::Call;
 use super::error::NoBridge;
@@ -25,10 +31,30 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const COUNTED_WITHIN: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Calls the live container's port in every way. The rules that count the calls stand already.
+/// What became of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    Answered,
+    /// A connection was opened, and nothing was asked.
+    Opened,
+    Refused,
+    /// A datagram, which rules count and drop.
+    Sent,
+}
+
+/// What a call has shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Served(By),
+    Unserved,
+    /// Nobody may call from there.
+    Nothing,
+}
+
+/// Has each kind of client call the live container. The rules that count the calls stand already.
 ///
 /// # Errors
-/// When nobody was answered, or the rules are gone.
+/// When nobody was served, or the rules are gone.
 pub(super) fn look(
     nft: &Nft,
     live: &Name,
@@ -36,64 +62,46 @@ pub(super) fn look(
     config: &ProbeConfig,
 ) -> Result<Served, NoBridge> {
     let config = any_answer(config);
-    let answers: Vec<Option<bool>> = calls
-        .iter()
-        .map(|it| Some(it.make(&config)?.is_ok()))
-        .collect();
-    let rules = nft.read(live).ok_or(NoBridge::Unread)?;
-    let by = |call: &Call, answer: Option<bool>| match answer {
-        Some(true) if listing::counted(&rules, &call.tag(), None) > 0 => Seen::Served(By::Kernel),
-        Some(true) => Seen::Served(By::Proxy),
-        Some(false) => Seen::Unserved,
-        None => Seen::Nothing,
-    };
-    served(
-        calls
-            .iter()
-            .zip(answers)
-            .map(|(call, answer)| (call, by(call, answer))),
-    )
-}
-
-/// The same of a port of datagrams. The rules that count them let none pass, so that the app gets nothing that it would
-/// have to make sense of. What they do not count, nobody would have taken.
-///
-/// # Errors
-/// When nobody is served, or the rules are gone.
-pub(super) fn look_by_datagrams(
-    nft: &Nft,
-    live: &Name,
-    calls: &[Call],
-) -> Result<Served, NoBridge> {
-    let sent: Vec<bool> = calls.iter().map(|it| it.send().is_some()).collect();
+    let made: Vec<Option<Made>> = calls.iter().map(|it| make(it, &config)).collect();
     let end = Instant::now() + COUNTED_WITHIN;
     loop {
         let rules = nft.read(live).ok_or(NoBridge::Unread)?;
-        let counted = |tag: &str| listing::counted(&rules, tag, None) > 0;
-        let by = |call: &Call, is_sent: bool| match is_sent {
-            true if counted(&call.tag()) => Seen::Served(By::Kernel),
-            true if counted(&call.tag_of_taken()) => Seen::Served(By::Proxy),
-            true => Seen::Unserved,
-            false => Seen::Nothing,
-        };
-        let seen = calls.iter().zip(&sent);
-        let seen: Vec<_> = seen
-            .map(|(call, is_sent)| (call, by(call, *is_sent)))
-            .collect();
-        let are_all_counted = seen.iter().all(|(_, seen)| !matches!(seen, Seen::Unserved));
-        if are_all_counted || Instant::now() > end {
-            return served(seen.into_iter());
+        let seen = seen(&rules, calls, &made);
+        let are_late = |(made, seen)| (made, seen) == (&Some(Made::Sent), &Seen::Unserved);
+        if !made.iter().zip(&seen).any(are_late) || Instant::now() > end {
+            return served(calls.iter().zip(seen));
         }
         thread::sleep(PAUSE);
     }
 }
 
-/// What a call has shown.
-enum Seen {
-    Served(By),
-    Unserved,
-    /// Nobody may call from there.
-    Nothing,
+/// Makes a call; `None` where nobody may call from there.
+fn make(call: &Call, config: &ProbeConfig) -> Option<Made> {
+    let (good, is_good) = match (call.spoken, call.is_asked) {
+        (Protocol::Udp, _) => (Made::Sent, call.send()?.is_ok()),
+        (_, true) => (Made::Answered, call.make(config)?.is_ok()),
+        (_, false) => (Made::Opened, call.connect(config.timeout)?.is_ok()),
+    };
+    Some(if is_good { good } else { Made::Refused })
+}
+
+/// What each call has shown, by what the rules have counted.
+fn seen(rules: &Value, calls: &[Call], made: &[Option<Made>]) -> Vec<Seen> {
+    let counted = |tag: &str| listing::counted(rules, tag, None) > 0;
+    let is_translated = |call: &Call| counted(&call.tag());
+    let mut all = calls.iter().zip(made);
+    // An engine without a proxy takes some connections, too, and answers none.
+    let has_proxy = all.any(|(call, made)| *made == Some(Made::Answered) && !is_translated(call));
+    let by = |(call, made): (&Call, &Option<Made>)| match made {
+        None => Seen::Nothing,
+        Some(Made::Refused) => Seen::Unserved,
+        Some(_) if is_translated(call) => Seen::Served(By::Kernel),
+        Some(Made::Answered) => Seen::Served(By::Proxy),
+        Some(Made::Opened) if has_proxy => Seen::Served(By::Proxy),
+        Some(Made::Sent) if counted(&call.tag_of_taken()) => Seen::Served(By::Proxy),
+        Some(Made::Opened | Made::Sent) => Seen::Unserved,
+    };
+    calls.iter().zip(made).map(by).collect()
 }
 
 /// Who may not call from a container takes it for one as engines do.

@@ -8,13 +8,13 @@ use step::engine::container::Container;
 use step::health::ProbeConfig;
 use step::host::nft::{Nft, NftError};
 use step::model::name::Name;
-use step::model::port::{Protocol, Publish};
+use step::model::port::Publish;
 
-use super::calls::calls;
+use super::calls::one_of_each_kind;
 use super::error::NoBridge;
 use super::forwarder::Forwarder;
 use super::listing::Former;
-use super::look::{look, look_by_datagrams};
+use super::look::look;
 use super::plan::{Before, Plan};
 use super::redirect::{Door, PortRedirect};
 use super::route::{self, filters_bridges};
@@ -163,22 +163,10 @@ fn served(
         let remembered = Served::remembered(listing);
         return Ok(remembered.unwrap_or_else(Served::usually));
     }
-    // The one at which health is asked, as what does not speak HTTP may not answer.
-    let asked = sides.publish.iter();
-    let asked = asked
-        .clone()
-        .find(|it| Some(it.container) == config.probe.port);
-    let mut doors = redirects.iter().map(|it| &it.door);
-    let door = doors
-        .clone()
-        .find(|it| asked.is_some_and(|asked| asked.host == it.port));
-    let door = door.or(doors.next()).ok_or(NoBridge::NoPort)?;
-    let calls = calls(door, candidate);
-    nft.apply(&(looking::look(container, &calls, door.protocol, before) + guard))?;
-    match door.protocol {
-        Protocol::Udp => look_by_datagrams(nft, container, &calls),
-        Protocol::Tcp | Protocol::Sctp => look(nft, container, &calls, config),
-    }
+    let doors = redirects.iter().map(|it| &it.door);
+    let calls = one_of_each_kind(doors, candidate, config);
+    nft.apply(&(looking::look(container, &calls, before) + guard))?;
+    look(nft, container, &calls, config)
 }
 
 /// The candidate's own port of the bridge.

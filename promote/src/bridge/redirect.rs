@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use step::engine::attachment::Attachment;
 use step::engine::container::Container;
+use step::health::ProbeConfig;
 use step::model::port::{Protocol, Publish};
 
 use super::error::NoBridge;
@@ -82,6 +83,12 @@ impl Door {
     /// Where the candidate is called in the family.
     pub(crate) fn candidate(&self, is_v6: bool) -> Option<SocketAddr> {
         if is_v6 { self.v6 } else { Some(self.v4) }
+    }
+
+    /// Whether health is asked behind it.
+    pub(crate) fn is_asked(&self, config: &ProbeConfig) -> bool {
+        let asked = config.probe.port;
+        self.protocol == Protocol::Tcp && asked.is_none_or(|asked| asked == self.v4.port())
     }
 
     /// Whether nobody was served at it.

@@ -11,7 +11,6 @@ use super::calls::{Call, calls};
 use super::error::NoBridge;
 use super::listing::counted;
 use super::plan::Plan;
-use super::redirect::PortRedirect;
 
 /// How long the candidate may take to answer through it: from the first moment it has all new connections.
 const VERIFIED_WITHIN: Duration = Duration::from_secs(2);
@@ -26,11 +25,11 @@ pub(super) fn verify(
 ) -> Result<(), NoBridge> {
     let mut made = Vec::new();
     for one in &plan.redirects {
-        for call in calls(&one.door, candidate) {
+        for call in calls(&one.door, candidate, config) {
             let Some(tag) = plan.tag(&call) else {
                 continue;
             };
-            let is_made = if is_asked(one, config) {
+            let is_made = if call.is_asked {
                 answered(&call, config)?
             } else {
                 connected(&call)?
@@ -41,12 +40,6 @@ pub(super) fn verify(
     let rules = nft.read(&plan.container).ok_or(NoBridge::Unread)?;
     let missed = made.iter().find(|(_, tag)| counted(&rules, tag, None) == 0);
     missed.map_or(Ok(()), |(call, _)| Err(NoBridge::Missed(call.at)))
-}
-
-/// Whether health is asked behind this port.
-fn is_asked(one: &PortRedirect, config: &ProbeConfig) -> bool {
-    let asked = config.probe.port;
-    asked.is_none_or(|asked| asked == one.door.v4.port())
 }
 
 /// Whether it was; not where nobody can call from there.

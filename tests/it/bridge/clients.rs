@@ -9,7 +9,7 @@ use stage::load::{Load, Outcome};
 
 use super::kinds::{is_served, kinds, seen_by, show};
 use super::{RULES, bridged, lacks_bridge};
-use crate::support::{App, ok};
+use crate::support::{App, free_port, ok};
 
 /// Replaces `v1` by `v2` under all clients at once; the table of what they saw is printed.
 fn swap_under_all(app: &App, old: &Image, new: &Image, flags: &[&str]) {
@@ -54,6 +54,40 @@ fn no_client_notices_the_swap_of_an_app_that_boots_slowly_and_ignores_sigterm() 
     let app = App::new("clients-slow");
     let image = |version| app.image(version).env("DEAF", "1").env("BOOT_MS", "2000");
     swap_under_all(&app, &image("v1"), &image("v2"), &["--stop-timeout", "2s"]);
+}
+
+#[test]
+fn no_client_of_a_port_for_everybody_notices_the_swap_where_health_is_asked_at_one_on_loopback() {
+    if lacks_bridge() {
+        return;
+    }
+    let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
+    let app = App::new("clients-inner");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    let inner = format!("127.0.0.1:{}:8080", free_port());
+    let outer = format!("{}:8080", app.port);
+    let ports = ["--publish", &inner, "--publish", &outer];
+    let candidate = |image: &str| {
+        ok(&app.step(
+            "start-candidate",
+            &[&["--image", image], &ports[..]].concat(),
+        ));
+        app.prove_candidate();
+    };
+    candidate(&v1.name);
+    ok(&app.promote(&[]));
+    candidate(&v2.name);
+    let (scope, peer) = (Scope::new("clients"), Peer::new().unwrap());
+    let mut kinds = kinds(&app, &peer, &scope);
+    kinds.retain(|it| is_served(it.0));
+    let seen = seen_by(&kinds, &app, || {
+        ok(&app.promote(&["--bridge", "require"]));
+    });
+    show(&seen);
+    for (kind, outcome) in &seen {
+        assert_eq!(outcome.failed(), 0, "{kind}: {:?}", outcome.kinds());
+        assert_eq!(outcome.versions(), ["v1", "v2"], "{kind}");
+    }
 }
 
 /// Replaces an app that is published at one address only, under a load from each of the clients.

@@ -155,19 +155,16 @@ fn no_datagram_is_lost_while_an_app_is_replaced() {
     assert!(docker(["port", app.name()]).unwrap().contains("5353/udp"));
 }
 
-#[test]
-fn no_datagram_is_lost_of_an_app_that_publishes_nothing_else() {
-    if lacks_bridge() {
-        return;
-    }
+/// Replaces an app that publishes its UDP port and these others, under all kinds of clients.
+fn replaced_beside(name: &str, others: &[&str]) {
     let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
-    let resolver = Resolver::new("datagrams-only");
+    let resolver = Resolver::new(name);
     let app = &resolver.app;
+    let udp = format!("{}:5353/udp", resolver.udp);
     let candidate = |version| {
-        let udp = format!("{}:5353/udp", resolver.udp);
         let image = resolver.build(version).name;
-        let flags = ["--image", &image, "--publish", &udp];
-        ok(&app.step("start-candidate", &flags));
+        let head = ["--image", &image, "--publish", &udp];
+        ok(&app.step("start-candidate", &[&head[..], others].concat()));
         app.prove_candidate();
     };
     candidate("v1");
@@ -179,6 +176,23 @@ fn no_datagram_is_lost_of_an_app_that_publishes_nothing_else() {
         ok(&app.promote(&["--bridge", "require"]));
     });
     assert_answered(&seen, &["v1", "v2"]);
+}
+
+#[test]
+fn no_datagram_is_lost_of_an_app_that_publishes_nothing_else() {
+    if lacks_bridge() {
+        return;
+    }
+    replaced_beside("datagrams-only", &[]);
+}
+
+#[test]
+fn no_datagram_is_lost_of_an_app_whose_health_is_asked_at_a_port_on_loopback() {
+    if lacks_bridge() {
+        return;
+    }
+    let inner = format!("127.0.0.1:{}:8080", free_port());
+    replaced_beside("datagrams-inner", &["--publish", &inner]);
 }
 
 #[test]

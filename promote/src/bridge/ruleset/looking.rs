@@ -14,13 +14,13 @@ const EMPTY: &str = "udp length 8";
 
 /// Counts, behind the engine's rules, which of these calls were translated. Calls by UDP end here: they are counted where
 /// a program would take them, too.
-pub(crate) fn look(container: &Name, calls: &[Call], spoken: Protocol, before: &Before) -> String {
+pub(crate) fn look(container: &Name, calls: &[Call], before: &Before) -> String {
     let table = Nft::table(container);
     let of = |is_inside: bool| calls.iter().filter(move |it| it.is_inside() == is_inside);
-    let made = |is_inside: bool| of(is_inside).map(move |it| translated(it, spoken));
-    let is_udp = spoken == Protocol::Udp;
+    let made = |is_inside: bool| of(is_inside).map(translated);
     // A container may call the address that others call, and its rule says where it comes from.
-    let taken = of(true).chain(of(false)).filter(|_| is_udp).map(taken);
+    let all = of(true).chain(of(false));
+    let taken = all.filter(|it| it.spoken == Protocol::Udp).map(taken);
     let chains = [
         chain("output", "filter hook output priority 50", made(false)),
         chain(
@@ -44,10 +44,10 @@ pub(crate) fn look(container: &Name, calls: &[Call], spoken: Protocol, before: &
 }
 
 /// Counts a call that was translated, and nobody else's: others call the same port meanwhile.
-fn translated(call: &Call, spoken: Protocol) -> String {
+fn translated(call: &Call) -> String {
     let (ip, port, tag) = (call.at.ip(), call.at.port(), call.tag());
     let (family, from) = (call.family(), from(call));
-    let (kind, verdict) = match spoken {
+    let (kind, verdict) = match call.spoken {
         Protocol::Udp => (EMPTY, "drop"),
         Protocol::Tcp | Protocol::Sctp => ("tcp dport != 0", ""),
     };
