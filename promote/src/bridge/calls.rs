@@ -77,17 +77,19 @@ impl Call {
         self.there(move || TcpStream::connect_timeout(&at, within).map(drop))
     }
 
-    /// Sends a datagram with nothing in it; `None` as in [`Self::make`].
-    ///
-    /// # Errors
-    /// When it cannot be sent.
-    pub(crate) fn send(&self) -> Option<io::Result<()>> {
+    /// Sends a datagram with nothing in it, whatever becomes of it; `None` as in [`Self::make`]. The kernel tells of one that
+    /// a rule drops at once as of one that cannot be sent.
+    pub(crate) fn send(&self) -> Option<()> {
         let at = self.at;
         let any: IpAddr = match at {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        self.there(move || UdpSocket::bind((any, 0))?.send_to(&[], at).map(drop))
+        let send = move || -> io::Result<()> {
+            let _ = UdpSocket::bind((any, 0))?.send_to(&[], at);
+            Ok(())
+        };
+        self.there(send)?.ok()
     }
 
     /// Whether the address is this host's own: then the way there begins at itself.

@@ -78,7 +78,7 @@ pub(super) fn look(
 /// Makes a call; `None` where nobody may call from there.
 fn make(call: &Call, config: &ProbeConfig) -> Option<Made> {
     let (good, is_good) = match (call.spoken, call.is_asked) {
-        (Protocol::Udp, _) => (Made::Sent, call.send()?.is_ok()),
+        (Protocol::Udp, _) => (Made::Sent, call.send().is_some()),
         (_, true) => (Made::Answered, call.make(config)?.is_ok()),
         (_, false) => (Made::Opened, call.connect(config.timeout)?.is_ok()),
     };
