@@ -17,7 +17,7 @@ mod calls;
 pub(crate) mod carried;
 pub(crate) mod error;
 pub(crate) mod firewall;
-mod flows;
+pub(crate) mod flows;
 pub(crate) mod forwarder;
 pub(crate) mod handover;
 mod idle;
@@ -47,7 +47,7 @@ use std::time::{Duration, Instant};
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::health::ProbeConfig;
-use step::host::nft::Nft;
+use step::host::nft::{Nft, NftError};
 use step::model::port::Publish;
 use step::terminal::warn;
 
@@ -177,28 +177,16 @@ impl Bridge {
     }
 
     /// From now on all datagrams go to the candidate, those of open flows, too: the live container is about to end.
-    pub(crate) fn lead_datagrams(&self) {
-        if let Err(why) = self.rules.lead_datagrams() {
-            warn(&format!(
-                "promote: the UDP ports are closed for a moment: {why}"
-            ));
-        }
+    ///
+    /// # Errors
+    /// Why they do not.
+    pub(crate) fn lead_datagrams(&self) -> Result<(), NftError> {
+        self.rules.lead_datagrams()
     }
 
     /// The ports on which its forwarders take datagrams.
     pub(crate) fn datagram_ports(&self) -> &[u16] {
         &self.datagrams
-    }
-
-    /// None of the kernel's flows of datagrams lead to anybody else than this container any more.
-    pub(crate) fn end_flows(&self, serving: &Container, datagrams: &[Publish]) {
-        let addresses = [false, true].map(|is_v6| serving.addresses(is_v6)).concat();
-        let ports: Vec<u16> = datagrams.iter().map(|it| it.host).collect();
-        if let Err(why) = flows::end_all_but(&addresses, &ports) {
-            warn(&format!(
-                "promote: who asks from one port by UDP may not be answered for a while: {why}"
-            ));
-        }
     }
 
     /// Redirects clients that resolved the app's name from the container that leaves to the one that stays.
@@ -248,6 +236,8 @@ impl Drop for Bridge {
         if !self.stands {
             return;
         }
+        // Nobody new comes to them from here on: without the rules nothing would keep strangers from them.
+        self.forwarders.iter().for_each(Forwarder::finish);
         idle::end(&self.names);
         self.await_redirected();
         let Rules { nft, container, .. } = &*self.rules;

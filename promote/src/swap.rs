@@ -22,11 +22,12 @@ use step::engine::container::Container;
 use step::health::ProbeConfig;
 use step::health::target::Target;
 use step::recipe::{Condition, Recipe};
+use step::terminal::warn;
 use step::time::millis;
 
-use crate::bridge::Bridge;
 use crate::bridge::carried::Forwarders;
 use crate::bridge::error::{NoBridge, NotClosed};
+use crate::bridge::{Bridge, flows};
 use crate::network;
 use crate::promotion::Promotion;
 use crate::report::Seen;
@@ -175,15 +176,15 @@ impl<'a> Swap<'a> {
     /// # Errors
     /// When they still go to the candidate.
     fn close_bridge(&self, serving: Option<&str>) -> Result<(), NotClosed> {
-        let Some(bridge) = self.link.bridge() else {
-            return Ok(());
-        };
-        let serving = serving.filter(|_| self.has_datagrams());
-        let serving = serving.map(|id| self.promotion.engine.container(id));
-        if let Some(Ok(Some(serving))) = serving {
-            bridge.end_flows(&serving, &self.recipe.udp());
+        // Docker ends flows by itself where no rules of ours lead them.
+        let may_be_astray = self.link.bridge().is_some() || self.is_on_podman();
+        if let Some(id) = serving.filter(|_| may_be_astray && self.has_datagrams()) {
+            match self.promotion.engine.container(id) {
+                Ok(Some(serving)) => flows::end_astray(&serving, &self.recipe.udp()),
+                _ => warn("promote: flows of datagrams may lead to nobody for a while"),
+            }
         }
-        bridge.close()
+        self.link.bridge().map_or(Ok(()), Bridge::close)
     }
 
     /// What clients saw; nothing where nothing was live.

@@ -118,10 +118,12 @@ pub(crate) fn one_of_each_kind<'a>(
     let mut doors: Vec<&Door> = doors.collect();
     doors.sort_by_key(|it| !it.is_asked(config));
     let mut all: Vec<Call> = Vec::new();
-    for call in doors
-        .into_iter()
-        .flat_map(|it| calls(it, candidate, config))
-    {
+    // Where health is asked at none of them, any answer of the first one shows as much.
+    let of = |(nth, door): (usize, &Door)| {
+        let is_first = nth == 0 && door.protocol == Protocol::Tcp;
+        calls(door, candidate, is_first || door.is_asked(config))
+    };
+    for call in doors.into_iter().enumerate().flat_map(of) {
         let kind = |it: &Call| (it.client, it.at.is_ipv6());
         if !all.iter().any(|it| kind(it) == kind(&call)) {
             all.push(call);
@@ -131,7 +133,7 @@ pub(crate) fn one_of_each_kind<'a>(
 }
 
 /// The calls that show all there is: of each kind one, as far as the port is bound for it.
-pub(crate) fn calls(door: &Door, candidate: &Container, config: &ProbeConfig) -> Vec<Call> {
+pub(crate) fn calls(door: &Door, candidate: &Container, is_asked: bool) -> Vec<Call> {
     let pid = candidate.state.pid;
     let call = |client, ip: Option<IpAddr>, from: Option<i32>| {
         let at = SocketAddr::new(ip?, door.port);
@@ -140,7 +142,7 @@ pub(crate) fn calls(door: &Door, candidate: &Container, config: &ProbeConfig) ->
             client,
             at,
             spoken: door.protocol,
-            is_asked: door.is_asked(config),
+            is_asked,
             from,
             sources: inside.unwrap_or_default(),
         })

@@ -9,14 +9,18 @@ use std::net::IpAddr;
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NlaBuffer, NlasIterator};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{Socket, SocketAddr};
+use step::engine::container::Container;
+use step::model::port::Publish;
+use step::terminal::warn;
 
 use super::netlink::messages;
 
 /// `NFNL_SUBSYS_CTNETLINK` and what is asked of it (include/uapi/linux/netfilter/nfnetlink_conntrack.h).
 const GET: u16 = 0x0101;
 const DELETE: u16 = 0x0102;
-/// `NLMSG_DONE` and `NLMSG_ERROR`: nothing comes after them.
-const LAST: [u16; 2] = [3, 2];
+/// `NLMSG_DONE` and `NLMSG_ERROR`, which has the negative of an error's number: nothing comes after them (netlink(7)).
+const DONE: u16 = 3;
+const REFUSED: u16 = 2;
 /// The lengths of `struct nlmsghdr` and of `struct nfgenmsg`, whose first byte is the family.
 const HEADER: usize = 16;
 const BEGINNING: usize = HEADER + 4;
@@ -47,20 +51,32 @@ const TO: End = End {
     port: 3,
 };
 
+/// None of them lead to anybody else than this container any more, where they call one of these ports of the host.
+pub(crate) fn end_astray(serving: &Container, ports: &[Publish]) {
+    let addresses = [false, true].map(|is_v6| serving.addresses(is_v6)).concat();
+    if let Err(why) = end_all_but(&addresses, ports) {
+        warn(&format!(
+            "promote: who asks from one port by UDP may not be answered for a while: {why}"
+        ));
+    }
+}
+
 /// Ends those that call these ports of the host, and are translated to other addresses than these. Those in a zone stay:
 /// only rules that name it lead there.
 ///
 /// # Errors
 /// Without the right to see them (CAP_NET_ADMIN).
-pub(super) fn end_all_but(addresses: &[IpAddr], ports: &[u16]) -> io::Result<()> {
+fn end_all_but(addresses: &[IpAddr], ports: &[Publish]) -> io::Result<()> {
     let socket = open()?;
     socket.send(&message(GET, NLM_F_REQUEST | NLM_F_DUMP, &[0; 4]), 0)?;
     let mut ended = Vec::new();
     'all: loop {
         let (bytes, _) = socket.recv_from_full()?;
         for flow in messages(&bytes) {
-            if kind(flow).is_none_or(|kind| LAST.contains(&kind)) {
-                break 'all;
+            match kind(flow) {
+                Some(REFUSED) => return refusal(flow).map_or(Ok(()), Err),
+                None | Some(DONE) => break 'all,
+                Some(_) => {}
             }
             if is_astray(flow, addresses, ports).unwrap_or_default() {
                 ended.extend(named(flow));
@@ -91,6 +107,11 @@ fn kind(message: &[u8]) -> Option<u16> {
     Some(u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?))
 }
 
+fn refusal(message: &[u8]) -> Option<io::Error> {
+    let number = message.get(HEADER..HEADER + 4)?.try_into().ok()?;
+    Some(io::Error::from_raw_os_error(-i32::from_ne_bytes(number)))
+}
+
 /// As it is to be named to the kernel: its family, its first direction and its number.
 fn named(flow: &[u8]) -> Option<Vec<u8>> {
     let mut name = vec![*flow.get(HEADER)?, 0, 0, 0];
@@ -104,7 +125,7 @@ fn named(flow: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether it is translated elsewhere. What a container asks of others is not, as its answers come from whom it calls.
-fn is_astray(flow: &[u8], addresses: &[IpAddr], ports: &[u16]) -> Option<bool> {
+fn is_astray(flow: &[u8], addresses: &[IpAddr], ports: &[Publish]) -> Option<bool> {
     let said = flow.get(BEGINNING..)?;
     let original = within(said, ORIGINAL)?;
     let is_in_zone = within(said, ZONE).or(within(&original, OWN_ZONE)).is_some();
@@ -112,7 +133,11 @@ fn is_astray(flow: &[u8], addresses: &[IpAddr], ports: &[u16]) -> Option<bool> {
     let answering = end_of(&within(said, ANSWERS)?, &FROM)?;
     let is_translated = called != answering;
     let is_served = addresses.contains(&answering.0);
-    Some(is_translated && !is_in_zone && !is_served && ports.contains(&called.1))
+    let is_called = |it: &Publish| {
+        let at = it.address.filter(|at| !at.is_unspecified());
+        it.host == called.1 && at.is_none_or(|at| at == called.0)
+    };
+    Some(is_translated && !is_in_zone && !is_served && ports.iter().any(is_called))
 }
 
 fn within(bytes: &[u8], kind: u16) -> Option<Vec<u8>> {
@@ -176,12 +201,14 @@ mod tests {
     #[test]
     fn only_what_is_translated_to_others_for_these_ports_is_astray() {
         let (host, old, new) = ([10, 0, 0, 1], [172, 17, 0, 2], [172, 17, 0, 3]);
-        let is_astray = |flow: Vec<u8>| is_astray(&flow, &[new.into()], &[5353]);
+        let ports = ["10.0.0.1:5353:53/udp".parse().unwrap()];
+        let is_astray = |flow: Vec<u8>| is_astray(&flow, &[new.into()], &ports);
         assert_eq!(is_astray(flow(UDP, (host, 5353), (old, 53))), Some(true));
         let in_a_zone = [flow(UDP, (host, 5353), (old, 53)), nla(ZONE, &[0, 7])].concat();
         assert_eq!(is_astray(in_a_zone), Some(false));
         assert_eq!(is_astray(flow(UDP, (host, 5353), (new, 53))), Some(false));
         assert_eq!(is_astray(flow(UDP, (host, 5354), (old, 53))), Some(false));
+        assert_eq!(is_astray(flow(UDP, (old, 5353), (host, 53))), Some(false));
         assert_eq!(
             is_astray(flow(UDP, (host, 5353), (host, 5353))),
             Some(false)

@@ -17,6 +17,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
+use std::thread;
 
 use rustix::process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior};
 use signal_hook::consts::{SIGHUP, SIGTERM};
@@ -29,7 +30,7 @@ use step::role::Role;
 
 use super::listing::forwarders;
 use super::relay::datagrams::Datagrams;
-use super::relay::{End, Relay};
+use super::relay::{End, LAST_ANSWERS, Relay};
 use super::ruleset;
 use super::sockets::Sockets;
 use super::watch::Process;
@@ -126,12 +127,13 @@ fn serve(candidate: SocketAddr, process: &Process, container: &Name) -> io::Resu
     let ports: Vec<u16> = addresses
         .filter_map(|it| Some(it.as_socket()?.port()))
         .collect();
-    let is_for_datagrams = |it: &Socket| it.r#type().is_ok_and(|kind| kind == Type::DGRAM);
     if sockets.iter().any(is_for_datagrams) {
         let sockets = sockets.into_iter().map(UdpSocket::from).collect();
         let mut relay = Datagrams::new(sockets, candidate, process, &stop)?;
         if relay.run()? == (End::Lost { is_told: false }) {
             close_own_rules(container, &ports);
+            // Connections to a forwarder beside this one get their last answers by the rules.
+            thread::sleep(LAST_ANSWERS);
             remove_own_rules(container, &ports);
         }
         return Ok(());
@@ -150,6 +152,10 @@ fn serve(candidate: SocketAddr, process: &Process, container: &Name) -> io::Resu
     both(|| relay.hand_out(), || close_own_rules(container, &ports));
     remove_own_rules(container, &ports);
     Ok(())
+}
+
+fn is_for_datagrams(socket: &Socket) -> bool {
+    socket.r#type().is_ok_and(|kind| kind == Type::DGRAM)
 }
 
 /// Those of the three streams that are sockets.

@@ -8,6 +8,8 @@ use serde_json::Value;
 pub(crate) const ENTERED: char = 'E';
 /// The same where they are forwarded, behind most rules of a firewall.
 pub(crate) const FORWARDED: char = 'F';
+/// What the rule that remembers who is served begins its comment with.
+pub(crate) const REMEMBERED: &str = "served ";
 
 /// How many packets the rules of this tag have counted, in one chain or in all.
 pub(crate) fn counted(listing: &Value, tag: &str, chain: Option<&str>) -> u64 {
@@ -56,9 +58,9 @@ pub(crate) struct Former {
     pub(crate) called: u16,
 }
 
-/// Whether any rule leads anybody to the candidate.
-pub(crate) fn leads(listing: &Value) -> bool {
-    comments(listing).any(|it| it.contains(" promote of "))
+/// Whether these are a bridge's rules, whoever they lead by now.
+pub(crate) fn stands(listing: &Value) -> bool {
+    comments(listing).any(|it| it.contains(" promote of ") || it.starts_with(REMEMBERED))
 }
 
 fn rules(listing: &Value) -> impl Iterator<Item = &Value> {

@@ -114,7 +114,7 @@ fn led(door: Door, before: &Before, is_filtered: bool) -> io::Result<(PortRedire
 }
 
 fn led_by_datagrams(door: Door, is_filtered: bool) -> io::Result<(PortRedirect, Sockets)> {
-    let bound = Sockets::for_datagrams()?;
+    let bound = Sockets::for_datagrams(is_filtered)?;
     let (forwarder, _) = bound.ports()?;
     let redirect = PortRedirect {
         door,
@@ -190,21 +190,22 @@ pub(super) fn forwarders(
     all.map(start).collect()
 }
 
-/// Opens it, for datagrams only where nobody else has them; the script that did. A kernel may be built without rules for
-/// bridges.
+/// Opens it; the script that did. Where nothing is live, datagrams are led from the beginning. A kernel may be built without
+/// rules for bridges, or without zones.
 pub(super) fn apply(nft: &Nft, plan: &Plan, is_live: bool) -> Result<String, NftError> {
     let of_datagrams = match is_live {
         true => String::new(),
         false => datagrams::lead(plan),
     };
-    let script = ruleset::open(plan) + &of_datagrams;
-    let Err(why) = nft.apply(&script) else {
-        return Ok(script);
-    };
     let unbound = Plan {
         veth: None,
         ..plan.clone()
     };
-    let script = ruleset::open(&unbound) + &of_datagrams;
-    nft.apply(&script).map(|()| script).map_err(|_| why)
+    let script = ruleset::open(plan) + &of_datagrams;
+    let Err(why) = nft.apply(&script) else {
+        return Ok(script);
+    };
+    let without = ruleset::open(&unbound);
+    let mut others = [without.clone() + &of_datagrams, without].into_iter();
+    others.find(|it| nft.apply(it).is_ok()).ok_or(why)
 }

@@ -84,9 +84,13 @@ pub(crate) struct Before {
 impl Before {
     /// By the rules that it has left.
     pub(crate) fn of(listing: &Value) -> Self {
+        // There is one for each family.
+        let mut answering = listing::formers(listing, "replies");
+        answering.sort_by_key(|it| (it.called, it.forwarder));
+        answering.dedup();
         Self {
             former: listing::formers(listing, "answers"),
-            answering: listing::formers(listing, "replies"),
+            answering,
         }
     }
 }

@@ -90,12 +90,16 @@ impl Rules {
         }
     }
 
-    /// Leads all datagrams to the candidate as well.
+    /// Leads all datagrams to the candidate as well, if it has not ended and they are not led already.
     ///
     /// # Errors
     /// What nft said.
     pub(super) fn lead_datagrams(&self) -> Result<(), NftError> {
-        self.extend(&self.of_datagrams)
+        let mut standing = self.standing();
+        if standing.is_lost || standing.script.contains(&self.of_datagrams) {
+            return Ok(());
+        }
+        self.extend(&mut standing, &self.of_datagrams)
     }
 
     /// Adds rules that redirect calls to addresses.
@@ -104,14 +108,13 @@ impl Rules {
     /// What nft said.
     pub(super) fn add(&self, redirects: &[AddressRedirect]) -> Result<(), NftError> {
         let script = redirect_addresses(&Nft::table(&self.container), redirects);
-        self.extend(&script)?;
+        self.extend(&mut self.standing(), &script)?;
         self.renewal.add(redirects.iter().map(|it| it.from));
         Ok(())
     }
 
     /// They are put back with this from now on.
-    fn extend(&self, script: &str) -> Result<(), NftError> {
-        let mut standing = self.standing();
+    fn extend(&self, standing: &mut Standing, script: &str) -> Result<(), NftError> {
         self.nft.apply(script)?;
         standing.script += script;
         Ok(())
@@ -145,6 +148,6 @@ impl Rules {
 
     fn stand(&self) -> bool {
         let listing = self.nft.read(&self.container).unwrap_or_default();
-        listing::leads(&listing)
+        listing::stands(&listing)
     }
 }

@@ -4,10 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::listing;
-
-/// What the rule that remembers who is served begins its comment with.
-const REMEMBERED: &str = "served ";
+use super::listing::{self, REMEMBERED};
 
 /// Where a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

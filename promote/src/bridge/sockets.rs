@@ -15,7 +15,8 @@ const BACKLOG: i32 = 4096;
 /// A port that is free in one family may not be in the other.
 const TRIES: u32 = 10;
 
-/// Bound, and deaf as long as [`Self::listen`] is not called.
+/// Bound. No connection is taken as long as [`Self::listen`] is not called. A forwarder throws away the datagrams that came
+/// before it.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     v4: Socket,
@@ -41,14 +42,16 @@ impl Sockets {
         })
     }
 
-    /// Those for datagrams. They are bound to no address: an answer then leaves by the one that the engine's own proxy
-    /// would answer from.
+    /// Those for datagrams, which are also those for containers where these need a port.
     ///
     /// # Errors
     /// Without the right to take over packets (CAP_NET_ADMIN).
-    pub(crate) fn for_datagrams() -> io::Result<Self> {
-        let any = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
-        let (v4, v6) = of_both_families(Type::DGRAM, any)?;
+    pub(crate) fn for_datagrams(for_containers: bool) -> io::Result<Self> {
+        let at = match for_containers {
+            true => (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
+            false => (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
+        };
+        let (v4, v6) = of_both_families(Type::DGRAM, at)?;
         Ok(Self {
             v4,
             v6,

@@ -25,7 +25,7 @@ pub(super) fn verify(
 ) -> Result<(), NoBridge> {
     let mut made = Vec::new();
     for one in &plan.redirects {
-        for call in calls(&one.door, candidate, config) {
+        for call in calls(&one.door, candidate, one.door.is_asked(config)) {
             let Some(tag) = plan.tag(&call) else {
                 continue;
             };

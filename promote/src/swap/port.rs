@@ -6,6 +6,7 @@ use step::join::both;
 use step::ownership::marks::secrets_of;
 use step::recipe::Condition;
 use step::terminal::spinner::waiting;
+use step::terminal::warn;
 
 use super::error::SwapError;
 use super::link::{Link, warn_of_gap};
@@ -91,13 +92,13 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
             // It had new connections meanwhile.
             swap.waits.drained = Some(swap.drain(&old));
         }
-        lead_datagrams(swap, &old);
         if swap.link.bridge().is_some_and(Bridge::is_lost) {
             return Err(SwapError::not_started(format!(
                 "{} ended during the swap",
                 names.candidate
             )));
         }
+        lead_datagrams(swap, &old)?;
         let _wait = waiting(format!("promote: stopping {}", names.old));
         // An engine that gave no answer may stop it later, under whatever was begun instead.
         let stop = || engine.stop(&old.id, args.grace(&old));
@@ -114,12 +115,23 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
     name_verified(swap)
 }
 
-/// What the old container has been asked by UDP it answers before it ends.
-fn lead_datagrams(swap: &Swap<'_>, old: &Container) {
-    if let Some(bridge) = swap.link.bridge().filter(|_| swap.has_datagrams()) {
-        bridge.lead_datagrams();
-        swap.await_answers(old);
+/// Datagrams go to the candidate. The old container answers what it has been asked by UDP before it ends.
+fn lead_datagrams(swap: &Swap<'_>, old: &Container) -> Result<(), SwapError> {
+    let leads = |bridge: &&Bridge| !bridge.datagram_ports().is_empty();
+    let Some(bridge) = swap.link.bridge().filter(leads) else {
+        return Ok(());
+    };
+    match bridge.lead_datagrams() {
+        Ok(()) => swap.await_answers(old),
+        Err(why) if swap.promotion.args.bridge == BridgeMode::Require => {
+            let message = format!("no bridge for the UDP ports: {why}");
+            return Err(SwapError::not_started(message));
+        }
+        Err(why) => warn(&format!(
+            "promote: the UDP ports are closed for a moment: {why}"
+        )),
     }
+    Ok(())
 }
 
 /// A bridge that a firewall has stopped for other hosts would be a gap for as long as the swap takes: `auto` has the

@@ -118,19 +118,13 @@ fn make_ready(
     if mode == BridgeMode::Off {
         return without(candidate, NoBridge::Unwanted);
     }
-    if let Some(other) = recipe
-        .publish
-        .iter()
-        .find(|it| it.protocol == Protocol::Sctp)
-    {
+    let led = led(&candidate, recipe);
+    if let Some(other) = recipe.publish.iter().find(|it| !led.contains(it)) {
         warn(&format!(
-            "promote: the port {other} is closed for a moment: only TCP and UDP are redirected"
+            "promote: the port {other} is closed for a moment: only TCP is redirected, and UDP that the candidate publishes"
         ));
     }
-    let plan = required(
-        mode,
-        Bridge::plan(&promotion.engine, &candidate, &led(recipe)),
-    )?;
+    let plan = required(mode, Bridge::plan(&promotion.engine, &candidate, &led))?;
     let candidate = preflight::share_names(promotion, candidate, recipe, live)?;
     let bridge = plan.and_then(|nft| open(promotion, nft, Some(live), &candidate, recipe));
     if bridge.is_err() {
@@ -168,15 +162,22 @@ pub(crate) fn serve_again(
         return Err(NoBridge::Unwanted);
     }
     match candidate.filter(|candidate| candidate.state.up()) {
-        Some(candidate) => Bridge::plan(&promotion.engine, candidate, &led(recipe))
+        Some(candidate) => Bridge::plan(&promotion.engine, candidate, &led(candidate, recipe))
             .and_then(|nft| open(promotion, nft, None, candidate, recipe)),
         None => Err(NoBridge::NoCandidate),
     }
 }
 
 /// The ports whose clients a bridge can lead.
-fn led(recipe: &Recipe) -> Vec<Publish> {
-    [recipe.tcp(), recipe.udp()].concat()
+fn led(candidate: &Container, recipe: &Recipe) -> Vec<Publish> {
+    [recipe.tcp(), datagrams(candidate, recipe)].concat()
+}
+
+/// Its UDP ports that the candidate publishes as well. An engine may let nothing else pass to it.
+fn datagrams(candidate: &Container, recipe: &Recipe) -> Vec<Publish> {
+    let open = candidate.network_settings.bound_for(Protocol::Udp);
+    let is_open = |it: &Publish| open.iter().any(|open| open.container == it.container);
+    recipe.udp().into_iter().filter(is_open).collect()
 }
 
 fn open(
@@ -193,7 +194,7 @@ fn open(
         live,
         candidate,
         publish: &recipe.tcp(),
-        datagrams: &recipe.udp(),
+        datagrams: &datagrams(candidate, recipe),
     };
     let (engine, cgroup) = (&promotion.engine, &promotion.cgroup);
     Bridge::open(nft, engine, &sides, &config, limit, cgroup)

@@ -54,6 +54,7 @@ fn drain_next(swap: &Swap<'_>) {
         return;
     };
     let drained = swap.drain(&next);
+    swap.await_answers(&next);
     // One that hangs would not end by itself either.
     if drained.in_flight == 0 && drained.may_be_open() {
         cleanup::stop_gracefully(swap.promotion, &next);

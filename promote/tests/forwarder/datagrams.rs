@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -36,12 +37,26 @@ impl Stand {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Stand {
+        let stand = Stand {
             forwarder,
             candidate,
             app,
             port,
-        }
+        };
+        stand.await_start();
+        stand
+    }
+
+    /// What comes before it has started is thrown away.
+    fn await_start(&self) {
+        let (client, short) = (self.client_of("127.0.0.1"), Duration::from_millis(100));
+        self.app.set_read_timeout(Some(short)).unwrap();
+        eventually("it passes on", || {
+            client.send(b"first").unwrap();
+            self.app.recv_from(&mut [0; 100]).is_ok()
+        });
+        while self.app.recv_from(&mut [0; 100]).is_ok() {}
+        self.app.set_read_timeout(Some(LONG)).unwrap();
     }
 
     /// A client that takes answers only from the address that it calls.
@@ -124,20 +139,23 @@ fn where_files_run_out_the_flow_that_was_silent_longest_makes_room() {
 }
 
 #[test]
-fn told_to_stop_it_ends_once_nothing_has_passed_for_five_seconds() {
+fn told_to_stop_it_serves_those_whom_it_knows_for_five_seconds_and_nobody_else() {
     let mut stand = Stand::start_by(&[]);
-    let client = stand.client_of("127.0.0.1");
+    let (client, stranger) = (stand.client_of("127.0.0.1"), stand.client_of("127.0.0.1"));
     stand.exchange(&client, "before");
     kill_process(Pid::from_child(&stand.forwarder), Signal::TERM).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    stranger.send(b"stranger").unwrap();
     stand.exchange(&client, "after");
     let took = stand.await_end();
     assert!((4..15).contains(&took.as_secs()), "{took:?}");
 }
 
 #[test]
-fn it_ends_at_once_with_the_candidate() {
+fn told_to_stop_it_ends_at_once_with_the_candidate() {
     let mut stand = Stand::start_by(&[]);
     stand.exchange(&stand.client_of("127.0.0.1"), "question");
+    kill_process(Pid::from_child(&stand.forwarder), Signal::TERM).unwrap();
     stand.candidate.kill().unwrap();
     stand.candidate.wait().unwrap();
     let took = stand.await_end();

@@ -60,11 +60,6 @@ pub struct Publish {
 }
 
 impl Publish {
-    /// Whether TCP is spoken on it.
-    pub fn is_tcp(&self) -> bool {
-        self.protocol == Protocol::Tcp
-    }
-
     /// The port on the host, with its protocol where that is not TCP: `53/udp`.
     pub fn host_port(&self) -> String {
         match self.protocol {

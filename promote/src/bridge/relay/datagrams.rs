@@ -21,6 +21,10 @@ const IDLE: Duration = Duration::from_secs(90);
 const SWEEP: Duration = Duration::from_secs(10);
 /// No datagram is longer (udp(7)).
 const LONGEST: usize = 64 << 10;
+/// As many flows as there may be: each takes a port of this host. The number was not measured.
+const MOST: usize = 4096;
+/// How many datagrams come from one side before the others have their turn.
+const AT_ONCE: usize = 64;
 
 /// Forwards datagrams to the candidate, and its answers back.
 pub(crate) struct Datagrams {
@@ -64,12 +68,15 @@ impl Datagrams {
         stop: &impl AsFd,
     ) -> io::Result<Self> {
         allow(KEPT);
+        let mut buffer = vec![0; LONGEST];
         let events = Events::new()?;
         events.add(end, Source::End)?;
         events.add(stop, Source::Stop)?;
         for door in &doors {
             door.set_nonblocking(true)?;
             packets::tell_called(door)?;
+            // Nothing leads here yet: what waits came before there was a rule to keep it away.
+            while packets::receive(door, &mut buffer).is_ok() {}
             events.add(door, Source::Door)?;
         }
         Ok(Self {
@@ -79,30 +86,31 @@ impl Datagrams {
             flows: HashMap::new(),
             numbers: HashMap::new(),
             next: 0,
-            buffer: vec![0; LONGEST],
+            buffer,
         })
     }
 
-    /// Forwards until the candidate ends, or until nothing has passed for [`LAST_ANSWERS`] after it was told to stop.
+    /// Forwards until the candidate ends, or for [`LAST_ANSWERS`] after it was told to stop. From then on nobody new is
+    /// served: the rules that keep strangers away may be gone.
     ///
     /// # Errors
     /// Where nothing can be waited for.
     pub(crate) fn run(&mut self) -> io::Result<End> {
-        let mut told: Option<Instant> = None;
+        let mut end: Option<Instant> = None;
         let mut sweep = Instant::now() + SWEEP;
         loop {
-            let quiet = told.map(|told| self.last().unwrap_or(told).max(told) + LAST_ANSWERS);
-            if quiet.is_some_and(|until| until <= Instant::now()) {
+            if end.is_some_and(|end| end <= Instant::now()) {
                 return Ok(End::Stopped);
             }
-            for (source, _) in self.events.wait(quiet.into_iter().chain([sweep]).min())? {
+            for (source, _) in self.events.wait(end.into_iter().chain([sweep]).min())? {
                 match source {
                     Source::End => {
-                        let is_told = told.is_some();
+                        self.hand_out();
+                        let is_told = end.is_some();
                         return Ok(End::Lost { is_told });
                     }
-                    Source::Stop => told = told.or(Some(Instant::now())),
-                    Source::Door => self.take(),
+                    Source::Stop => end = end.or(Some(Instant::now() + LAST_ANSWERS)),
+                    Source::Door => self.take(end.is_none()),
                     Source::Socket(number, _) => self.answer(number),
                 }
             }
@@ -113,15 +121,18 @@ impl Datagrams {
         }
     }
 
-    /// When a datagram passed.
-    fn last(&self) -> Option<Instant> {
-        self.flows.values().map(|flow| flow.last).max()
+    /// What the candidate has answered before it ended.
+    fn hand_out(&mut self) {
+        let all: Vec<usize> = self.flows.keys().copied().collect();
+        all.into_iter().for_each(|number| self.answer(number));
     }
 
-    /// Passes on all that clients have sent.
-    fn take(&mut self) {
+    /// Passes on what clients have sent, of new ones only where they are served.
+    fn take(&mut self, is_open: bool) {
         for door in 0..self.doors.len() {
-            loop {
+            let mut taken = 0;
+            while taken < AT_ONCE {
+                taken += 1;
                 match packets::receive(&self.doors[door], &mut self.buffer) {
                     Ok((length, address, called)) => {
                         let client = Client {
@@ -129,20 +140,23 @@ impl Datagrams {
                             address,
                             called,
                         };
-                        self.pass_on(client, length);
+                        self.pass_on(client, length, is_open);
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                     // Of an answer that found nobody.
                     Err(_) => {}
                 }
             }
+            if taken == AT_ONCE {
+                self.events.again(&self.doors[door], Source::Door);
+            }
         }
     }
 
     /// One that cannot be passed on is lost, as datagrams may be.
-    fn pass_on(&mut self, client: Client, length: usize) {
+    fn pass_on(&mut self, client: Client, length: usize, is_open: bool) {
         let known = self.numbers.get(&client).copied();
-        let number = known.or_else(|| self.begin(client));
+        let number = known.or_else(|| is_open.then(|| self.begin(client))?);
         if let Some(flow) = number.and_then(|number| self.flows.get_mut(&number)) {
             flow.last = Instant::now();
             let _ = flow.app.send(&self.buffer[..length]);
@@ -150,6 +164,9 @@ impl Datagrams {
     }
 
     fn begin(&mut self, client: Client) -> Option<usize> {
+        if self.flows.len() >= MOST {
+            self.end_oldest();
+        }
         let number = self.next;
         let app = self.connect(number).or_else(|_| {
             self.end_oldest();
@@ -174,33 +191,39 @@ impl Datagrams {
         Ok(app)
     }
 
-    /// Hands out all that the candidate has answered to a client.
+    /// Hands out what the candidate has answered to a client.
     fn answer(&mut self, number: usize) {
         let Some(flow) = self.flows.get_mut(&number) else {
             return;
         };
-        loop {
+        let Client {
+            door,
+            address,
+            called,
+        } = flow.client;
+        for _ in 0..AT_ONCE {
             match flow.app.recv(&mut self.buffer) {
                 Ok(length) => {
                     flow.last = Instant::now();
-                    let Client {
-                        door,
-                        address,
-                        called,
-                    } = flow.client;
-                    let _ =
-                        packets::send(&self.doors[door], &self.buffer[..length], address, called);
+                    let answer = &self.buffer[..length];
+                    let _ = packets::send(&self.doors[door], answer, address, called);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // Of a datagram that found nobody.
                 Err(_) => {}
             }
         }
+        let source = Source::Socket(number, Side::App);
+        self.events.again(&flow.app, source);
     }
 
+    /// A quarter at once: to look for the oldest takes long where there are many.
     fn end_oldest(&mut self) {
-        let oldest = self.flows.values().map(|flow| flow.last).min();
-        self.end(|flow| Some(flow.last) == oldest);
+        let mut all: Vec<Instant> = self.flows.values().map(|flow| flow.last).collect();
+        all.sort_unstable();
+        if let Some(until) = all.get(all.len() / 4).copied() {
+            self.end(|flow| flow.last <= until);
+        }
     }
 
     fn end(&mut self, is_over: impl Fn(&Flow) -> bool) {

@@ -22,8 +22,37 @@ use crate::bridge::plan::Plan;
 use crate::bridge::redirect::PortRedirect;
 use crate::bridge::served::{By, Client};
 
-/// The chains that put what comes in into the zone, before the kernel tracks it.
+/// The chains that put what comes in into the zone, before the kernel tracks it. A closed bridge leaves them empty.
 pub(super) const TRACKED: [&str; 2] = ["tracked_in", "tracked_out"];
+/// All chains that are for datagrams alone, and empty until they are led.
+const LED: [(&str, &str, Rules); 6] = [
+    (
+        TRACKED[0],
+        "filter hook prerouting priority raw",
+        from_elsewhere,
+    ),
+    (TRACKED[1], "filter hook output priority raw", from_here),
+    (
+        "of_candidate",
+        "filter hook prerouting priority raw",
+        with_others,
+    ),
+    (
+        "to_candidate",
+        "filter hook output priority raw",
+        from_this_host,
+    ),
+    (
+        "flowless",
+        "nat hook postrouting priority srcnat - 10",
+        flowless,
+    ),
+    (
+        "flowless_here",
+        "nat hook input priority 100",
+        flowless_here,
+    ),
+];
 
 /// What stands from the beginning: nobody is led by it.
 pub(super) fn chains(plan: &Plan) -> String {
@@ -35,53 +64,27 @@ pub(super) fn chains(plan: &Plan) -> String {
         )
     };
     let none = |_: &Plan, _: &PortRedirect| Vec::new();
-    let [tracked_in, tracked_out] = TRACKED;
-    [
-        of_all(tracked_in, "filter hook prerouting priority raw", none),
-        of_all(tracked_out, "filter hook output priority raw", none),
-        of_all(
-            "of_candidate",
-            "filter hook prerouting priority raw",
-            with_others,
-        ),
-        of_all(
-            "to_candidate",
-            "filter hook output priority raw",
-            from_this_host,
-        ),
-        of_all(
-            "flowless",
-            "nat hook postrouting priority srcnat - 10",
-            flowless,
-        ),
-        of_all(
-            "flowless_here",
-            "nat hook input priority 100",
-            flowless_here,
-        ),
-        of_all("replies", ANSWERS, replies),
-    ]
-    .concat()
+    let names = LED.map(|(name, hook, _)| of_all(name, hook, none));
+    let replies = of_all("replies", ANSWERS, replies);
+    [names.concat(), replies].concat()
 }
 
 /// Beside what stands: from now on all datagrams go to the candidate.
 pub(crate) fn lead(plan: &Plan) -> String {
     let table = Nft::table(&plan.container);
-    let [tracked_in, tracked_out] = TRACKED;
-    let chains: [(&str, Rules); 6] = [
-        (tracked_in, from_elsewhere),
-        (tracked_out, from_here),
+    let own = LED.map(|(name, _, rules)| (name, rules));
+    let shared: [(&str, Rules); 4] = [
         ("prerouting", translated::prerouting),
         ("output", translated::output),
         ("proxied", proxied::proxied),
         ("containers", containers),
     ];
-    let add = |(chain, rules): &(&str, Rules)| {
+    let add = |(name, rules): (&str, Rules)| {
         let all = plan.datagrams.iter().flat_map(|it| rules(plan, it));
-        all.map(|rule| format!("add rule inet {table} {chain} {rule}\n"))
+        all.map(|rule| format!("add rule inet {table} {name} {rule}\n"))
             .collect::<String>()
     };
-    chains.iter().map(add).collect()
+    own.into_iter().chain(shared).map(add).collect()
 }
 
 /// What the engine translates as it comes in; it leaves some containers to its proxy.

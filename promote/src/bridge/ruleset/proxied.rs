@@ -56,9 +56,11 @@ pub(super) fn input(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 pub(super) fn guards(it: &PortRedirect, comment: &str) -> Vec<String> {
     let (port, spoken) = (it.forwarder, it.door.protocol.word());
     let own = format!("{spoken} dport {port} ct status & dnat != dnat drop{comment}");
+    let untracked = format!("{spoken} dport {port} ct state untracked drop");
     let theirs = it.for_containers.filter(|theirs| *theirs != port);
     let theirs = theirs.map(|port| format!("{spoken} dport {port} drop{comment}"));
-    [Some(own), theirs].into_iter().flatten().collect()
+    let all = [Some(own), Some(untracked), theirs];
+    all.into_iter().flatten().collect()
 }
 
 /// What containers call, behind all rules for what comes in: it goes on to the forwarder's port, if anybody listens

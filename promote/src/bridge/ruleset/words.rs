@@ -77,7 +77,7 @@ impl<'a> Words<'a> {
             (false, some) => format!("{} daddr {{ {} }}", self.ip(), some.join(", ")),
         };
         let (family, spoken, port) = (self.family(), self.spoken(), door.port);
-        let called = format!("{family} {place} {spoken} dport {port}");
+        let called = format!("{family} {spoken} dport {port} {place}");
         Some(match door.protocol {
             Protocol::Tcp => format!("{called} {OPENING}"),
             Protocol::Udp | Protocol::Sctp => called,
