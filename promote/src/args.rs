@@ -50,7 +50,8 @@ pub(crate) struct Args {
     pub(crate) identity: Identity,
     #[command(flatten)]
     pub(crate) how: ProbeArgs,
-    /// Lead new connections to the candidate while the live container is replaced: if possible, always, or never
+    /// Lead new connections and datagrams to the candidate while the live container is replaced: if possible, always, or
+    /// never
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub(crate) bridge: BridgeMode,
     /// The network on which a proxy calls the app by --alias: no port is published, and the candidate itself goes

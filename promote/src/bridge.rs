@@ -7,7 +7,9 @@
 //!
 //! Each kind of client is led the way it came before (`look`): whom the engine translates is translated (`dnat`), and whom
 //! the engine's proxy serves is handed to a forwarder (`tproxy`). So a firewall sees what it saw before. Open connections
-//! stay where they are. Datagrams move all at once, just before the live container ends. A bridge is believed only when a call of each kind was counted by the rules and answered by the
+//! stay where they are. Datagrams move all at once, just before the live container ends.
+//!
+//! A bridge for connections is believed only when a call of each kind was counted by the rules and answered by the
 //! candidate (`verify`). What a firewall stops of other hosts is compared with and without it (`firewall`).
 //!
 //! The candidate's address may be another container's soon after it ends. So the bridge is watched from its first

@@ -60,7 +60,7 @@ pub(crate) struct Replaced {
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "Swap")]
 pub(crate) struct Seen {
-    /// `on` while new connections were redirected to the candidate, else `off`.
+    /// `on` while new connections and datagrams were redirected to the candidate, else `off`.
     pub(crate) bridge: &'static str,
     /// Why there was no bridge.
     #[serde(skip_serializing_if = "Option::is_none")]

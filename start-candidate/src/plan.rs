@@ -230,8 +230,8 @@ pub(crate) fn given(args: &Args) -> Result<(Recipe, Values), Failure> {
     Ok((recipe, given.values))
 }
 
-/// The ports to publish and to probe, else the image's only exposed one. An engine that drops what it forwards lets pass
-/// only what a container publishes: a bridge leads datagrams there, too.
+/// The ports to publish and to probe, else the image's only exposed one. A bridge leads datagrams there, too, and an engine
+/// that drops what it forwards lets pass only what a container publishes.
 fn loopback(recipe: &Recipe, image: &Image) -> Vec<(u16, Protocol)> {
     let spoken = |it: &Publish| (it.container, it.protocol);
     let probed = recipe.probe.port.map(|port| (port, Protocol::Tcp));

@@ -109,7 +109,7 @@ impl Call {
     }
 }
 
-/// Of each kind one, as far as any of the ports is bound for it: at that of the health check, if it can be called.
+/// One of each kind that can call any of the ports. It calls that of the health check, if it can.
 pub(crate) fn one_of_each_kind<'a>(
     doors: impl Iterator<Item = &'a Door>,
     candidate: &Container,

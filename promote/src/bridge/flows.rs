@@ -61,8 +61,8 @@ pub(crate) fn end_astray(serving: &Container, ports: &[Publish]) {
     }
 }
 
-/// Ends those that call these ports of the host, and are translated to other addresses than these. Those in a zone stay:
-/// only rules that name it lead there.
+/// Ends those that call these ports of the host, and are translated to other addresses than these. Those in a zone stay,
+/// as only rules that name the zone lead there.
 ///
 /// # Errors
 /// Without the right to see them (CAP_NET_ADMIN).

@@ -3,13 +3,13 @@
 //! The bridge must lead those who were served before, and nobody else, the way they came before: a firewall sees an
 //! address that the engine translates where packets are forwarded, and one that its proxy serves where they come in.
 //! Which is which depends on the engine's version, on its flags (`--userland-proxy`, `--iptables`, `--ipv6`), on its
-//! backend and on the container's network. So nothing of that is guessed. Each kind of client calls a port that it can
-//! call, and a rule behind the engine's own counts whether its packets were translated. Docker 26 and 28 and podman 5 were
-//! seen to treat all clients of one kind alike. A kind that cannot call the port of the health check calls another one: one
-//! port may be published on loopback, and another one for everybody.
+//! backend and on the container's network. So nothing of that is guessed. Each kind of client calls a port, and a rule
+//! behind the engine's own counts whether its packets were translated. Docker 26 and 28 and podman 5 were seen to treat
+//! all clients of one kind alike.
 //!
-//! The port of the health check has to answer. A connection to any other port is only opened, and a datagram is not let
-//! through: the app gets nothing that it would have to make sense of.
+//! A kind that cannot call the port of the health check calls another one. One port may be published on loopback, and
+//! another one for everybody. The port of the health check has to answer. A connection to any other port is only opened,
+//! and no datagram comes through: the app gets nothing that it would have to make sense of.
 
 use std::thread;
 use std::time::{Duration, Instant};

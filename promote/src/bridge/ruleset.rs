@@ -1,6 +1,7 @@
 //! The nft scripts of a bridge: its tables, opened and closed in one transaction each.
 //!
-//! There are three ways, and which one a client takes is what was seen of it before (`served`):
+//! There are three ways, for connections and for datagrams (`datagrams`). Which one a client takes is what was seen of it
+//! before (`served`):
 //!
 //! - What the engine translates is translated to the candidate instead (`dnat`), just before the engine's own rules. A
 //!   firewall sees it forwarded as before. A mark and a rule of the bridge family on the candidate's own veth see to it

@@ -16,8 +16,8 @@ const STILL: Duration = Duration::from_millis(100);
 const AT_MOST: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Waits until all is answered that came to the container, by way of these ports of the host or not; at most `limit`, and
-/// not where the kernel does not tell.
+/// Waits until the container has answered all, also what came by these ports of the host; at most `limit`. It does not wait
+/// where the kernel does not tell.
 pub(crate) fn await_answers(container: &Container, carriers: &[u16], limit: Duration) {
     let pid = container.state.pid;
     let end = Instant::now() + limit.min(AT_MOST);

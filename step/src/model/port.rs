@@ -14,7 +14,7 @@ use crate::text::printable;
 pub enum Protocol {
     /// The only one that is probed and drained.
     Tcp,
-    /// Such as DNS and HTTP/3; redirected like TCP.
+    /// Such as DNS and HTTP/3; redirected as well.
     Udp,
     /// Such as telephony.
     Sctp,

@@ -1,15 +1,15 @@
 //! The rules for ports on which UDP is spoken: from one moment on all datagrams go to the candidate.
 //!
-//! The kernel translates a flow of datagrams the way it began, for as long as it lasts (conntrack). A client that goes on
-//! asking from one port would stay with the old container, and then with nobody: an engine takes some 100 ms from the end
-//! of a process to the end of its flows. Ending the flows in the kernel's list loses answers that are on their way.
+//! The kernel translates a flow of datagrams the way it began, for as long as it lasts (conntrack). A client that always
+//! asks from one port would stay with the old container. Then it would be with nobody: an engine takes some 100 ms from
+//! the end of a process to the end of its flows. Ending the flows in the kernel's list loses answers on their way.
 //!
-//! So what comes in is tracked in another zone from that moment on (`ct zone`). There each flow is new, and is translated
-//! to the candidate. What the old container still answers belongs to the flows of before. Emptied, the rules leave all to
-//! whoever has the port, and what the candidate still answers belongs to the flows of the zone.
+//! So the kernel tracks what comes in in another zone from that moment on (`ct zone`). There each flow is new, and is
+//! translated to the candidate. The old container's last answers belong to the flows of before. Without these rules all
+//! goes to whoever has the port. The candidate's last answers belong to the flows of the zone.
 //!
-//! Docker 23 and later end all flows of a UDP port, in every zone, when a container with that port starts. An answer that
-//! is on its way then has no flow, and begins one: it gets the port that was called, and the address by which it leaves.
+//! Docker 23 and later end all flows of a UDP port, in every zone, when a container with that port starts. An answer on its
+//! way has no flow then, and begins one. It gets the port that was called, and the address by which it leaves.
 
 use step::host::nft::Nft;
 
@@ -87,7 +87,7 @@ pub(crate) fn lead(plan: &Plan) -> String {
     own.into_iter().chain(shared).map(add).collect()
 }
 
-/// What the engine translates as it comes in; it leaves some containers to its proxy.
+/// The engine translates these as they come in. It leaves some containers to its proxy.
 fn from_elsewhere(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let mut rules = Vec::new();
     for (words, calling) in families(plan, it) {
@@ -139,7 +139,7 @@ pub(super) fn bound(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     families(plan, it).filter_map(rule).collect()
 }
 
-/// What the candidate answers is in the zone as well. So is what other containers ask it without any translation.
+/// The candidate's answers are in the zone as well. Other containers' questions that nothing translates are there, too.
 fn with_others(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let zone = format!("ct zone set {}", plan.zone);
     let mark = plan.veth.as_ref().map(|_| mark(&plan.container));
@@ -154,7 +154,7 @@ fn with_others(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     families(plan, it).filter_map(rule).flatten().collect()
 }
 
-/// And what this host asks it so, as the forwarder does.
+/// This host asks it without any translation, as the forwarder does.
 fn from_this_host(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let rule = |(words, _)| Some(format!("{} ct zone set {}", question(words)?, plan.zone));
     families(plan, it).filter_map(rule).collect()
@@ -175,7 +175,7 @@ fn flowless(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     families(plan, it).filter_map(rule).collect()
 }
 
-/// The same to this host: it has called the very address from which it did.
+/// An answer to this host itself, which has called from the address that it called.
 fn flowless_here(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let (called, zone) = (it.door.port, plan.zone);
     let rule = |(words, _): (Words<'_>, String)| {
@@ -187,8 +187,8 @@ fn flowless_here(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     families(plan, it).filter_map(rule).collect()
 }
 
-/// What the kernel would lose of containers: behind all rules it goes on to the forwarder's port, if anybody listens there,
-/// and back to its own if not. The kernel does not look there for a flow that began with an answer.
+/// The kernel would lose these datagrams of containers. Behind all rules they go on to the forwarder's port, if anybody
+/// listens there, and back to their own if not. The kernel cannot look there for a flow that began with an answer.
 fn containers(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let mut rules = Vec::new();
     for (words, calling) in families(plan, it) {

@@ -8,7 +8,7 @@ use crate::bridge::plan::Plan;
 use crate::bridge::redirect::PortRedirect;
 use crate::bridge::served::{By, Client};
 
-/// On packets towards the candidate, from the last of this host's rules to its bridge, and on datagrams from it, from its
+/// On packets towards the candidate, from the last of this host's rules to its bridge. Datagrams from it have it from its
 /// bridge to the first of this host's rules. Each app has its own, by the
 /// FNV-1a hash of its container's name: rules that another app's killed promotion has left stop only what that one led.
 pub(super) fn mark(container: &Name) -> String {
