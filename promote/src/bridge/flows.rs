@@ -13,7 +13,7 @@ use step::engine::container::Container;
 use step::model::port::Publish;
 use step::terminal::warn;
 
-use super::netlink::messages;
+use super::netlink::{kind, messages};
 
 /// `NFNL_SUBSYS_CTNETLINK` and what is asked of it (include/uapi/linux/netfilter/nfnetlink_conntrack.h).
 const GET: u16 = 0x0101;
@@ -101,10 +101,6 @@ fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
     let head = [kind.to_ne_bytes(), flags.to_ne_bytes()].concat();
     [&length.to_ne_bytes()[..], &head, &[0; 8], body].concat()
-}
-
-fn kind(message: &[u8]) -> Option<u16> {
-    Some(u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?))
 }
 
 fn refusal(message: &[u8]) -> Option<io::Error> {

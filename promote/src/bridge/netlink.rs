@@ -11,6 +11,11 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// What a message is, by its fifth and sixth byte.
+pub(super) fn kind(message: &[u8]) -> Option<u16> {
+    Some(u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

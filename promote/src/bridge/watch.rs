@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use step::engine::container::Container;
 
 use super::error::NoBridge;
-use super::netlink::messages;
+use super::netlink::{kind, messages};
 
 /// How often a watch looks whether it is still wanted.
 const WANTED_EVERY: Timespec = Timespec {
@@ -163,10 +163,7 @@ fn is_about(changes: &Socket, table: &str) -> bool {
 /// include/uapi/linux/netfilter/nf_tables.h).
 fn is_loss(message: &[u8], table: &str) -> bool {
     const GONE: [u16; 3] = [2, 5, 8];
-    let kind = message
-        .get(4..6)
-        .and_then(|it| Some(u16::from_ne_bytes(it.try_into().ok()?)));
-    let is_gone = kind.is_some_and(|kind| GONE.contains(&(kind & 0xff)));
+    let is_gone = kind(message).is_some_and(|kind| GONE.contains(&(kind & 0xff)));
     let name = [table.as_bytes(), b"\0"].concat();
     is_gone && message.windows(name.len()).any(|it| it == name)
 }

@@ -1,26 +1,21 @@
 //! Clients that ask by UDP while an app is replaced, of every kind and all at once.
 
 use std::net::UdpSocket;
-use std::process::Command;
 use std::sync::PoisonError;
-use std::thread;
 use std::time::Duration;
 
-use stage::clients::{Peer, RemoteLoad};
+use stage::clients::Peer;
 use stage::docker::{Scope, docker};
 use stage::image::{Built, Image};
-use stage::load::{Load, Outcome};
+use stage::load::Outcome;
 use stage::steps::run;
 
-use super::kinds::{Kind, Place, is_served, kinds, show};
-use super::losses::address;
+use super::kinds::{Client, Kind, is_served, kinds, seen_at, show};
+use super::losses::{address, leave_rules_without_a_candidate, remove_rules};
 use super::{RULES, lacks_bridge};
 use crate::heir::{mortal, wait_for_heirs};
 use crate::resume::KILLED;
 use crate::support::{App, Fault, eventually, failed, free_port, ok};
-
-/// Clients of each kind, one half of which keeps its port.
-const CLIENTS: u16 = 4;
 
 /// An app that answers by UDP, too.
 struct Resolver {
@@ -70,38 +65,7 @@ impl Resolver {
         kinds: &[Kind<'_>],
         deed: impl FnOnce(),
     ) -> Vec<(&'static str, Outcome)> {
-        let start =
-            |(_, place, host): &Kind<'_>| Asking::start(place, &format!("{host}:{}", self.udp));
-        let clients: Vec<Asking> = kinds.iter().map(start).collect();
-        thread::sleep(Duration::from_millis(500));
-        deed();
-        thread::sleep(Duration::from_millis(500));
-        let outcomes = clients.into_iter().map(Asking::finish);
-        kinds.iter().map(|it| it.0).zip(outcomes).collect()
-    }
-}
-
-/// Clients of one kind that are at work.
-enum Asking {
-    Here(Load),
-    Elsewhere(RemoteLoad),
-}
-
-impl Asking {
-    fn start(place: &Place<'_>, target: &str) -> Asking {
-        let elsewhere = match place {
-            Place::Here => return Asking::Here(Load::datagrams(target, CLIENTS)),
-            Place::Peer(peer) => peer.datagrams(target, CLIENTS),
-            Place::Within(container) => RemoteLoad::datagrams_beside(container, target, CLIENTS),
-        };
-        Asking::Elsewhere(elsewhere.unwrap())
-    }
-
-    fn finish(self) -> Outcome {
-        match self {
-            Asking::Here(load) => load.stop(),
-            Asking::Elsewhere(load) => load.finish().unwrap(),
-        }
+        seen_at(self.udp, Client::by_datagrams, kinds, deed)
     }
 }
 
@@ -281,14 +245,7 @@ fn a_container_that_has_got_the_candidates_address_is_left_alone_and_gets_no_dat
     ok(&app.promote(&[]));
     resolver.candidate_with(&resolver.build("v2"), &on_network);
     let address = address(&app.scope.candidate());
-    // Whoever could take the rules away is killed, so that they stay.
-    let kill = format!(
-        "pkill -KILL -f '__forward .* {}$'; kill -KILL $CALLER; exit 1",
-        app.name()
-    );
-    let killed = run(app.faulty_promote(Fault::Before("stop", &kill), &[]), None).unwrap();
-    assert_eq!(killed.code, KILLED, "{killed:?}");
-    docker(["rm", "-f", &app.scope.candidate()]).unwrap();
+    leave_rules_without_a_candidate(app);
     let stranger = format!("{}-stranger", app.name());
     app.scope.also_container(&stranger);
     let (image, port) = (resolver.build("stranger").name, free_port());
@@ -319,8 +276,5 @@ fn a_container_that_has_got_the_candidates_address_is_left_alone_and_gets_no_dat
         Some("stranger")
     );
     app.scope.at_end(["rm", "-f", &stranger]);
-    let table = format!("deploy-steps-{}", app.name());
-    let mut gone = Command::new("nft");
-    gone.args(["delete", "table", "inet", &table]);
-    assert_eq!(run(gone, None).unwrap().code, 0);
+    remove_rules(app);
 }

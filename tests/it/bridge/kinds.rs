@@ -15,6 +15,9 @@ fn rate() -> u32 {
     if on_vm() { 1 } else { 40 }
 }
 
+/// Clients of each kind that ask by UDP.
+const BY_DATAGRAMS: u16 = 4;
+
 /// Without its own proxy the engine serves these at no time, deployment or not: nothing of it listens on
 /// IPv6, and it lets nobody cross from one of its networks to another. Podman and Docker 29 let them cross.
 const SERVED_BY_PROXY_ONLY: [&str; 5] = [
@@ -42,21 +45,33 @@ pub(crate) enum Place<'a> {
 /// A kind of client: its name, where it is, and the host it asks.
 pub(crate) type Kind<'a> = (&'static str, Place<'a>, String);
 
-/// A client that is at work.
-enum Client {
+/// Clients that are at work.
+pub(super) enum Client {
     Here(Load),
     Elsewhere(RemoteLoad),
 }
 
 impl Client {
+    /// One that asks over new connections.
     fn start(place: &Place<'_>, target: &str) -> Client {
-        match place {
-            Place::Here => Client::Here(Load::to(target, "/", rate())),
-            Place::Peer(peer) => Client::Elsewhere(peer.load(target, rate()).unwrap()),
+        let elsewhere = match place {
+            Place::Here => return Client::Here(Load::to(target, "/", rate())),
+            Place::Peer(peer) => peer.load(target, rate()),
+            Place::Within(container) => RemoteLoad::beside(container, target, rate()),
+        };
+        Client::Elsewhere(elsewhere.unwrap())
+    }
+
+    /// Some that ask by UDP, one half of which keeps its port.
+    pub(super) fn by_datagrams(place: &Place<'_>, target: &str) -> Client {
+        let elsewhere = match place {
+            Place::Here => return Client::Here(Load::datagrams(target, BY_DATAGRAMS)),
+            Place::Peer(peer) => peer.datagrams(target, BY_DATAGRAMS),
             Place::Within(container) => {
-                Client::Elsewhere(RemoteLoad::beside(container, target, rate()).unwrap())
+                RemoteLoad::datagrams_beside(container, target, BY_DATAGRAMS)
             }
-        }
+        };
+        Client::Elsewhere(elsewhere.unwrap())
     }
 
     fn finish(self) -> Outcome {
@@ -122,7 +137,17 @@ pub(crate) fn seen_by(
     app: &App,
     deed: impl FnOnce(),
 ) -> Vec<(&'static str, Outcome)> {
-    let start = |(_, place, host): &Kind<'_>| Client::start(place, &format!("{host}:{}", app.port));
+    seen_at(app.port, Client::start, kinds, deed)
+}
+
+/// The same at another port, of clients that are started like this.
+pub(super) fn seen_at(
+    port: u16,
+    client: fn(&Place<'_>, &str) -> Client,
+    kinds: &[Kind<'_>],
+    deed: impl FnOnce(),
+) -> Vec<(&'static str, Outcome)> {
+    let start = |(_, place, host): &Kind<'_>| client(place, &format!("{host}:{port}"));
     let clients: Vec<Client> = kinds.iter().map(start).collect();
     std::thread::sleep(Duration::from_millis(500));
     deed();

@@ -66,6 +66,25 @@ fn without_its_forwarder_a_bridge_refuses_nobody_whom_the_live_container_can_ans
     app.assert_live(&v2);
 }
 
+/// Whoever could take an open bridge's rules away is killed, so that they stay, and the candidate is removed.
+pub(super) fn leave_rules_without_a_candidate(app: &App) {
+    let kill = format!(
+        "pkill -KILL -f '__forward .* {}$'; kill -KILL $CALLER; exit 1",
+        app.name()
+    );
+    let killed = run(app.faulty_promote(Fault::Before("stop", &kill), &[]), None).unwrap();
+    assert_eq!(killed.code, KILLED, "{killed:?}");
+    docker(["rm", "-f", &app.scope.candidate()]).unwrap();
+}
+
+/// They are there still.
+pub(super) fn remove_rules(app: &App) {
+    let table = format!("deploy-steps-{}", app.name());
+    let mut gone = Command::new("nft");
+    gone.args(["delete", "table", "inet", &table]);
+    assert_eq!(run(gone, None).unwrap().code, 0);
+}
+
 #[test]
 fn an_address_that_another_container_has_got_leads_it_no_client_of_the_app() {
     if lacks_bridge() {
@@ -81,14 +100,7 @@ fn an_address_that_another_container_has_got_leads_it_no_client_of_the_app() {
     app.deploy(&v1, &options);
     app.candidate(&v2, &options);
     let address = address(&app.scope.candidate());
-    // Whoever could take the rules away is killed, so that they stay.
-    let kill = format!(
-        "pkill -KILL -f '__forward .* {}$'; kill -KILL $CALLER; exit 1",
-        app.name()
-    );
-    let killed = run(app.faulty_promote(Fault::Before("stop", &kill), &[]), None).unwrap();
-    assert_eq!(killed.code, KILLED, "{killed:?}");
-    docker(["rm", "-f", &app.scope.candidate()]).unwrap();
+    leave_rules_without_a_candidate(&app);
     let stranger = format!("{}-stranger", app.name());
     app.scope.also_container(&stranger);
     let other = app.build("stranger");
@@ -107,14 +119,7 @@ fn an_address_that_another_container_has_got_leads_it_no_client_of_the_app() {
     if has_proxy() {
         assert_eq!(app.answer(), "v1");
     }
-    let mut gone = Command::new("nft");
-    gone.args([
-        "delete",
-        "table",
-        "inet",
-        &format!("deploy-steps-{}", app.name()),
-    ]);
-    assert_eq!(run(gone, None).unwrap().code, 0);
+    remove_rules(&app);
 }
 
 #[test]
