@@ -18,7 +18,9 @@ use stage::steps::run;
 
 use self::seen::{Seen, Watch};
 use self::shapes::{Planted, planted};
-use crate::support::{App, failed, first_seed, ok, text};
+use crate::heir::{mortal, wait_for_heirs};
+use crate::resume::KILLED;
+use crate::support::{App, Fault, failed, first_seed, ok, text};
 
 /// An app whose steps' calls of the engine are recorded, and what was seen of it.
 struct Ground {
@@ -78,8 +80,8 @@ impl Ground {
         let files = [file, "--env-file".to_owned(), "other.env".to_owned()];
         let more = more.iter().map(|&word| word.to_owned());
         let words = flags.into_iter().chain(files).chain(self.planted.options());
-        let words: Vec<String> = words.chain(more).collect();
-        self.step("start-candidate", &words)
+        let words = words.chain(more).chain(self.planted.command());
+        self.step("start-candidate", &words.collect::<Vec<_>>())
     }
 
     fn remove_candidate(&mut self) {
@@ -117,7 +119,6 @@ fn one_round(seed: u64) {
     ground
         .seen
         .arguments(&fs::read_to_string(ground.path("calls")).unwrap());
-    ground.seen.notes();
     watch.end(&mut ground.seen);
     let hits = ground.seen.hits(&ground.planted);
     let (secrets, texts) = (ground.planted.count(), ground.seen.count());
@@ -194,6 +195,17 @@ fn crashes_and_probes(ground: &mut Ground) {
     ground.remove_candidate();
 }
 
+/// Killed, it leaves its report to its heir, who tells it the system's log and those who come later.
+fn killed(ground: &mut Ground) {
+    let header = ground.planted.header();
+    let fault = Fault::Before("stop", "kill -KILL $CALLER");
+    let mut promote = mortal(&ground.app, fault, &["--header", &header]);
+    promote.current_dir(ground.folder.path());
+    assert_eq!(run(promote, None).unwrap().code, KILLED);
+    wait_for_heirs(&ground.app);
+    ground.seen.notes();
+}
+
 /// Two releases, a way back, and a final container that ends at its start.
 fn releases(ground: &mut Ground) {
     ground.deploy(0, &[]);
@@ -227,6 +239,7 @@ fn releases(ground: &mut Ground) {
         41,
         "rolled_back_unhealthy",
     );
+    killed(ground);
     ground.seen.end_log();
     ground.remove_candidate();
     let image = ground.images[0].name.clone();

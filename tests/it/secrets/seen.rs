@@ -1,16 +1,21 @@
 //! What anybody can see of a deployment, and the secrets in it.
 
 use std::fs;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stage::docker::docker;
+use stage::ground::on_machine;
+use stage::steps::run;
 
 use super::shapes::Planted;
 use crate::support::App;
 
+/// Where the words of a container stand that the engine shows to everybody.
+const OPEN: [&str; 4] = ["labels", "docker ps", "events", "arguments"];
 /// Hidden roles of the steps' own children.
 const ROLES: [&str; 3] = ["__heir", "__send", "__forward"];
 
@@ -57,16 +62,23 @@ impl Seen {
         self.texts.push(("arguments", calls.to_owned()));
     }
 
-    /// The lock files and what stands in them.
+    /// What an heir has left: a note beside the lock, and a line in the journal of a machine that has one.
     pub(super) fn notes(&mut self) {
-        for folder in ["/run/lock", "/run/deploy-steps"] {
-            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-            for entry in
-                entries.filter(|it| it.file_name().to_string_lossy().contains("deploy-steps"))
-            {
-                let text = fs::read_to_string(entry.path()).unwrap_or_default();
-                self.texts.push(("note", text));
-            }
+        let place = if self.logs { "log" } else { "note" };
+        let entries = fs::read_dir("/run/deploy-steps").unwrap().flatten();
+        let notes = entries.map(|it| fs::read_to_string(it.path()).unwrap_or_default());
+        let notes: Vec<String> = notes.filter(|it| !it.is_empty()).collect();
+        assert!(
+            notes.iter().any(|it| it.contains("promote")),
+            "no note was left"
+        );
+        self.texts.extend(notes.into_iter().map(|it| (place, it)));
+        if on_machine() {
+            let mut journal = Command::new("journalctl");
+            journal.args(["--no-pager", "--identifier=deploy-steps"]);
+            let said = run(journal, None).unwrap().stdout;
+            assert!(said.contains("its heir reports"), "{said}");
+            self.texts.push((place, said));
         }
     }
 
@@ -79,7 +91,8 @@ impl Seen {
                 let may_show = *place == "log" && !Planted::is_for_logs(&secret);
                 let has_no_other_way =
                     *place == "arguments" && text.contains(&format!("tag={secret}"));
-                if may_show || has_no_other_way {
+                let is_open = planted.is_open(&secret) && OPEN.contains(place);
+                if may_show || has_no_other_way || is_open {
                     continue;
                 }
                 if let Some(form) = forms.iter().find(|form| text.contains(*form)) {

@@ -14,6 +14,14 @@ pub(super) struct Planted {
     log_tag: String,
     header: String,
     in_malformed: Vec<String>,
+    open: Open,
+}
+
+/// Values that the engine shows to everybody, in labels, too. Nothing else may.
+struct Open {
+    label: String,
+    health: String,
+    command: String,
 }
 
 /// Letters and digits that no text has by chance.
@@ -91,6 +99,11 @@ pub(super) fn planted(rng: &mut Rng) -> Planted {
         log_tag: token(rng, 14),
         header: token(rng, 20),
         in_malformed: (0..3).map(|_| token(rng, 12)).collect(),
+        open: Open {
+            label: token(rng, 16),
+            health: token(rng, 16),
+            command: token(rng, 16),
+        },
     }
 }
 
@@ -105,7 +118,27 @@ impl Planted {
         let mut all: Vec<String> = pairs.map(|(_, value)| value.clone()).collect();
         all.extend([self.log_tag.clone(), self.header.clone()]);
         all.extend(self.in_malformed.clone());
+        all.extend(self.open().map(str::to_owned));
         all
+    }
+
+    fn open(&self) -> [&str; 3] {
+        let Open {
+            label,
+            health,
+            command,
+        } = &self.open;
+        [label, health, command]
+    }
+
+    /// Whether the engine shows it to everybody.
+    pub(super) fn is_open(&self, value: &str) -> bool {
+        self.open().contains(&value)
+    }
+
+    /// What the app is started with.
+    pub(super) fn command(&self) -> [String; 2] {
+        ["--".to_owned(), self.open.command.clone()]
     }
 
     /// Those that a log must not show.
@@ -132,6 +165,10 @@ impl Planted {
             }
         }
         words.push(format!("--log-opt=tag={}", self.log_tag));
+        words.push(format!("--label=note={}", self.open.label));
+        words.push(format!("--health-cmd=/ask {}", self.open.health));
+        // Nothing asks: the image has no shell.
+        words.push("--health-interval=24h".to_owned());
         words
     }
 
