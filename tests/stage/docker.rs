@@ -64,7 +64,19 @@ pub fn inspect(name: &str) -> anyhow::Result<Option<Value>> {
     let filter = format!("name=^/?{name}$");
     let ids = docker(["ps", "-aq", "--no-trunc", "--filter", &filter])?;
     for id in ids.lines() {
-        let found: Vec<Value> = serde_json::from_str(&docker(["container", "inspect", id])?)?;
+        let found = match docker(["container", "inspect", id]) {
+            // Removed meanwhile.
+            Err(error)
+                if error
+                    .to_string()
+                    .to_lowercase()
+                    .contains("no such container") =>
+            {
+                continue;
+            }
+            found => found?,
+        };
+        let found: Vec<Value> = serde_json::from_str(&found)?;
         let by_name = |it: &Value| {
             let found = it["Name"].as_str().unwrap_or_default();
             found.trim_start_matches('/') == name
