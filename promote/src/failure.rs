@@ -44,8 +44,11 @@ pub(crate) enum Failure {
     PortOfHost { port: String, live: String },
     #[error("the final container would differ from the candidate in {0}; nothing was touched")]
     NotVerified(String),
-    #[error("no bridge is possible: {0}; nothing was touched")]
-    NoBridge(NoBridge),
+    #[error("no bridge is possible: {why}{}", undone(.evidence))]
+    NoBridge {
+        why: NoBridge,
+        evidence: Box<Evidence>,
+    },
     #[error(
         "an earlier promotion's bridge could not be closed: {0}; the candidate goes on serving"
     )]
@@ -145,7 +148,7 @@ impl failure::Failure for Failure {
                 Code::NotVerified,
                 "it has changed since the candidate was started: start-candidate --replace, then probe-health, then promote",
             ),
-            Self::NoBridge(why) => Verdict::new(
+            Self::NoBridge { why, .. } => Verdict::new(
                 Code::NoBridge,
                 format!(
                     "{}; or give --bridge auto, and bear a short gap",
@@ -181,6 +184,7 @@ impl failure::Failure for Failure {
     fn evidence(self) -> Evidence {
         match self {
             Self::PortTaken { evidence, .. }
+            | Self::NoBridge { evidence, .. }
             | Self::GapTooLong { evidence, .. }
             | Self::Unhealthy { evidence, .. }
             | Self::NotStarted { evidence, .. }
@@ -191,7 +195,6 @@ impl failure::Failure for Failure {
             | Self::NotVerifiable(_)
             | Self::PortOfHost { .. }
             | Self::Locked(_)
-            | Self::NoBridge(_)
             | Self::StrayBridge(_)
             | Self::NotVerified(_)
             | Self::Overtaken { .. } => Evidence::default(),

@@ -2,7 +2,7 @@
 
 use step::engine::error::EngineError;
 
-use crate::bridge::error::NotClosed;
+use crate::bridge::error::{NoBridge, NotClosed};
 use crate::failure::{Evidence, Failure};
 use crate::preflight::ports::Taken;
 
@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     NotStarted,
     Unhealthy,
     PortTaken(Taken),
+    NoBridge(NoBridge),
 }
 
 impl SwapError {
@@ -46,6 +47,15 @@ impl SwapError {
         }
     }
 
+    /// There is none where there must be one.
+    pub(crate) fn no_bridge(why: NoBridge) -> Self {
+        Self {
+            message: format!("no bridge is possible: {why}"),
+            kind: Kind::NoBridge(why),
+            evidence: Box::default(),
+        }
+    }
+
     pub(crate) fn with_log(mut self, log: Vec<String>) -> Self {
         self.evidence.log = log;
         self
@@ -70,6 +80,7 @@ impl SwapError {
                 port: taken.port,
                 evidence,
             },
+            Kind::NoBridge(why) => Failure::NoBridge { why, evidence },
         }
     }
 }

@@ -124,8 +124,7 @@ fn lead_datagrams(swap: &Swap<'_>, old: &Container) -> Result<(), SwapError> {
     match bridge.lead_datagrams() {
         Ok(()) => swap.await_answers(old),
         Err(why) if swap.promotion.args.bridge == BridgeMode::Require => {
-            let message = format!("no bridge for the UDP ports: {why}");
-            return Err(SwapError::not_started(message));
+            return Err(SwapError::no_bridge(why.into()));
         }
         Err(why) => warn(&format!(
             "promote: the UDP ports are closed for a moment: {why}"
@@ -146,7 +145,7 @@ fn unless_blocked(swap: &mut Swap<'_>) -> Result<Passage, SwapError> {
     }
     let why = NoBridge::Blocked;
     if swap.promotion.args.bridge == BridgeMode::Require {
-        return Err(SwapError::not_started(format!("no bridge: {why}")));
+        return Err(SwapError::no_bridge(why));
     }
     warn_of_gap(&why);
     let bridge = swap.link.take();

@@ -147,7 +147,10 @@ fn required<T>(
     bridge: Result<T, NoBridge>,
 ) -> Result<Result<T, NoBridge>, Failure> {
     match bridge {
-        Err(why) if mode == BridgeMode::Require => Err(Failure::NoBridge(why)),
+        Err(why) if mode == BridgeMode::Require => {
+            let evidence = Box::default();
+            Err(Failure::NoBridge { why, evidence })
+        }
         bridge => Ok(bridge),
     }
 }

@@ -168,7 +168,7 @@ fn manual_commands(swap: &Swap<'_>, error: &SwapError, bridged: bool) -> String 
     let steps: Vec<String> = commands_for_old(swap).into_iter().chain(unbridge).collect();
     let first = match &error.kind {
         Kind::PortTaken(taken) => format!("free the host port {}, then ", taken.port),
-        Kind::NotStarted | Kind::Unhealthy => String::new(),
+        Kind::NotStarted | Kind::Unhealthy | Kind::NoBridge(_) => String::new(),
     };
     format!(
         "{first}run promote again, which resumes from what it finds; or by hand: {remove}{steps}",

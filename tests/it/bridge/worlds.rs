@@ -10,7 +10,7 @@ use stage::skipped::skip;
 
 use super::surroundings::Rules;
 use super::{RULES, has_proxy, lacks_bridge};
-use crate::support::{App, ok, on_a_stage_of_its_own, text};
+use crate::support::{App, failed, ok, on_a_stage_of_its_own, text};
 
 /// Another host's clients at the two addresses, while the swap goes on.
 struct Outside {
@@ -162,7 +162,11 @@ fn where_a_rule_names_the_live_containers_address_there_is_no_bridge_and_the_rep
         app.port
     );
     let rules = Rules::up(app.name(), &only);
+    let before = app.id("");
     let outside = Outside::start(&peer, &app);
+    let refused = failed(&app.promote(&["--bridge", "require"]), 44, "no_bridge");
+    assert_eq!(refused["rolled_back_to"], app.name(), "{refused}");
+    app.assert_untouched(&before, &v1);
     let report = ok(&app.promote(&[]));
     drop(rules);
     let [v4, _] = outside.finish();

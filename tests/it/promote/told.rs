@@ -64,7 +64,7 @@ const REFUSED: [Case; 10] = [
         how: Scene::without_a_port,
         code: 44,
         kind: "no_bridge",
-        message: "no bridge is possible: no port is published; nothing was touched",
+        message: "no bridge is possible: no port is published; no live container was touched",
         hint: "start the candidate with --publish: without a port there is nothing to bridge; or give --bridge auto, and bear a short gap",
     },
     Case {
