@@ -16,7 +16,7 @@ const PROMOTE: &str = "\
     strategy: rerun swap preflight bridge network promotion state failure report args
     rerun: swap preflight bridge traffic promotion state failure report
     swap: preflight bridge traffic network promotion failure report args restart log_file
-    heir: promotion cgroup environment failure report args
+    heir: traffic promotion cgroup environment failure report args
     preflight: network promotion failure
     failure: bridge report
     bridge: traffic network cgroup environment

@@ -77,6 +77,10 @@ pub(crate) struct Args {
     /// How long to wait for requests in flight before a container is stopped
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) drain: Duration,
+    /// How long clients may stay connected to the candidate when the final container serves, such as those of WebSockets.
+    /// promote does not wait for that; the candidate is stopped in the end
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, conflicts_with = "network")]
+    pub(crate) keep_connections: Duration,
     /// How long a container may take to end after SIGTERM before it is killed [default: its own --stop-timeout, else 10s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) stop_timeout: Option<Duration>,
@@ -113,7 +117,7 @@ const USUAL_GRACE: Duration = Duration::from_secs(10);
 pub(crate) enum BridgeMode {
     /// If this user may change packet rules; else the port is closed for a moment, and the report says why
     Auto,
-    /// Or fail (44) before anything is touched
+    /// Or fail (44) before the live container is stopped
     Require,
     /// Never
     Off,
@@ -144,10 +148,11 @@ impl StepArgs for Args {
         let of_one_machine = self.network.is_some()
             || self.max_gap.is_some()
             || !self.settle.is_zero()
+            || !self.keep_connections.is_zero()
             || self.keep_log.is_some()
             || self.bridge == BridgeMode::Require;
         if self.common.swarm && of_one_machine {
-            return Err("--network, --alias, --bridge, --max-gap, --settle and --keep-log do not go with --swarm (--monitor is its --settle)".to_owned());
+            return Err("--network, --alias, --bridge, --max-gap, --settle, --keep-connections and --keep-log do not go with --swarm (--monitor is its --settle)".to_owned());
         }
         if let Some(path) = &self.keep_log {
             log_file::open(path)?;

@@ -9,23 +9,27 @@
 //! engine is done with it, so nobody acts on what is about to change. What the heir does is what the same command run
 //! again would do. Its report is in the system's log and beside the lock. Killed before any of its calls under load,
 //! no promotion lost a request (the kill matrix of the tests).
+//!
+//! A promotion that is done may leave it something for later: the candidate, as long as clients stay connected to it.
+
+mod kept;
+mod told;
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::iter;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
-use step::host::lock::{LONGEST_NOTE, Lock};
+use step::host::lock::Lock;
 use step::model::name::Name;
-use step::text::printable;
 
 use crate::args::Args;
 use crate::cgroup::{self, Cgroup};
@@ -43,8 +47,8 @@ const LAST_GENERATION: u32 = 2;
 pub(crate) const STEP: &str = "promote";
 const READY: u8 = b'+';
 const DONE: u8 = b'.';
-/// The longest that a line to the system's log may be (RFC 3164, with room for its head).
-const LONGEST_LINE: usize = 900;
+/// Before the milliseconds for which clients may stay connected to the candidate.
+const KEEP: u8 = b'~';
 
 /// How long one may take to say that it waits; systemd answers within milliseconds, or not at all.
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -59,6 +63,8 @@ pub(crate) type Promote = fn(&Args, &Engine, &Lock, Killed) -> Result<Report, Fa
 pub(crate) struct Heir {
     line: UnixStream,
     child: Child,
+    /// It has something to do, and nobody waits for it.
+    is_told: bool,
     /// Where it waits, and other helpers of the promotion may be as well.
     pub(crate) cgroup: Cgroup,
 }
@@ -84,6 +90,12 @@ impl Heir {
         Self::start(here, handoff, headers)
     }
 
+    /// Has it end the candidate when nobody is connected to it any more, or after this time.
+    pub(crate) fn keep(mut self, time: Duration) {
+        let told = write!(self.line, "{}{}", char::from(KEEP), time.as_millis());
+        self.is_told = told.is_ok();
+    }
+
     fn start(mut command: Command, handoff: &Handoff, headers: &Headers) -> io::Result<Self> {
         let (mut line, theirs) = UnixStream::pair()?;
         line.set_read_timeout(Some(READY_WITHIN))?;
@@ -103,6 +115,7 @@ impl Heir {
             Ok(()) => Ok(Self {
                 line,
                 child,
+                is_told: false,
                 cgroup: Cgroup::default(),
             }),
             Err(error) => {
@@ -124,6 +137,9 @@ fn hand_over(line: &mut UnixStream, handoff: &Handoff, headers: &Headers) -> io:
 
 impl Drop for Heir {
     fn drop(&mut self) {
+        if self.is_told {
+            return;
+        }
         let told = self.line.write_all(&[DONE]);
         let _ = told.and_then(|()| self.line.shutdown(Shutdown::Both));
         let _ = self.child.wait();
@@ -177,19 +193,66 @@ fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {
     let mut last = Vec::new();
     // A reset is an end as well.
     let _ = line.read_to_end(&mut last);
-    if last.ends_with(&[DONE]) {
-        return Ok(());
+    match &last[..] {
+        [.., DONE] => Ok(()),
+        [KEEP, time @ ..] => {
+            let time = str::from_utf8(time).ok().and_then(|it| it.parse().ok());
+            match kept::until_left(&args, Duration::from_millis(time.unwrap_or_default()))? {
+                true => end_candidate(&args, promote),
+                false => Ok(()),
+            }
+        }
+        _ => finish_killed(&args, promote),
     }
-    act(&args, promote)
 }
 
 /// Finishes or rolls back what the killed promotion has left, and leaves word of it.
-fn act(args: &Args, promote: Promote) -> io::Result<()> {
-    let started = Instant::now();
-    let Some(live) = args.identity.live() else {
+fn finish_killed(args: &Args, promote: Promote) -> io::Result<()> {
+    let Some(done) = act(args, promote)? else {
         return Ok(());
     };
-    // Its last command may still be under way.
+    let (live, line) = (done.live, done.line);
+    told::log(&format!(
+        "promote of {live} was killed; its heir reports: {line}"
+    ));
+    if let Some(lock) = done.lock {
+        lock.note(STEP, &told::short(&line));
+    }
+    Ok(())
+}
+
+/// Removes the candidate that clients stayed connected to. What goes wrong is for the system's log: the promotion has
+/// reported long ago.
+fn end_candidate(args: &Args, promote: Promote) -> io::Result<()> {
+    let Some(done) = act(args, promote)? else {
+        return Ok(());
+    };
+    if !done.is_ok {
+        let (live, line) = (done.live, &done.line);
+        told::log(&format!(
+            "the candidate of {live}, which clients stayed connected to, may be left: {line}"
+        ));
+    }
+    if let Some(lock) = done.lock {
+        lock.note(STEP, "");
+    }
+    Ok(())
+}
+
+/// What came of the same command, run again.
+struct Done<'a> {
+    live: &'a Name,
+    lock: Option<Lock>,
+    is_ok: bool,
+    line: String,
+}
+
+fn act(args: &Args, promote: Promote) -> io::Result<Option<Done<'_>>> {
+    let started = Instant::now();
+    let Some(live) = args.identity.live() else {
+        return Ok(None);
+    };
+    // The last command of the one before may still be under way.
     let patience = args.common.engine.engine_timeout + args.usual_grace();
     let engine = Engine::find(&args.common.engine).map_err(io::Error::other)?;
     let lock = engine.lock(live, patience).map_err(io::Error::other)?;
@@ -197,43 +260,14 @@ fn act(args: &Args, promote: Promote) -> io::Result<()> {
         Some(lock) => promote(args, &engine, lock, Killed::default()),
         None => Err(Failure::Locked(live.to_string())),
     };
+    let is_ok = result.is_ok();
     let (line, _) = step::contract::main::outcome(STEP, result, started);
-    log(&format!(
-        "promote of {live} was killed; its heir reports: {line}"
-    ));
-    if let Some(lock) = lock {
-        lock.note(STEP, &short(&line));
-    }
-    Ok(())
-}
-
-/// A report with its evidence may be longer than a note; what it says is in the system's log as well.
-fn short(line: &str) -> String {
-    if line.len() <= LONGEST_NOTE {
-        return line.to_owned();
-    }
-    let report: Value = serde_json::from_str(line).unwrap_or_default();
-    let text = |key: &str| printable(report["error"][key].as_str().unwrap_or_default(), 500);
-    let error = json!({
-        "code": report["error"]["code"], "kind": report["error"]["kind"],
-        "message": text("message"), "hint": text("hint"),
-    });
-    json!({"step": STEP, "ok": report["ok"], "error": error}).to_string()
-}
-
-/// Where a system has no log there is still the note beside the lock.
-fn log(line: &str) {
-    let cut = line
-        .char_indices()
-        .nth(LONGEST_LINE)
-        .map_or(line.len(), |(at, _)| at);
-    // Facility daemon, severity notice.
-    let entry = format!("<29>deploy-steps: {}", &line[..cut]);
-    let sent = UnixDatagram::unbound().and_then(|socket| {
-        socket.set_write_timeout(Some(Duration::from_secs(1)))?;
-        socket.send_to(entry.as_bytes(), "/dev/log")
-    });
-    let _ = sent;
+    Ok(Some(Done {
+        live,
+        lock,
+        is_ok,
+        line,
+    }))
 }
 
 /// What the heir of an earlier promotion of the app has reported since the last one.

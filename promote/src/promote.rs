@@ -57,14 +57,20 @@ pub(crate) fn run_holding(
         live,
         names,
         killed,
+        has_heir: heir.is_some(),
         cgroup: heir
             .as_ref()
             .map_or_else(Cgroup::default, |heir| heir.cgroup.clone()),
     };
-    match args.moved_alias() {
+    let report = match args.moved_alias() {
         Some(alias) => strategy::alias::run(&promotion, state, alias),
         None => strategy::port::run(&promotion, state),
+    }?;
+    let is_kept = report.swap.as_ref().is_some_and(|it| it.kept.is_some());
+    if let Some(heir) = heir.filter(|_| is_kept) {
+        heir.keep(args.keep_connections);
     }
+    Ok(report)
 }
 
 /// From here on a kill leaves nothing half done.

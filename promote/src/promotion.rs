@@ -17,6 +17,8 @@ pub(crate) struct Promotion<'a> {
     pub(crate) names: Names,
     /// What is known of the promotion before, which was killed.
     pub(crate) killed: Killed,
+    /// Whether somebody finishes what this leaves undone.
+    pub(crate) has_heir: bool,
     /// Where its helpers outlive the unit in which it runs.
     pub(crate) cgroup: Cgroup,
 }

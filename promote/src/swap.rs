@@ -71,6 +71,8 @@ pub(crate) struct Old {
 struct Waits {
     drained: Option<Drained>,
     candidate_drained: Option<Drained>,
+    /// How many clients stay connected to the candidate; `None` where it is not kept for them.
+    kept: Option<usize>,
     /// Whether calls to the old container's address were redirected to the new one; `None` where they need not be.
     handed_over: Option<Result<(), String>>,
 }
@@ -194,6 +196,7 @@ impl<'a> Swap<'a> {
         let Waits {
             drained,
             candidate_drained,
+            kept,
             handed_over,
         } = &self.waits;
         let waited = |it: &Option<Drained>| it.as_ref().map_or(0, |it| millis(it.waited));
@@ -206,6 +209,7 @@ impl<'a> Swap<'a> {
             },
             drained_ms: waited(drained),
             candidate_drained_ms: waited(candidate_drained),
+            kept: *kept,
             drained_by: known_by.as_str(),
             handed_over: handed_over.as_ref().map(Result::is_ok),
             not_handed_over_because: handed_over.clone().and_then(Result::err),

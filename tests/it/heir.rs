@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use stage::ground::on_podman;
 use stage::load::Load;
@@ -25,14 +26,25 @@ pub(crate) fn mortal(app: &App, fault: Fault<'_>, flags: &[&str]) -> Command {
 
 /// The heirs of the app's promotions: their words, then their environments, either of which may name it.
 pub(crate) fn at_work(app: &App) -> Vec<String> {
+    heirs(app).into_iter().map(|(_, line)| line).collect()
+}
+
+pub(crate) fn kill_heirs(app: &App) {
+    for (pid, _) in heirs(app) {
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+}
+
+fn heirs(app: &App) -> Vec<(Pid, String)> {
     let all = fs::read_dir("/proc").unwrap().flatten();
     let read = |entry: fs::DirEntry| {
         let [words, variables] =
             ["cmdline", "environ"].map(|name| fs::read_to_string(entry.path().join(name)));
-        Some(words.ok()? + &variables.ok()?)
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        Some((Pid::from_raw(pid)?, words.ok()? + &variables.ok()?))
     };
     all.filter_map(read)
-        .filter(|line| line.contains("promote\0__heir") && line.contains(app.name()))
+        .filter(|(_, line)| line.contains("promote\0__heir") && line.contains(app.name()))
         .collect()
 }
 

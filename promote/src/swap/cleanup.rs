@@ -27,16 +27,7 @@ pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
     let volumes_left = old.map(volumes_of).unwrap_or_default();
     let back = previous.as_ref().zip(live);
     let way_back = back.map(|(it, live)| WayBack::to(it.recipe.as_ref(), &Live::container(live)));
-    let mut bridge = swap.link.take();
-    bridge.iter_mut().for_each(Bridge::unwatch);
-    let left_over = if has_no_callers(&swap) {
-        both(|| clear_away(&swap), move || drop(bridge)).0
-    } else {
-        let left_over = clear_away(&swap);
-        // Until it is gone the candidate may still close redirected connections, and be looked up by name.
-        drop(bridge);
-        left_over
-    };
+    let left_over = end(&mut swap);
     let seen = swap.seen();
     progress(&format!(
         "promote: {} is live with {}",
@@ -52,6 +43,24 @@ pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
         seen,
         left_over,
     }
+}
+
+/// Ends the bridge and clears away; tells what could not be removed.
+fn end(swap: &mut Swap<'_>) -> Vec<String> {
+    let mut bridge = swap.link.take();
+    if swap.waits.kept.is_some() {
+        // The heir ends it.
+        bridge.into_iter().for_each(Bridge::leave);
+        return clear_away(swap);
+    }
+    bridge.iter_mut().for_each(Bridge::unwatch);
+    if has_no_callers(swap) {
+        return both(|| clear_away(swap), move || drop(bridge)).0;
+    }
+    let left_over = clear_away(swap);
+    // Until it is gone the candidate may still close redirected connections, and be looked up by name.
+    drop(bridge);
+    left_over
 }
 
 fn volumes_of(old: &Container) -> Vec<String> {
@@ -131,13 +140,22 @@ pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>) {
         limit,
     );
     swap.await_answers(candidate);
+    let is_kept = staying.is_some() && !named && drained.open > 0 && may_keep(swap);
+    swap.waits.kept = is_kept.then_some(drained.open);
     // Stopped it loses the name, which it must not keep after a rollback.
-    if named || drained.may_be_open() {
+    if named || drained.may_be_open() && !is_kept {
         // It may say its last to those who were redirected to it.
         swap.link.bridge_mut().into_iter().for_each(Bridge::unwatch);
         stop_gracefully(promotion, candidate);
     }
     swap.waits.candidate_drained = Some(drained);
+}
+
+/// Whether clients may stay connected to the candidate. A bridge that is closed keeps what is open, and somebody has to
+/// end it all later.
+fn may_keep(swap: &Swap<'_>) -> bool {
+    let Promotion { args, has_heir, .. } = swap.promotion;
+    *has_heir && !args.keep_connections.is_zero() && swap.link.bridge().is_some()
 }
 
 /// Has a container end by itself, which has connections to close.
@@ -154,7 +172,10 @@ fn clear_away(swap: &Swap<'_>) -> Vec<String> {
     let names = &swap.promotion.names;
     let old = swap.old.as_ref().filter(|old| !old.gone);
     let old = old.map(|old| (&old.container, &names.old));
-    let candidate = swap.candidate.as_ref();
+    let candidate = swap
+        .candidate
+        .as_ref()
+        .filter(|_| swap.waits.kept.is_none());
     let candidate = candidate.map(|candidate| (candidate, &names.candidate));
     let found: Vec<(&Container, &String)> = old.into_iter().chain(candidate).collect();
     let containers: Vec<&Container> = found.iter().map(|(container, _)| *container).collect();

@@ -1,0 +1,200 @@
+//! Clients that stay connected, as those of WebSockets do: how often a deployment cuts them.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stage::docker::docker;
+use stage::effort;
+
+use super::connections::{ask, ways};
+use super::{has_rules, lacks_bridge};
+use crate::heir::{kill_heirs, wait_for_heirs};
+use crate::support::{App, eventually, ok};
+
+/// Clients that ask once and then stay, and come back at once when they are cut.
+struct Stayers {
+    stop: Arc<AtomicBool>,
+    there: Arc<AtomicUsize>,
+    clients: Vec<JoinHandle<usize>>,
+}
+
+impl Stayers {
+    /// So many at each of these addresses.
+    fn at(ways: &[SocketAddr], each: usize) -> Self {
+        let (stop, there) = (Arc::default(), Arc::default());
+        let start = |at: SocketAddr| {
+            let (stop, there) = (Arc::clone(&stop), Arc::clone(&there));
+            let client = thread::Builder::new().stack_size(128 << 10);
+            client.spawn(move || stay(at, &stop, &there)).unwrap()
+        };
+        let all = ways.iter().flat_map(|at| vec![*at; each]);
+        let stayers = Self {
+            clients: all.map(start).collect(),
+            stop,
+            there,
+        };
+        stayers.are_all_there();
+        stayers
+    }
+
+    fn are_all_there(&self) {
+        let all = self.clients.len();
+        eventually("all clients are connected", || {
+            self.there.load(Ordering::Relaxed) == all
+        });
+    }
+
+    /// How often each was cut.
+    fn leave(self) -> Vec<usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.clients.into_iter().map(JoinHandle::join);
+        ended.map(Result::unwrap).collect()
+    }
+}
+
+/// Returns how often it was cut.
+fn stay(at: SocketAddr, stop: &AtomicBool, there: &AtomicUsize) -> usize {
+    for cuts in 0.. {
+        let stream = TcpStream::connect(at).unwrap();
+        ask(&stream, "/").unwrap();
+        there.fetch_add(1, Ordering::Relaxed);
+        let is_cut = is_cut(&stream, stop);
+        there.fetch_sub(1, Ordering::Relaxed);
+        if !is_cut {
+            return cuts;
+        }
+    }
+    unreachable!()
+}
+
+/// Whether the other side ends the connection before this one is to leave.
+fn is_cut(stream: &TcpStream, stop: &AtomicBool) -> bool {
+    stream
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    while !stop.load(Ordering::Relaxed) {
+        if !is_patient(stream.peek(&mut [0])) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether nothing has come yet.
+fn is_patient(seen: std::io::Result<usize>) -> bool {
+    use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    match seen {
+        Ok(bytes) => bytes > 0,
+        Err(error) => matches!(error.kind(), Interrupted | TimedOut | WouldBlock),
+    }
+}
+
+/// Promotes v2 over v1 while clients stay connected, and keeps them for this time; the report of the swap.
+fn promoted(app: &App, time: &str, each: usize) -> (Value, Stayers) {
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    let clients = Stayers::at(&ways(app), each);
+    app.candidate(&v2, &[]);
+    let report = ok(&app.promote(&["--keep-connections", time]));
+    assert_eq!(report["swap"]["bridge"], "on", "{report}");
+    assert_eq!(report["swap"]["failed"], 0, "{report}");
+    assert_eq!(app.answer(), "v2");
+    (report["swap"].clone(), clients)
+}
+
+/// Nothing is left but what is live.
+fn assert_over(app: &App) {
+    eventually("the candidate is removed", || app.present() == [""]);
+    wait_for_heirs(app);
+    eventually("the rules are removed", || !has_rules(app));
+}
+
+#[test]
+fn who_stays_connected_is_cut_once_where_the_candidate_keeps_its_clients() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays");
+    let (swap, clients) = promoted(&app, "1h", effort::of([5, 20, 334]));
+    let all = clients.clients.len();
+    assert_eq!(swap["kept"], json!(all), "{swap}");
+    clients.are_all_there();
+    // Without --keep-connections the candidate would have ended by now.
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(app.present(), ["", "-new"]);
+    assert_eq!(clients.leave(), vec![1; all]);
+    assert_over(&app);
+}
+
+#[test]
+fn who_stays_longer_than_the_candidate_may_is_cut_again() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-long");
+    let (_, clients) = promoted(&app, "2s", 3);
+    assert_over(&app);
+    clients.are_all_there();
+    let cuts = clients.leave();
+    assert!(cuts.iter().all(|cuts| *cuts == 2), "{cuts:?}");
+    assert_eq!(app.answer(), "v2");
+}
+
+#[test]
+fn the_next_deployment_takes_the_place_of_a_candidate_that_keeps_its_clients() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-next");
+    let (_, clients) = promoted(&app, "1h", 3);
+    let kept = app.id("-new");
+    let v3 = app.build("v3");
+    let publish = format!("{}:8080", app.port);
+    ok(&app.step(
+        "start-candidate",
+        &["--replace", "--image", &v3.name, "--publish", &publish],
+    ));
+    app.prove_candidate();
+    assert_ne!(app.id("-new"), kept);
+    let report = ok(&app.promote(&["--bridge", "require"]));
+    assert_eq!(report["swap"]["failed"], 0, "{report}");
+    clients.are_all_there();
+    clients.leave();
+    assert_over(&app);
+    app.assert_live(&v3);
+}
+
+#[test]
+fn a_candidate_that_dies_while_it_keeps_its_clients_is_removed() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-dead");
+    let (_, clients) = promoted(&app, "1h", 3);
+    docker(["kill", &app.id("-new")]).unwrap();
+    assert_over(&app);
+    clients.are_all_there();
+    clients.leave();
+    assert_eq!(app.answer(), "v2");
+}
+
+#[test]
+fn the_same_command_ends_a_candidate_whose_heir_was_killed_while_it_kept_its_clients() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-alone");
+    let (_, clients) = promoted(&app, "1h", 3);
+    kill_heirs(&app);
+    wait_for_heirs(&app);
+    assert_eq!(app.present(), ["", "-new"]);
+    ok(&app.promote(&[]));
+    assert_over(&app);
+    clients.are_all_there();
+    clients.leave();
+    assert_eq!(app.answer(), "v2");
+}
