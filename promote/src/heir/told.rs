@@ -7,8 +7,6 @@ use serde_json::{Value, json};
 use step::host::lock::LONGEST_NOTE;
 use step::text::printable;
 
-use super::STEP;
-
 /// The longest that a line to the system's log may be (RFC 3164, with room for its head).
 const LONGEST_LINE: usize = 900;
 
@@ -23,7 +21,7 @@ pub(super) fn short(line: &str) -> String {
         "code": report["error"]["code"], "kind": report["error"]["kind"],
         "message": text("message"), "hint": text("hint"),
     });
-    json!({"step": STEP, "ok": report["ok"], "error": error}).to_string()
+    json!({"step": report["step"], "ok": report["ok"], "error": error}).to_string()
 }
 
 /// Where a system has no log there is still the note beside the lock.
