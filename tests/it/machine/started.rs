@@ -2,26 +2,30 @@
 //! unit is killed or their login is cut.
 
 use std::fs;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
+use fastrand::Rng;
 use stage::cargo;
 use stage::clients::Peer;
 use stage::docker::Scope;
+use stage::effort;
 use stage::image::Built;
 use stage::load::Outcome;
 use stage::steps::run;
 
 use super::{alone, on_a_machine_of_its_own};
 use crate::bridge::kinds::{kinds, seen_by, show};
+use crate::bridge::say;
 use crate::heir::{at_work, wait_for_heirs};
-use crate::support::{App, eventually, ok, text};
+use crate::support::{App, eventually, first_seed, ok, text};
 
-/// When a unit is killed, after its start: while it prepares, while the bridge is up, and while it clears up.
-const MOMENTS: [u64; 8] = [60, 150, 300, 450, 600, 800, 1000, 1300];
+/// When a unit is killed, in milliseconds after its start: while it prepares, while the bridge is up, and while it clears up.
+const MOMENTS: Range<u64> = 20..1500;
 
 /// Promotes v2 over v1 by `deed` under every kind of client, none of which may notice.
 fn unnoticed(app: &App, [v1, v2]: &[Built; 2], deed: impl FnOnce(&str)) {
@@ -103,7 +107,13 @@ fn killed() {
     alone();
     let app = App::new("killed");
     let [v1, v2] = releases(&app);
-    for (turn, after) in MOMENTS.into_iter().enumerate() {
+    let (first, times) = (first_seed(), effort::of([4, 6, 50]));
+    for turn in 0..times {
+        // One in each part of the time, so that few of them do not fall together.
+        let part = (MOMENTS.end - MOMENTS.start) / times;
+        let within = Rng::with_seed(first + turn).u64(0..part);
+        let after = MOMENTS.start + turn * part + within;
+        say(&format!("FIRST_SEED={first}: killed after {after} ms"));
         let images = if turn % 2 == 0 {
             [&v1, &v2]
         } else {
