@@ -62,15 +62,24 @@ pub(crate) fn run_holding(
             .as_ref()
             .map_or_else(Cgroup::default, |heir| heir.cgroup.clone()),
     };
-    let report = match args.moved_alias() {
+    let result = match args.moved_alias() {
         Some(alias) => strategy::alias::run(&promotion, state, alias),
         None => strategy::port::run(&promotion, state),
-    }?;
-    let is_kept = report.swap.as_ref().is_some_and(|it| it.kept.is_some());
-    if let Some(heir) = heir.filter(|_| is_kept) {
+    };
+    if let Some(heir) = heir.filter(|_| keeps_candidate(&result)) {
         heir.keep(args.keep_connections);
     }
-    Ok(report)
+    result
+}
+
+/// Whether the candidate stays for its clients, also where the release is live and its gap was too long.
+fn keeps_candidate(result: &Result<Report, Failure>) -> bool {
+    let swap = match result {
+        Ok(report) => report.swap.as_ref(),
+        Err(Failure::GapTooLong { evidence, .. }) => evidence.swap.as_ref(),
+        Err(_) => None,
+    };
+    swap.is_some_and(|it| it.kept.is_some())
 }
 
 /// From here on a kill leaves nothing half done.

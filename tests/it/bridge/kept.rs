@@ -13,7 +13,7 @@ use stage::effort;
 use super::connections::{ask, ways};
 use super::{has_rules, lacks_bridge};
 use crate::heir::{kill_heirs, wait_for_heirs};
-use crate::support::{App, eventually, ok};
+use crate::support::{App, eventually, failed, ok};
 
 /// Clients that ask once and then stay, and come back at once when they are cut.
 struct Stayers {
@@ -142,6 +142,24 @@ fn who_stays_longer_than_the_candidate_may_is_cut_again() {
     let cuts = clients.leave();
     assert!(cuts.iter().all(|cuts| *cuts == 2), "{cuts:?}");
     assert_eq!(app.answer(), "v2");
+}
+
+#[test]
+fn a_release_whose_gap_was_too_long_keeps_its_clients_for_a_while_as_well() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-gap");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    let clients = Stayers::at(&ways(&app), 2);
+    app.candidate(&v2, &[]);
+    let run = app.promote(&["--keep-connections", "2s", "--max-gap", "1ms"]);
+    let report = failed(&run, 48, "gap_too_long");
+    assert_eq!(report["swap"]["kept"], json!(clients.clients.len()));
+    assert_over(&app);
+    clients.are_all_there();
+    clients.leave();
 }
 
 #[test]
