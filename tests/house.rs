@@ -13,10 +13,10 @@ use std::path::Path;
 const PROMOTE: &str = "\
     main: promote heir bridge
     promote: strategy heir promotion cgroup state failure report args
+    heir: swap traffic promotion cgroup environment state failure report args
     strategy: rerun swap preflight bridge network promotion state failure report args
-    rerun: swap preflight bridge traffic promotion state failure report
+    rerun: swap preflight bridge promotion state failure report
     swap: preflight bridge traffic network promotion failure report args restart log_file
-    heir: traffic promotion cgroup environment failure report args
     preflight: network promotion failure
     failure: bridge report
     bridge: traffic network cgroup environment

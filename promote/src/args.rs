@@ -7,6 +7,7 @@ use clap::Parser;
 use step::contract::args::{Common, StepArgs};
 use step::contract::handoff::Handoff;
 use step::contract::identity::Identity;
+use step::engine::config::USUAL_GRACE;
 use step::engine::container::Container;
 use step::health::args::ProbeArgs;
 use step::health::{ProbeConfig, RetryPolicy};
@@ -109,9 +110,6 @@ pub(crate) struct Args {
     pub(crate) handoff: Handoff,
 }
 
-/// As `docker stop` gives a container that says nothing (Docker's reference of `docker stop`).
-const USUAL_GRACE: Duration = Duration::from_secs(10);
-
 /// Whether a bridge is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum BridgeMode {
@@ -154,6 +152,9 @@ impl StepArgs for Args {
         if self.common.swarm && of_one_machine {
             return Err("--network, --alias, --bridge, --max-gap, --settle, --keep-connections and --keep-log do not go with --swarm (--monitor is its --settle)".to_owned());
         }
+        if self.bridge == BridgeMode::Off && !self.keep_connections.is_zero() {
+            return Err("without a bridge nobody is connected to the candidate: --keep-connections does not go with --bridge off".to_owned());
+        }
         if let Some(path) = &self.keep_log {
             log_file::open(path)?;
         }
@@ -164,8 +165,8 @@ impl StepArgs for Args {
 impl Args {
     /// How long the container may take to end after SIGTERM.
     pub(crate) fn grace(&self, container: &Container) -> Duration {
-        let own = container.config.stop_timeout();
-        self.stop_timeout.or(own).unwrap_or(USUAL_GRACE)
+        self.stop_timeout
+            .unwrap_or_else(|| container.config.grace())
     }
 
     /// The same of a container of which nothing is known.

@@ -226,6 +226,13 @@ impl Bridge {
         self.rules.is_lost()
     }
 
+    /// Leaves what is open to the candidate as it is. Datagrams have no connection that could stay.
+    pub(crate) fn leave_open(mut self) {
+        let of_connections = self.forwarders.len() - self.datagrams.len();
+        self.forwarders.truncate(of_connections);
+        self.leave();
+    }
+
     /// Leaves it standing: the candidate behind it is all that serves.
     pub(crate) fn leave(mut self) {
         self.stands = false;

@@ -1,4 +1,4 @@
-//! The heir: a second promote, which acts only if the first one is killed.
+//! The heir: a second promote, which finishes the first one if that is killed.
 //!
 //! A kill cannot be caught, and may leave the old container stopped and the new one not started. The bridge would hide
 //! that from clients, but nobody would finish. So the first promote starts the heir before it changes anything, in a
@@ -59,7 +59,7 @@ type Headers = [(String, String)];
 /// How an heir promotes: it is handed this, as it cannot know the promotion that leaves it.
 pub(crate) type Promote = fn(&Args, &Engine, &Lock, Killed) -> Result<Report, Failure>;
 
-/// An heir that waits. Dropped, it has nothing to do and ends; only a kill leaves it at work.
+/// An heir that waits. Dropped, it has nothing to do and ends; only a kill, or [`Self::keep`], leaves it at work.
 pub(crate) struct Heir {
     line: UnixStream,
     child: Child,
@@ -91,9 +91,11 @@ impl Heir {
     }
 
     /// Has it end the candidate when nobody is connected to it any more, or after this time.
-    pub(crate) fn keep(mut self, time: Duration) {
-        let told = write!(self.line, "{}{}", char::from(KEEP), time.as_millis());
-        self.is_told = told.is_ok();
+    /// Tells whether it has heard of it.
+    pub(crate) fn keep(mut self, time: Duration) -> bool {
+        let word = format!("{}{}", char::from(KEEP), time.as_millis());
+        self.is_told = self.line.write_all(word.as_bytes()).is_ok();
+        self.is_told
     }
 
     fn start(mut command: Command, handoff: &Handoff, headers: &Headers) -> io::Result<Self> {
@@ -197,62 +199,19 @@ fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {
         [.., DONE] => Ok(()),
         [KEEP, time @ ..] => {
             let time = str::from_utf8(time).ok().and_then(|it| it.parse().ok());
-            match kept::until_left(&args, Duration::from_millis(time.unwrap_or_default()))? {
-                true => end_candidate(&args, promote),
-                false => Ok(()),
-            }
+            kept::end_later(&args, Duration::from_millis(time.unwrap_or_default()))
         }
-        _ => finish_killed(&args, promote),
+        _ => act(&args, promote),
     }
 }
 
 /// Finishes or rolls back what the killed promotion has left, and leaves word of it.
-fn finish_killed(args: &Args, promote: Promote) -> io::Result<()> {
-    let Some(done) = act(args, promote)? else {
-        return Ok(());
-    };
-    let (live, line) = (done.live, done.line);
-    told::log(&format!(
-        "promote of {live} was killed; its heir reports: {line}"
-    ));
-    if let Some(lock) = done.lock {
-        lock.note(STEP, &told::short(&line));
-    }
-    Ok(())
-}
-
-/// Removes the candidate that clients stayed connected to. What goes wrong is for the system's log: the promotion has
-/// reported long ago.
-fn end_candidate(args: &Args, promote: Promote) -> io::Result<()> {
-    let Some(done) = act(args, promote)? else {
-        return Ok(());
-    };
-    if !done.is_ok {
-        let (live, line) = (done.live, &done.line);
-        told::log(&format!(
-            "the candidate of {live}, which clients stayed connected to, may be left: {line}"
-        ));
-    }
-    if let Some(lock) = done.lock {
-        lock.note(STEP, "");
-    }
-    Ok(())
-}
-
-/// What came of the same command, run again.
-struct Done<'a> {
-    live: &'a Name,
-    lock: Option<Lock>,
-    is_ok: bool,
-    line: String,
-}
-
-fn act(args: &Args, promote: Promote) -> io::Result<Option<Done<'_>>> {
+fn act(args: &Args, promote: Promote) -> io::Result<()> {
     let started = Instant::now();
     let Some(live) = args.identity.live() else {
-        return Ok(None);
+        return Ok(());
     };
-    // The last command of the one before may still be under way.
+    // Its last command may still be under way.
     let patience = args.common.engine.engine_timeout + args.usual_grace();
     let engine = Engine::find(&args.common.engine).map_err(io::Error::other)?;
     let lock = engine.lock(live, patience).map_err(io::Error::other)?;
@@ -260,14 +219,14 @@ fn act(args: &Args, promote: Promote) -> io::Result<Option<Done<'_>>> {
         Some(lock) => promote(args, &engine, lock, Killed::default()),
         None => Err(Failure::Locked(live.to_string())),
     };
-    let is_ok = result.is_ok();
     let (line, _) = step::contract::main::outcome(STEP, result, started);
-    Ok(Some(Done {
-        live,
-        lock,
-        is_ok,
-        line,
-    }))
+    told::log(&format!(
+        "promote of {live} was killed; its heir reports: {line}"
+    ));
+    if let Some(lock) = lock {
+        lock.note(STEP, &told::short(&line));
+    }
+    Ok(())
 }
 
 /// What the heir of an earlier promotion of the app has reported since the last one.

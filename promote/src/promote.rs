@@ -66,8 +66,12 @@ pub(crate) fn run_holding(
         Some(alias) => strategy::alias::run(&promotion, state, alias),
         None => strategy::port::run(&promotion, state),
     };
-    if let Some(heir) = heir.filter(|_| keeps_candidate(&result)) {
-        heir.keep(args.keep_connections);
+    if let Some(heir) = heir.filter(|_| keeps_candidate(&result))
+        && !heir.keep(args.keep_connections)
+    {
+        warn(
+            "promote: nobody ends the candidate when its clients have left, but the next deployment",
+        );
     }
     result
 }

@@ -9,7 +9,6 @@ use step::recipe::Previous;
 use step::terminal::progress;
 use step::text::printable;
 
-use crate::bridge::carried::Forwarders;
 use crate::bridge::stale;
 use crate::failure::Failure;
 use crate::failure::way_out::WayOut;
@@ -17,8 +16,8 @@ use crate::preflight;
 use crate::promotion::Promotion;
 use crate::report::Report;
 use crate::state::{State, is_made_from};
+use crate::swap::kept;
 use crate::swap::outcome::{self, Outcome};
-use crate::traffic::drain::drain;
 
 /// Goes on with what is live and the candidate to promote; or tells that there is nothing left to do.
 pub(crate) fn unless_done(
@@ -118,18 +117,8 @@ fn clear_candidate(
     // It was killed when it had its name, which may have been before it had its restart policy. One that it has is
     // that of the container it replaced.
     args.restart_after(Some(live)).set(engine, &live.id)?;
-    let left = stale::close(engine, promotion.live).map_err(Failure::StrayBridge)?;
-    if left {
-        let forwarders = Forwarders::of(promotion.live);
-        let publish = recipe_of(candidate).unwrap_or_default().tcp();
-        let drained = drain(candidate, &publish, || forwarders.connections(), args.drain);
-        if drained.may_be_open() {
-            // Where it does not stop it is removed by force.
-            let _ = engine.stop(&candidate.id, args.grace(candidate));
-        }
-    }
-    engine.remove_with_volumes(&[&candidate.id])?;
-    stale::remove(engine, promotion.live);
+    stale::close(engine, promotion.live).map_err(Failure::StrayBridge)?;
+    kept::end(engine, args, promotion.live, candidate)?;
     outcome::report(promotion, done_before(live), true)
 }
 

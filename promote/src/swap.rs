@@ -7,6 +7,7 @@ mod compose;
 mod create;
 mod drift;
 pub(crate) mod error;
+pub(crate) mod kept;
 pub(crate) mod link;
 pub(crate) mod names;
 pub(crate) mod outcome;

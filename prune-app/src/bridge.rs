@@ -6,6 +6,7 @@ use step::engine::container::Container;
 use step::host::nft::Nft;
 use step::model::name::Name;
 use step::ownership::Owned;
+use step::ownership::marks::keeps_clients;
 use step::terminal::{progress, warn};
 
 use crate::failure::Failure;
@@ -17,6 +18,12 @@ pub(crate) fn remove_stray(engine: &Engine, app: &Name, live: &Name) -> Result<(
         return Ok(());
     };
     let found = Owned::read(engine, app, live).map_err(CommonFailure::from)?;
+    if let Some(candidate) = &found.candidate
+        && keeps_clients(candidate, found.live.as_ref())
+    {
+        progress("prune-app: the bridge stays, clients are connected to the candidate");
+        return Ok(());
+    }
     let up = |it: &Option<Container>| it.as_ref().is_some_and(|it| it.state.up());
     if up(&found.candidate) && (found.old.is_some() || !up(&found.live)) {
         progress("prune-app: the bridge to the candidate stays, a promotion is unfinished");

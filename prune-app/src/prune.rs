@@ -6,8 +6,8 @@ use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
 use step::model::name::Name;
-use step::ownership::Owned;
 use step::ownership::marks::{MadeAs, Marks};
+use step::ownership::{self, Owned};
 use step::terminal::progress;
 
 use crate::args::Args;
@@ -69,7 +69,7 @@ fn remove_candidate(
         } else if args.dry_run {
             report.containers_removed.push(name);
         } else {
-            match engine.remove_with_volumes(&[&container.id]) {
+            match ownership::remove_candidate(engine, container, found.live.as_ref()) {
                 Ok(()) => {
                     progress(&format!("prune-app: removed the container {name}"));
                     report.containers_removed.push(name);

@@ -5,8 +5,8 @@ use step::engine::Engine;
 use step::engine::container::Container;
 use step::host::lock::Lock;
 use step::model::name::{Name, Names};
-use step::ownership::Owned;
 use step::ownership::marks::{Marks, newer};
+use step::ownership::{Owned, remove_candidate};
 use step::terminal::progress;
 
 use crate::args::Args;
@@ -59,7 +59,7 @@ impl Slot {
                 return Err(Failure::CandidateExists(name.to_owned()));
             }
             progress(&format!("start-candidate: removing the stale {name}"));
-            engine.remove_with_volumes(&[&stale.id])?;
+            remove_candidate(engine, stale, self.live.as_ref())?;
         }
         Ok(self.lock)
     }

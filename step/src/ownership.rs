@@ -18,7 +18,7 @@ use crate::engine::container::Container;
 use crate::engine::error::EngineError;
 use crate::engine::swarm::service::Service;
 use crate::model::name::{Name, Names};
-use marks::{APP, MadeAs, Marks, PREFIX};
+use marks::{APP, MadeAs, Marks, PREFIX, keeps_clients};
 
 /// What is found under an app's names on one engine.
 pub trait Marked {
@@ -254,4 +254,20 @@ fn forget_inherited(engine: &Engine, container: &mut Container) -> Result<(), En
     let labels = &mut container.config.labels;
     labels.retain(|name, value| !inherited(name, value));
     Ok(())
+}
+
+/// Removes an app's candidate. One that clients stayed connected to may say its last to them before.
+///
+/// # Errors
+/// When the engine does not remove it.
+pub fn remove_candidate(
+    engine: &Engine,
+    candidate: &Container,
+    live: Option<&Container>,
+) -> Result<(), EngineError> {
+    if keeps_clients(candidate, live) {
+        // What it cannot end by itself is ended below.
+        let _ = engine.stop(&candidate.id, candidate.config.grace());
+    }
+    engine.remove_with_volumes(&[&candidate.id])
 }

@@ -18,6 +18,8 @@ use crate::swap::Span;
 
 /// Exit code of a prune that could not remove everything, which never undoes a deployment.
 const NOT_REMOVED: i32 = 50;
+/// The exit code of a promotion whose release is live: its candidate is no failed one.
+const GAP_TOO_LONG: i32 = 48;
 
 /// The report of a whole pipeline, one line on stdout.
 #[derive(Debug, Serialize)]
@@ -87,6 +89,9 @@ impl Runner<'_> {
             let done = code == 0 || (step.name == "prune-app" && code == NOT_REMOVED);
             if !done {
                 (report.ok, report.exit_code, report.failed_step) = (false, code, Some(step.name));
+                if code == GAP_TOO_LONG {
+                    break;
+                }
                 let from = SystemTime::now();
                 report.fallback = self.fall_back(&report.steps)?;
                 report.spans.push(Span::until_now("prune-app", from));

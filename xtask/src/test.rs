@@ -1,5 +1,6 @@
 //! `cargo xtask test`: builds here, where there is a network, and runs the tests where there is an engine.
 
+mod sample;
 mod vm;
 
 use std::ffi::OsString;
@@ -7,7 +8,7 @@ use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{env, fs, thread};
+use std::{env, fs, iter, thread};
 
 use rustix::process::geteuid;
 use stage::ground::{self, Machine, Need, Wanted};
@@ -96,11 +97,14 @@ impl flags::Test {
         }
         let skipped = cargo::target_dir()?.join("skipped-tests");
         let _ = fs::remove_file(&skipped);
-        let ended = ground::run_on(
-            wanted,
-            &command(&skipped, self.all, self.args),
-            self.install,
-        )?;
+        let mut args = self.args;
+        // Who names tests wants those.
+        if args.is_empty() && !self.all {
+            let words = sample::words(sh)?.into_iter().map(OsString::from);
+            args.extend(iter::once("--".into()).chain(words));
+        }
+        let command = command(&skipped, self.all, args);
+        let ended = ground::run_on(wanted, &command, self.install)?;
         say_skipped(&skipped)?;
         Ok(exit::of(ended))
     }

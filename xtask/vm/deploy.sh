@@ -171,6 +171,8 @@ pipeline() {
 # Only the very candidate that was started here: another deployment's stays.
 fall_back() {
     was=$code
+    # What is live is not undone by a gap that was too long.
+    [ $code -ne 48 ] || return 0
     [ -z "$candidate" ] || step prune-app prune-app --candidate --candidate-id "$candidate" || :
     [ -z "$candidate" ] || fallback=${report:-null}
     code=$was

@@ -11,6 +11,9 @@ pub(crate) const FORWARDED: char = 'F';
 /// What the rule that remembers who is served begins its comment with.
 pub(crate) const REMEMBERED: &str = "served ";
 
+/// The comment of rules about forwarders of an earlier promotion.
+pub(crate) const FORMER: &str = "former";
+
 /// How many packets the rules of this tag have counted, in one chain or in all.
 pub(crate) fn counted(listing: &Value, tag: &str, chain: Option<&str>) -> u64 {
     let rules = rules(listing).filter(|rule| {
@@ -71,7 +74,8 @@ fn rules(listing: &Value) -> impl Iterator<Item = &Value> {
 /// The ports at which forwarders listen, by the rules that keep strangers from them: these outlast the others.
 pub(crate) fn forwarders(listing: &Value) -> Vec<u16> {
     let items = listing["nftables"].as_array().into_iter().flatten();
-    let rules = items.filter(|item| item["rule"]["chain"] == "input");
+    let own = |item: &&Value| item["rule"]["chain"] == "input" && item["rule"]["comment"] != FORMER;
+    let rules = items.filter(own);
     let parts = rules.filter_map(|item| item["rule"]["expr"].as_array());
     let port = |part: &Value| {
         let found = &part["match"];
@@ -128,7 +132,9 @@ mod tests {
     fn forwarders_are_known_by_what_only_the_rules_may_send_them() {
         let part = |field: &str, right: Value| serde_json::json!({"match": {"left": {"payload": {"field": field}}, "right": right}});
         let rule = |chain: &str, port: u16| serde_json::json!({"rule": {"chain": chain, "expr": [part("dport", port.into()), {"counter": {}}]}});
-        let rules = serde_json::json!({"nftables": [rule("prerouting", 80), rule("input", 41), rule("input", 40)]});
+        let mut former = rule("input", 39);
+        former["rule"]["comment"] = FORMER.into();
+        let rules = serde_json::json!({"nftables": [rule("prerouting", 80), rule("input", 41), rule("input", 40), former]});
         assert_eq!(forwarders(&rules), [41, 40]);
         assert!(forwarders(&Value::Null).is_empty());
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(mut swap: Swap<'_>, alias: Alias<'_>) -> Result<Outcome, Failu
     let moved = take_alias(&swap, alias)
         .and_then(|next| take_name(&swap, &next).map(|()| next))
         .and_then(|next| retire_old(&mut swap, &next, alias))
-        .and_then(|()| cleanup::give_up_old(&mut swap));
+        .and_then(|()| cleanup::give_up_old(&mut swap, false));
     match moved {
         Ok(()) => Ok(cleanup::finish(swap)),
         Err(error) => Err(roll_back(swap, error, alias)),

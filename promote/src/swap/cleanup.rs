@@ -50,7 +50,7 @@ fn end(swap: &mut Swap<'_>) -> Vec<String> {
     let mut bridge = swap.link.take();
     if swap.waits.kept.is_some() {
         // The heir ends it.
-        bridge.into_iter().for_each(Bridge::leave);
+        bridge.into_iter().for_each(Bridge::leave_open);
         return clear_away(swap);
     }
     bridge.iter_mut().for_each(Bridge::unwatch);
@@ -72,14 +72,15 @@ fn volumes_of(old: &Container) -> Vec<String> {
 ///
 /// An engine that was restarted meanwhile has started the old container as well, for its
 /// policy, and it may have the port: then the new one must show once more that it serves.
-pub(super) fn give_up_old(swap: &mut Swap<'_>) -> Result<(), SwapError> {
+/// With `may_keep` the candidate may stay for clients that are connected to it.
+pub(super) fn give_up_old(swap: &mut Swap<'_>, may_keep: bool) -> Result<(), SwapError> {
     let promotion = swap.promotion.clone();
     let old = swap.old.as_ref().map(|old| old.container.clone());
     let ((), (log_kept, removed)) = both(
         || {
             if !swap.link.is_off() || swap.candidate_has_name() {
                 let staying = swap.next.clone();
-                drain_candidate(swap, staying.as_deref());
+                drain_candidate(swap, staying.as_deref(), may_keep);
             }
         },
         move || {
@@ -117,7 +118,7 @@ fn has_no_callers(swap: &Swap<'_>) -> bool {
 
 /// Waits for what was redirected to the candidate, which `staying` takes over; idle connections are
 /// closed by the app's own shutdown.
-pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>) {
+pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>, may_keep: bool) {
     let promotion = swap.promotion;
     let forwarders = Forwarders::of(promotion.live);
     let named = swap.candidate_has_name();
@@ -140,7 +141,7 @@ pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>) {
         limit,
     );
     swap.await_answers(candidate);
-    let is_kept = staying.is_some() && !named && drained.open > 0 && may_keep(swap);
+    let is_kept = may_keep && drained.open > 0 && keeps_clients(swap);
     swap.waits.kept = is_kept.then_some(drained.open);
     // Stopped it loses the name, which it must not keep after a rollback.
     if named || drained.may_be_open() && !is_kept {
@@ -151,11 +152,23 @@ pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>) {
     swap.waits.candidate_drained = Some(drained);
 }
 
-/// Whether clients may stay connected to the candidate. A bridge that is closed keeps what is open, and somebody has to
-/// end it all later.
-fn may_keep(swap: &Swap<'_>) -> bool {
+/// Whether clients are to stay connected to the candidate, and can. A bridge that is closed keeps what is open, and
+/// somebody has to end it all later.
+fn keeps_clients(swap: &Swap<'_>) -> bool {
     let Promotion { args, has_heir, .. } = swap.promotion;
-    *has_heir && !args.keep_connections.is_zero() && swap.link.bridge().is_some()
+    if args.keep_connections.is_zero() {
+        return false;
+    }
+    let why_not = match swap.link.bridge() {
+        None => "there is no bridge",
+        Some(_) if swap.candidate_has_name() => "the app is called by its name on a network",
+        Some(_) if !has_heir => "nobody could end the candidate later",
+        Some(_) => return true,
+    };
+    warn(&format!(
+        "promote: clients do not stay connected: {why_not}"
+    ));
+    false
 }
 
 /// Has a container end by itself, which has connections to close.

@@ -33,13 +33,15 @@ pub(crate) enum Stage {
 }
 
 pub(crate) fn run(mut swap: Swap<'_>, from: Stage) -> Result<Outcome, Failure> {
+    // What another promotion has left is ended at once.
+    let may_keep = matches!(from, Stage::Rename);
     let swapped = match from {
         Stage::Rename => rename_old(&swap).and_then(|()| take_over(&mut swap)),
         Stage::Create => create_again(&mut swap).and_then(|()| take_over(&mut swap)),
         Stage::Verify => name_verified(&swap),
         Stage::Port => verify_again(&swap).and_then(|()| verify::for_clients(&swap)),
     };
-    match swapped.and_then(|()| cleanup::give_up_old(&mut swap)) {
+    match swapped.and_then(|()| cleanup::give_up_old(&mut swap, may_keep)) {
         Ok(()) => Ok(cleanup::finish(swap)),
         Err(error) => Err(rollback::run(swap, error)),
     }
@@ -152,7 +154,7 @@ fn unless_blocked(swap: &mut Swap<'_>) -> Result<Passage, SwapError> {
     if let Some(bridge) = &bridge {
         bridge.close()?;
     }
-    cleanup::drain_candidate(swap, None);
+    cleanup::drain_candidate(swap, None, false);
     drop(bridge);
     swap.link = Link::Off(Some(why));
     Ok(passage)

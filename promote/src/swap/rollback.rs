@@ -156,7 +156,7 @@ fn end_bridge(swap: &mut Swap<'_>, old_serves: bool) {
         return;
     }
     let staying = swap.old.as_ref().map(|old| old.container.id.clone());
-    cleanup::drain_candidate(swap, staying.as_deref());
+    cleanup::drain_candidate(swap, staying.as_deref(), false);
     drop(swap.link.take());
 }
 

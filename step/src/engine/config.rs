@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use super::json::{nullable, tcp_port, words};
 
+/// As `docker stop` gives a container that says nothing (Docker's reference of `docker stop`).
+pub const USUAL_GRACE: Duration = Duration::from_secs(10);
+
 /// What a container was created with.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -64,6 +67,11 @@ impl Config {
     /// How long it may take to end after SIGTERM, as it was created with (`--stop-timeout`).
     pub fn stop_timeout(&self) -> Option<Duration> {
         self.stop_timeout.map(Duration::from_secs)
+    }
+
+    /// How long it may take to end after SIGTERM.
+    pub fn grace(&self) -> Duration {
+        self.stop_timeout().unwrap_or(USUAL_GRACE)
     }
 
     /// The TCP ports the image or the options expose, ascending.

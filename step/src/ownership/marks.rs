@@ -177,6 +177,11 @@ pub fn candidate_of(container: &Container) -> Option<String> {
     Marks::of(container)?.candidate
 }
 
+/// Whether the candidate was promoted and still runs: `promote --keep-connections` leaves it to its clients for a while.
+pub fn keeps_clients(candidate: &Container, live: Option<&Container>) -> bool {
+    candidate.state.up() && live.and_then(candidate_of).as_ref() == Some(&candidate.id)
+}
+
 /// The number of the container's deployment where it is newer than `deploy_id`.
 pub fn newer(container: &Container, deploy_id: Option<u64>) -> Option<u64> {
     recipe_of(container)?.newer_than(deploy_id)

@@ -187,6 +187,91 @@ fn the_next_deployment_takes_the_place_of_a_candidate_that_keeps_its_clients() {
 }
 
 #[test]
+fn a_pruning_in_between_leaves_a_candidate_to_its_clients_and_a_fallback_ends_it() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-prune");
+    let (_, clients) = promoted(&app, "1h", 3);
+    ok(&app.step("prune-app", &["--keep", "1"]));
+    assert!(
+        has_rules(&app),
+        "without them strangers reach the forwarder"
+    );
+    assert_eq!(app.present(), ["", "-new"]);
+    ok(&app.step("prune-app", &["--candidate"]));
+    assert_over(&app);
+    clients.are_all_there();
+    let cuts = clients.leave();
+    assert!(cuts.iter().all(|cuts| *cuts == 2), "{cuts:?}");
+}
+
+#[test]
+fn an_app_that_is_stopped_while_its_candidate_keeps_clients_stays_stopped() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-stopped");
+    let (_, clients) = promoted(&app, "1h", 3);
+    let live = app.id("");
+    docker(["update", "--restart=no", &live]).unwrap();
+    docker(["stop", &live]).unwrap();
+    let cuts = clients.leave();
+    assert!(cuts.iter().all(|cuts| *cuts == 1), "{cuts:?}");
+    assert_over(&app);
+    let stopped = app.container("").unwrap();
+    assert_eq!(stopped["Id"], live);
+    assert_eq!(stopped["State"]["Running"], false);
+    assert_eq!(stopped["HostConfig"]["RestartPolicy"]["Name"], "no");
+}
+
+#[test]
+fn clients_of_a_release_that_is_rolled_back_do_not_stay_with_it() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-back");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    let clients = Stayers::at(&ways(&app), 3);
+    let flags = tempfile::tempdir().unwrap();
+    let mount = format!("{}:/flags", flags.path().display());
+    app.candidate(&v2, &["-v", &mount, "-e", "CRASH_FILE=/flags/on"]);
+    std::fs::write(flags.path().join("on"), "").unwrap();
+    let run = app.promote(&["--keep-connections", "1h"]);
+    let report = failed(&run, 41, "rolled_back_unhealthy");
+    assert!(report["swap"].get("kept").is_none(), "{report}");
+    clients.are_all_there();
+    assert!(!has_rules(&app));
+    assert_eq!(app.answer(), "v1");
+    clients.leave();
+    wait_for_heirs(&app);
+}
+
+#[test]
+fn where_an_app_is_called_by_its_name_its_clients_do_not_stay_and_a_line_says_why() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("stays-named");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    let network = format!("{}-net", app.name());
+    docker(["network", "create", &network]).unwrap();
+    app.scope.at_end(["network", "rm", &network]);
+    app.deploy(&v1, &["--network", &network]);
+    let clients = Stayers::at(&[app.addr()], 3);
+    app.candidate(&v2, &["--network", &network]);
+    let run = app.promote(&["--keep-connections", "1h"]);
+    let report = ok(&run);
+    assert!(report["swap"].get("kept").is_none(), "{report}");
+    let why = "clients do not stay connected: the app is called by its name on a network";
+    assert!(run.stderr.contains(why), "{}", run.stderr);
+    clients.are_all_there();
+    clients.leave();
+    assert_over(&app);
+}
+
+#[test]
 fn a_candidate_that_dies_while_it_keeps_its_clients_is_removed() {
     if lacks_bridge() {
         return;

@@ -3,7 +3,7 @@
 use step::model::port::Protocol;
 
 use super::words::{OPENING, Words, families};
-use crate::bridge::listing::Former;
+use crate::bridge::listing::{FORMER, Former};
 use crate::bridge::plan::Plan;
 use crate::bridge::redirect::PortRedirect;
 use crate::bridge::served::{By, Client};
@@ -47,7 +47,7 @@ pub(super) fn input(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     };
     let before = before.iter().filter(|old| old.called == it.door.port);
     let spoken = it.door.protocol.word();
-    let strange = "ct status & dnat != dnat drop";
+    let strange = format!("ct status & dnat != dnat drop comment \"{FORMER}\"");
     rules.extend(before.map(|old| format!("{spoken} dport {} {strange}", old.forwarder)));
     rules
 }

@@ -1,0 +1,79 @@
+//! Which end-to-end tests a whole run leaves to `--all`: two of three in each file, so that every kind is met.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use xshell::{Shell, cmd};
+
+/// One of so many in a file is run, its first one among them.
+const STRIDE: usize = 3;
+
+/// Words for the test harness that leave them out; says how many those are.
+///
+/// # Errors
+/// When the tests cannot be listed.
+pub(super) fn words(sh: &Shell) -> anyhow::Result<Vec<String>> {
+    let listed = cmd!(sh, "cargo test --quiet -p tests --test it -- --list").read()?;
+    let ignored = cmd!(
+        sh,
+        "cargo test --quiet -p tests --test it -- --list --ignored"
+    );
+    let ignored = ignored.read()?;
+    let ignored: Vec<&str> = names(&ignored).collect();
+    let all: Vec<&str> = names(&listed).filter(|it| !ignored.contains(it)).collect();
+    let left = left_out(&all);
+    writeln!(
+        io::stderr(),
+        "test: {} of {} end-to-end tests are left to --all",
+        left.len(),
+        all.len()
+    )?;
+    let skips = left.into_iter().flat_map(|name| ["--skip", name]);
+    Ok(skips.map(str::to_owned).collect())
+}
+
+/// As the test harness lists them: `a::b: test`.
+fn names(listed: &str) -> impl Iterator<Item = &str> {
+    listed
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+}
+
+fn left_out<'a>(all: &[&'a str]) -> Vec<&'a str> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut run, mut left) = (Vec::new(), Vec::new());
+    for name in all {
+        let (file, _) = name.rsplit_once("::").unwrap_or_default();
+        let before = seen.entry(file).or_default();
+        let goes = if before.is_multiple_of(STRIDE) {
+            &mut run
+        } else {
+            &mut left
+        };
+        goes.push(*name);
+        *before += 1;
+    }
+    // The harness leaves out whatever contains the name.
+    left.retain(|left| !run.iter().any(|it: &&str| it.contains(left)));
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_has_its_first_test_and_every_third_in_a_run() {
+        let all = [
+            "a::x", "a::y", "a::z", "a::zz", "b::c::x", "b::only", "d::a", "d::at", "d::b", "d::c",
+        ];
+        let left = left_out(&all);
+        assert_eq!(left, ["a::y", "d::at", "d::b"]);
+    }
+
+    #[test]
+    fn what_the_harness_lists_is_told_from_its_other_lines() {
+        let listed = "a::b: test\nc: bench\n\n1 test, 1 benchmark\n";
+        assert_eq!(names(listed).collect::<Vec<_>>(), ["a::b"]);
+    }
+}
