@@ -115,7 +115,7 @@ pub(crate) struct Args {
 pub(crate) enum BridgeMode {
     /// If this user may change packet rules; else the port is closed for a moment, and the report says why
     Auto,
-    /// Or fail (44) before the live container is stopped
+    /// Or fail (44) before a healthy live container is stopped
     Require,
     /// Never
     Off,

@@ -148,13 +148,21 @@ impl failure::Failure for Failure {
                 Code::NotVerified,
                 "it has changed since the candidate was started: start-candidate --replace, then probe-health, then promote",
             ),
-            Self::NoBridge { why, .. } => Verdict::new(
-                Code::NoBridge,
-                format!(
-                    "{}; or give --bridge auto, and bear a short gap",
-                    why.way_out()
-                ),
-            ),
+            Self::NoBridge { why, evidence } => {
+                let again = match evidence.rolled_back_to {
+                    Some(_) => {
+                        ", with start-candidate --replace before it if the candidate has ended"
+                    }
+                    None => "",
+                };
+                Verdict::new(
+                    Code::NoBridge,
+                    format!(
+                        "{}; or give --bridge auto, and bear a short gap{again}",
+                        why.way_out()
+                    ),
+                )
+            }
             Self::StrayBridge(_) => Verdict::new(
                 Code::Unexpected,
                 "new connections go to the candidate as long as `nft list tables` shows the app's table; see why nft fails, then run promote again",

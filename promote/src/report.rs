@@ -81,7 +81,7 @@ pub(crate) struct Seen {
     pub(crate) drained_ms: u64,
     /// How long the candidate was given to finish what the bridge had redirected to it.
     pub(crate) candidate_drained_ms: u64,
-    /// With --keep-connections, how many clients stay connected to the candidate for now.
+    /// With --keep-connections, how many connections to the candidate stay open for now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kept: Option<usize>,
     /// How the requests in flight were known: `tcp_info`, or `unknown` without the right to look.

@@ -72,7 +72,7 @@ pub(crate) struct Old {
 struct Waits {
     drained: Option<Drained>,
     candidate_drained: Option<Drained>,
-    /// How many clients stay connected to the candidate; `None` where it is not kept for them.
+    /// How many connections to the candidate stay open; `None` where it does not stay for them.
     kept: Option<usize>,
     /// Whether calls to the old container's address were redirected to the new one; `None` where they need not be.
     handed_over: Option<Result<(), String>>,
