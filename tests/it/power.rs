@@ -5,6 +5,7 @@ mod held;
 mod steps;
 
 use serde_json::Value;
+use stage::effort;
 use stage::image::Built;
 use stage::power::Engine;
 
@@ -53,7 +54,7 @@ fn engine_crashes() {
 }
 
 fn at_each_call(accident: impl Fn()) {
-    at_every(1, accident);
+    at_every(effort::of([5, 2, 1]), accident);
 }
 
 /// An accident after which the engine runs again, at every `nth` call of a promotion.

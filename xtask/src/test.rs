@@ -49,8 +49,8 @@ const THREADS_OF_A_CORE: usize = 2;
 
 /// What a whole run repeats, and how long it takes: by default, with `--all`, and with all there is.
 const RUNS: [(&str, &str); 3] = [
-    ("a sample", "about 30 minutes"),
-    ("what a contributor repeats", "about 45 minutes"),
+    ("a sample", "about 10 minutes"),
+    ("what a contributor repeats", "about 40 minutes"),
     ("every case", "hours"),
 ];
 

@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use stage::docker::docker;
+use stage::effort;
 use stage::ground::{Cgroup, on_podman};
 
 use self::table::{Expected, Ground, Row, rows};
@@ -36,7 +37,9 @@ fn a_candidate_with_any_option_or_all_of_them_goes_live_unchanged() {
         "options without a row in the table: {without:?}"
     );
 
+    let stride = effort::of([8, 1, 1]);
     let rows = rows.iter().filter(|row| known.contains(row.option));
+    let rows = rows.step_by(stride);
     let (given, not_given): (Vec<&Row>, Vec<&Row>) =
         rows.partition(|row| goes_live_with(&ground, row));
     let names = |rows: &[&Row]| {
@@ -50,7 +53,8 @@ fn a_candidate_with_any_option_or_all_of_them_goes_live_unchanged() {
         io::stderr(),
         "not to be had with cgroup {version}: {without}"
     );
-    assert!(given.len() >= LEAST_GIVEN, "only {}", names(&given));
+    let least = LEAST_GIVEN / stride;
+    assert!(given.len() >= least, "only {}", names(&given));
 
     let together = given.iter().filter(|row| row.goes_with_others);
     let words: Vec<String> = together.flat_map(|row| row.words.clone()).collect();

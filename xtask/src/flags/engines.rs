@@ -9,15 +9,15 @@ use stage::ground::{Cgroup, Engine, Machine, Wanted};
 
 /// Run the tests against a real engine: yours if one answers, else a private one that leaves nothing behind.
 ///
-/// Every test runs, but those that repeat something at many moments repeat it at some of them only.
-/// A run takes about 30 minutes on two quiet cores, and about 45 minutes with `--all`.
+/// Each kind of thing is tested, and what can be repeated is repeated a little. Tests that are named run all.
+/// A run takes about 10 minutes on two quiet cores, and about 40 minutes with `--all`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// Install missing programs with apt-get first (docker.io, docker-registry, nftables and the like); waits while
     /// somebody else works with packages, ten minutes at most.
     #[arg(long)]
     pub(crate) install: bool,
-    /// Repeat at all moments what a contributor repeats before a push.
+    /// Run every test, and repeat what a contributor repeats before a push.
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
