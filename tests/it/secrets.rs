@@ -246,7 +246,10 @@ fn releases(ground: &mut Ground) {
     let plain = words(&["--replace", "--image", &image]);
     ok(&ground.step("start-candidate", &plain));
     ok(&ground.step("probe-health", &[]));
+    // It passes on what the heir has reported, with the log in it.
+    ground.seen.begin_log();
     ok(&ground.step("promote", &[]));
+    ground.seen.end_log();
     let gone = failed(
         &ground.step("start-candidate", &words(&["--previous"])),
         27,
