@@ -102,11 +102,15 @@ impl Datagrams {
             if end.is_some_and(|end| end <= Instant::now()) {
                 return Ok(End::Stopped);
             }
-            for (source, _) in self.events.wait(end.into_iter().chain([sweep]).min())? {
-                match source {
+            let happened = self.events.wait(end.into_iter().chain([sweep]).min())?;
+            for (source, _) in &happened {
+                match *source {
                     Source::End => {
                         self.hand_out();
-                        let is_told = end.is_some();
+                        // The word to stop may have come just before the end, and be heard after it.
+                        let late = self.events.wait(Some(Instant::now()))?;
+                        let mut all = happened.iter().chain(&late);
+                        let is_told = end.is_some() || all.any(|it| it.0 == Source::Stop);
                         return Ok(End::Lost { is_told });
                     }
                     Source::Stop => end = end.or(Some(Instant::now() + LAST_ANSWERS)),
