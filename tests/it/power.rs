@@ -54,7 +54,7 @@ fn engine_crashes() {
 }
 
 fn at_each_call(accident: impl Fn()) {
-    at_every(effort::of([5, 2, 1]), accident);
+    at_every(effort::of([5, 3, 1]), accident);
 }
 
 /// An accident after which the engine runs again, at every `nth` call of a promotion.

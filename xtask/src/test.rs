@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{env, fs, iter, thread};
+use std::{env, fs, thread};
 
 use rustix::process::geteuid;
 use stage::ground::{self, Machine, Need, Wanted};
@@ -99,9 +99,11 @@ impl flags::Test {
         let _ = fs::remove_file(&skipped);
         let mut args = self.args;
         // Who names tests wants those.
-        if args.is_empty() && !self.all {
-            let words = sample::words(sh)?.into_iter().map(OsString::from);
-            args.extend(iter::once("--".into()).chain(words));
+        let usual = Some(sample::USUAL).filter(|_| args.is_empty() && !self.all);
+        if let Some(stride) = self.sample.map(NonZero::get).or(usual) {
+            let words = sample::words(sh, stride)?.into_iter().map(OsString::from);
+            let has_end = args.iter().any(|it| it == "--");
+            args.extend((!has_end).then(|| "--".into()).into_iter().chain(words));
         }
         let command = command(&skipped, self.all, args);
         let ended = ground::run_on(wanted, &command, self.install)?;

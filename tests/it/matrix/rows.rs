@@ -17,7 +17,7 @@ use super::steps::Step;
 /// More calls than any step makes.
 const ENOUGH: usize = 80;
 /// One case of so many is run: in a sample, among all, and in the full matrix.
-const STRIDES: [usize; 3] = [24, 8, 1];
+const STRIDES: [usize; 3] = [24, 16, 1];
 const REQUESTS_PER_S: u32 = 50;
 
 #[derive(Default)]

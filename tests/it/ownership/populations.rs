@@ -115,7 +115,7 @@ fn population(world: &World, rng: &mut Rng) -> bool {
 #[test]
 fn nothing_that_is_not_the_apps_changes_in_any_population() {
     let world = World::new();
-    let (first, count) = (first_seed(), effort::of([5, 20, 200]));
+    let (first, count) = (first_seed(), effort::of([5, 10, 200]));
     let mut with_others = 0;
     for seed in first..first + count {
         writeln!(std::io::stderr(), "population of FIRST_SEED={seed}").unwrap();

@@ -1,6 +1,7 @@
 //! The flags of test and stage, which can bring an engine.
 
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -20,6 +21,10 @@ pub(crate) struct Test {
     /// Run every test, and repeat what a contributor repeats before a push.
     #[arg(long)]
     pub(crate) all: bool,
+    /// Of each file of end-to-end tests, run the first and one of N after it, also of tests that are named [default: 8
+    /// where none is named].
+    #[arg(long, value_name = "N", conflicts_with_all = ["all", "vm"])]
+    pub(crate) sample: Option<NonZero<usize>>,
     #[command(flatten)]
     pub(crate) other: Other,
     /// Run instead what only a real machine can: this Debian release in qemu, by software emulation (as root).

@@ -1,13 +1,13 @@
-//! Which end-to-end tests a whole run leaves to `--all`. Each file of tests is about one kind of thing, so of each its
-//! first test is run, and one of eight after that.
+//! Which end-to-end tests a run leaves to `--all`. Each file of tests is about one kind of thing, so of each its first
+//! test is run, and one of so many after that.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use xshell::{Shell, cmd};
 
-/// One of so many in a file is run. More would take longer than ten minutes on two cores (measured).
-const STRIDE: usize = 8;
+/// One of so many in a file. More would take longer than ten minutes on two cores (measured).
+pub(super) const USUAL: usize = 8;
 /// What has long tests in many files is sampled as one file.
 const LONG: [&str; 6] = [
     "machine::",
@@ -22,7 +22,7 @@ const LONG: [&str; 6] = [
 ///
 /// # Errors
 /// When the tests cannot be listed.
-pub(super) fn words(sh: &Shell) -> anyhow::Result<Vec<String>> {
+pub(super) fn words(sh: &Shell, stride: usize) -> anyhow::Result<Vec<String>> {
     let listed = cmd!(sh, "cargo test --quiet -p tests --test it -- --list").read()?;
     let ignored = cmd!(
         sh,
@@ -31,7 +31,7 @@ pub(super) fn words(sh: &Shell) -> anyhow::Result<Vec<String>> {
     let ignored = ignored.read()?;
     let ignored: Vec<&str> = names(&ignored).collect();
     let all: Vec<&str> = names(&listed).filter(|it| !ignored.contains(it)).collect();
-    let left = left_out(&all);
+    let left = left_out(&all, stride);
     writeln!(
         io::stderr(),
         "test: {} of {} end-to-end tests are left to --all",
@@ -49,7 +49,7 @@ fn names(listed: &str) -> impl Iterator<Item = &str> {
         .filter_map(|line| line.strip_suffix(": test"))
 }
 
-fn left_out<'a>(all: &[&'a str]) -> Vec<&'a str> {
+fn left_out<'a>(all: &[&'a str], stride: usize) -> Vec<&'a str> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut run, mut left) = (Vec::new(), Vec::new());
     for name in all {
@@ -57,7 +57,7 @@ fn left_out<'a>(all: &[&'a str]) -> Vec<&'a str> {
         let long = LONG.into_iter().find(|it| name.starts_with(it));
         let file = long.unwrap_or(file);
         let before = seen.entry(file).or_default();
-        let goes = if before.is_multiple_of(STRIDE) {
+        let goes = if before.is_multiple_of(stride) {
             &mut run
         } else {
             &mut left
@@ -79,7 +79,7 @@ mod tests {
         let names: Vec<String> = (0..18).map(|nth| format!("a::nr_{nth:02}")).collect();
         let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
         all.extend(["a::b::x", "a::b::y", "c::only"]);
-        let left = left_out(&all);
+        let left = left_out(&all, 8);
         let run: Vec<&str> = all.into_iter().filter(|it| !left.contains(it)).collect();
         assert_eq!(
             run,
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_the_harness_would_leave_out_with_another_is_not_left_out() {
-        assert_eq!(left_out(&["a::b_and_c", "a::b"]), [""; 0]);
+        assert_eq!(left_out(&["a::b_and_c", "a::b"], 8), [""; 0]);
     }
 
     #[test]
