@@ -23,10 +23,10 @@ const LONG: [&str; 6] = [
 /// # Errors
 /// When the tests cannot be listed.
 pub(super) fn words(sh: &Shell, stride: usize) -> anyhow::Result<Vec<String>> {
-    let listed = cmd!(sh, "cargo test --quiet -p tests --test it -- --list").read()?;
+    let listed = cmd!(sh, "cargo test --quiet --workspace --test it -- --list").read()?;
     let ignored = cmd!(
         sh,
-        "cargo test --quiet -p tests --test it -- --list --ignored"
+        "cargo test --quiet --workspace --test it -- --list --ignored"
     );
     let ignored = ignored.read()?;
     let ignored: Vec<&str> = names(&ignored).collect();

@@ -63,9 +63,13 @@ mod tests {
         let file = kept.reopen().unwrap();
         file.lock().unwrap();
         let about = file.metadata().unwrap();
-        let locks = fs::read_to_string(LOCKS).unwrap();
         let ours = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(holder(&locks, about.dev(), about.ino()), Some(ours));
+        let named = || {
+            let locks = fs::read_to_string(LOCKS).unwrap();
+            holder(&locks, about.dev(), about.ino()) == Some(ours)
+        };
+        // The kernel's list may lack a line while other locks come and go.
+        assert!((0..100).any(|_| named()));
         // This test is neither an heir nor a step.
         assert!(!will_end(&file));
         file.unlock().unwrap();
