@@ -73,10 +73,8 @@ fn rules(listing: &Value) -> impl Iterator<Item = &Value> {
 
 /// The ports at which forwarders listen, by the rules that keep strangers from them: these outlast the others.
 pub(crate) fn forwarders(listing: &Value) -> Vec<u16> {
-    let items = listing["nftables"].as_array().into_iter().flatten();
-    let own = |item: &&Value| item["rule"]["chain"] == "input" && item["rule"]["comment"] != FORMER;
-    let rules = items.filter(own);
-    let parts = rules.filter_map(|item| item["rule"]["expr"].as_array());
+    let own = rules(listing).filter(|it| it["chain"] == "input" && it["comment"] != FORMER);
+    let parts = own.filter_map(|rule| rule["expr"].as_array());
     let port = |part: &Value| {
         let found = &part["match"];
         let is_port = found["left"]["payload"]["field"] == "dport";
