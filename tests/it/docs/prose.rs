@@ -32,7 +32,12 @@ fn item(line: &str) -> Option<&str> {
     line.strip_prefix("- ").or_else(numbered)
 }
 
-/// Paragraphs and items of lists, each as one line; no boxes, tables and headings.
+/// The cells of a row of a table.
+fn cells(line: &str) -> impl Iterator<Item = &str> {
+    line.trim_matches('|').split(" | ").map(str::trim)
+}
+
+/// Paragraphs, items of lists and cells of tables, each as one line; no boxes and headings.
 fn paragraphs(page: &str) -> Vec<String> {
     let (mut all, mut in_box) = (vec![String::new()], false);
     for line in page.lines() {
@@ -40,6 +45,10 @@ fn paragraphs(page: &str) -> Vec<String> {
         in_box ^= fence;
         let prose = !(in_box || fence || line.is_empty() || line.starts_with(['|', '#']));
         if !prose || item(line).is_some() {
+            all.push(String::new());
+        }
+        if line.starts_with('|') && !in_box {
+            all.extend(cells(line).map(str::to_owned));
             all.push(String::new());
         }
         if prose {
@@ -81,11 +90,11 @@ fn words(sentence: &str) -> usize {
 }
 
 #[test]
-fn sentences_are_counted_without_boxes_tables_and_what_code_says() {
+fn sentences_are_counted_without_boxes_and_what_code_says() {
     let page = "# Title\n\nOne `two and a half` [three](four.md#x).\nFive? **Six.** Seven\n\n\
-        ```sh\nno words. here\n```\n\n| no | words |\n\n- 20.10 is\n  three - words\n1. one\n";
+        ```sh\nno words. here\n```\n\n| one | two words |\n\n- 20.10 is\n  three - words\n1. one\n";
     let counts: Vec<usize> = sentences(page).iter().map(|it| words(it)).collect();
-    assert_eq!(counts, [3, 1, 1, 1, 4, 1], "{:?}", sentences(page));
+    assert_eq!(counts, [3, 1, 1, 1, 1, 2, 4, 1], "{:?}", sentences(page));
 }
 
 #[test]
@@ -100,6 +109,18 @@ fn no_sentence_on_any_page_is_longer_than_25_words() {
         }
     }
     assert!(long.is_empty(), "{}\n{}", long.len(), long.join("\n"));
+}
+
+#[test]
+fn every_row_of_a_table_is_as_wide_as_its_head() {
+    for page in pages() {
+        let (text, mut head) = (text(&page), None);
+        for line in text.lines() {
+            let wide = line.starts_with('|').then(|| cells(line).count());
+            head = wide.and(head.or(wide));
+            assert_eq!(wide, head, "{page}: {line}");
+        }
+    }
 }
 
 #[test]
