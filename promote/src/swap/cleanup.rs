@@ -13,7 +13,6 @@ use crate::bridge::carried::Forwarders;
 use crate::bridge::{Bridge, redirect};
 use crate::log_file;
 use crate::promotion::Promotion;
-use crate::traffic::drain::drain;
 
 /// All that is left is to clear away.
 pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
@@ -133,13 +132,7 @@ pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>, may_ke
             bridge.redirect_name(redirect::by_name(candidate, &staying, live));
         }
     }
-    let limit = promotion.args.drain;
-    let drained = drain(
-        candidate,
-        &swap.recipe.tcp(),
-        || forwarders.connections(),
-        limit,
-    );
+    let drained = forwarders.drain(candidate, &swap.recipe.tcp(), promotion.args.drain);
     swap.await_answers(candidate);
     let is_kept = may_keep && drained.open > 0 && keeps_clients(swap);
     swap.waits.kept = is_kept.then_some(drained.open);
