@@ -10,6 +10,7 @@ use crate::report::{Replaced, Report, Seen};
 use crate::traffic::monitor::watched_port;
 
 /// A swap that was done.
+#[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) container_id: String,
     pub(crate) recipe: Recipe,
