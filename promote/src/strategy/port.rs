@@ -15,8 +15,7 @@ use crate::preflight;
 use crate::promotion::Promotion;
 use crate::report::Report;
 use crate::rerun;
-use crate::state::{Phase, State};
-use crate::strategy::candidates;
+use crate::state::{self, Phase, State};
 use crate::swap::link::Link;
 use crate::swap::names;
 use crate::swap::outcome;
@@ -27,11 +26,11 @@ use crate::swap::{Old, Swap};
 /// Promotes from wherever things stand.
 pub(crate) fn run(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
     let live = &promotion.names.live;
-    let candidate = candidates::id(&state);
-    let done = match state.phase() {
+    let candidate = state.candidate.as_ref().map(|it| it.id.clone());
+    let done = match state::phase(&state) {
         Phase::Fresh => begin(promotion, state),
         Phase::Interrupted => resume(promotion, state),
-        Phase::Committed if state.is_by_alias() => Err(Failure::NoCandidate(
+        Phase::Committed if state::is_by_alias(&state) => Err(Failure::NoCandidate(
             format!("an unfinished promotion of {live} was begun with --network and --alias"),
             WayOut::WithAlias,
         )),
@@ -54,7 +53,7 @@ fn replace(
     live: Option<Container>,
     candidate: Container,
 ) -> Result<Report, Failure> {
-    let candidate = candidates::put_back(promotion, candidate)?;
+    let candidate = network::put_back(&promotion.engine, candidate)?;
     let recipe = preflight::check(promotion, &candidate)?;
     preflight::verifiable(promotion, &candidate, &recipe)?;
     // Asked before there is a bridge, or the candidate would answer for it.
