@@ -3,6 +3,7 @@
 pub(crate) mod alias;
 pub(crate) mod callers;
 mod cleanup;
+mod clear;
 mod compose;
 mod create;
 mod drift;

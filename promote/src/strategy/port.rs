@@ -1,8 +1,9 @@
 //! A published port: the final container is made from the candidate, and takes the old one's port.
 
 use step::engine::container::Container;
+use step::engine::error::EngineError;
 use step::ownership::marks::{candidate_of, previous_of, recipe_of};
-use step::recipe::Condition;
+use step::recipe::{Condition, Recipe};
 use step::signals::defer_interrupts;
 use step::terminal::progress;
 
@@ -87,20 +88,10 @@ fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
     let was = next.as_ref().map(condition_of_old).unwrap_or_default();
     let made_from = candidate.as_ref().map(|candidate| candidate.id.clone());
     let made_from = made_from.or_else(|| next.as_ref().and_then(candidate_of));
-    let next = next.filter(|next| {
-        let up = next.state.up();
-        if !up {
-            // Never started or ended: made anew below, so its loss costs nothing.
-            let _ = promotion.engine.remove_with_volumes(&[&next.id]);
-        }
-        up
-    });
-    if let Some(next) = &next {
-        let live = &promotion.names.live;
-        let wanted = wanted(&recipe.options, old.as_ref(), live, next.is_podman());
-        // The kill may have come when it was off a network, to be put back under more names.
-        network::give(&promotion.engine, next, &without_names(wanted))?;
-    }
+    let next = match next {
+        Some(next) => kept_next(promotion, next, old.as_ref(), &recipe)?,
+        None => None,
+    };
     let bridge = prepare::serve_again(promotion, candidate.as_ref(), &recipe);
     if bridge.is_err() {
         stale::remove(&promotion.engine, promotion.live);
@@ -115,6 +106,25 @@ fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
     let outcome = port::run(swap, from)?;
     rerun::as_asked(promotion, made_from.as_deref())?;
     outcome::report(promotion, outcome, true)
+}
+
+/// The final container that another promotion has made, if it runs. The kill may have come when it was off a network, to
+/// be put back under more names.
+fn kept_next(
+    promotion: &Promotion<'_>,
+    next: Container,
+    old: Option<&Container>,
+    recipe: &Recipe,
+) -> Result<Option<Container>, EngineError> {
+    let Promotion { engine, names, .. } = promotion;
+    if !next.state.up() {
+        // Never started or ended: it is made anew, so its loss costs nothing.
+        let _ = engine.remove_with_volumes(&[&next.id]);
+        return Ok(None);
+    }
+    let wanted = wanted(&recipe.options, old, &names.live, next.is_podman());
+    network::give(engine, &next, &without_names(wanted))?;
+    Ok(Some(next))
 }
 
 /// The final container is verified and has the live name; what is left is clearing away.
