@@ -55,7 +55,6 @@ use step::terminal::warn;
 
 use crate::cgroup::Cgroup;
 use crate::traffic::connections::{Socket, connections_here};
-use crate::traffic::drain::drain;
 use carried::Forwarders;
 use error::{NoBridge, NotClosed};
 use firewall::{Firewall, Passage};
@@ -132,7 +131,7 @@ impl Bridge {
         let forwarders = opening::forwarders(&plan, sockets, candidate, cgroup)?;
         let script = opening::apply(&nft, &plan, live.is_some())?;
         let rules = Arc::new(Rules::opened(nft, container, script, &plan));
-        let watch = watch(&rules, candidate);
+        let watch = Watch::over(candidate, Nft::table(container), Arc::clone(&rules));
         // Unwatched, the rules may soon lead to another container.
         let watch = watch.inspect_err(|_| drop(rules.nft.remove(container)))?;
         let bridge = Self {
@@ -145,16 +144,13 @@ impl Bridge {
             firewall: Firewall::on_the_way(&plan),
             names: Vec::new(),
         };
-        match verify(&bridge.rules.nft, &plan, candidate, config) {
-            Ok(()) => Ok(bridge),
-            Err(why) => {
-                // Nobody drains the candidate later: there was no bridge then.
-                let _ = bridge.close();
-                let forwarders = Forwarders::of(container);
-                drain(candidate, publish, || forwarders.connections(), limit);
-                Err(why)
-            }
+        if let Err(why) = verify(&bridge.rules.nft, &plan, candidate, config) {
+            // Nobody drains the candidate later: there was no bridge then.
+            let _ = bridge.close();
+            Forwarders::of(container).drain(candidate, publish, limit);
+            return Err(why);
         }
+        Ok(bridge)
     }
 
     /// New connections go where they went without the bridge; open ones stay.
@@ -257,10 +253,6 @@ impl Drop for Bridge {
 }
 
 /// The bridge redirects nobody from the moment the candidate ends, and is put back as long as it lives.
-fn watch(rules: &Arc<Rules>, candidate: &Container) -> Result<Watch, NoBridge> {
-    Watch::over(candidate, Nft::table(&rules.container), Arc::clone(rules))
-}
-
 impl Keeper for Arc<Rules> {
     fn ended(&self) {
         self.lose();

@@ -12,31 +12,26 @@
 //!
 //! A promotion that is done may leave it something for later: the candidate, as long as clients stay connected to it.
 
+pub(crate) mod deed;
 mod kept;
 mod told;
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::iter;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use step::contract::handoff::Handoff;
-use step::engine::Engine;
 use step::host::lock::Lock;
 use step::model::name::Name;
 
-use crate::args::Args;
 use crate::cgroup::{self, Cgroup};
 use crate::environment;
-use crate::failure::Failure;
-use crate::promotion::Killed;
-use crate::report::Report;
 
 /// Its hidden role; what follows are the arguments of the promotion.
 pub(crate) const ROLE: &str = "__heir";
@@ -55,9 +50,6 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the promotion sends with its probes.
 type Headers = [(String, String)];
-
-/// How an heir promotes: it is handed this, as it cannot know the promotion that leaves it.
-pub(crate) type Promote = fn(&Args, &Engine, &Lock, Killed) -> Result<Report, Failure>;
 
 /// An heir that waits. Dropped, it has nothing to do and ends; only a kill, or [`Self::keep`], leaves it at work.
 pub(crate) struct Heir {
@@ -168,65 +160,6 @@ fn own_arguments() -> Vec<OsString> {
         !(value || skip || glued)
     })
     .collect()
-}
-
-/// Waits for the end of the promotion with these arguments, and acts if it was killed.
-pub(crate) fn run(args: Vec<OsString>, promote: Promote) -> ExitCode {
-    let args = iter::once("promote".into()).chain(args).collect();
-    match wait(args, promote) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
-}
-
-fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {
-    rustix::process::setsid()?;
-    step::signals::catch_signals()?;
-    let mut line = BufReader::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
-    let mut handoff = String::new();
-    line.read_line(&mut handoff)?;
-    let handoff: Handoff = serde_json::from_str(&handoff)?;
-    let mut args: Args =
-        step::contract::identity::arguments(&args, &handoff).map_err(io::Error::other)?;
-    let mut headers = String::new();
-    line.read_line(&mut headers)?;
-    args.how.header = serde_json::from_str(&headers)?;
-    line.get_mut().write_all(&[READY])?;
-    let mut last = Vec::new();
-    // A reset is an end as well.
-    let _ = line.read_to_end(&mut last);
-    match &last[..] {
-        [.., DONE] => Ok(()),
-        [KEEP, time @ ..] => {
-            let time = str::from_utf8(time).ok().and_then(|it| it.parse().ok());
-            kept::end_later(&args, Duration::from_millis(time.unwrap_or_default()))
-        }
-        _ => act(&args, promote),
-    }
-}
-
-/// Finishes or rolls back what the killed promotion has left, and leaves word of it.
-fn act(args: &Args, promote: Promote) -> io::Result<()> {
-    let started = Instant::now();
-    let Some(live) = args.identity.live() else {
-        return Ok(());
-    };
-    // Its last command may still be under way.
-    let patience = args.common.engine.engine_timeout + args.usual_grace();
-    let engine = Engine::find(&args.common.engine).map_err(io::Error::other)?;
-    let lock = engine.lock(live, patience).map_err(io::Error::other)?;
-    let result = match &lock {
-        Some(lock) => promote(args, &engine, lock, Killed::default()),
-        None => Err(Failure::Locked(live.to_string())),
-    };
-    let (line, _) = step::contract::main::outcome(STEP, result, started);
-    told::log(&format!(
-        "promote of {live} was killed; its heir reports: {line}"
-    ));
-    if let Some(lock) = lock {
-        lock.note(STEP, &told::short(&line));
-    }
-    Ok(())
 }
 
 /// What the heir of an earlier promotion of the app has reported since the last one.

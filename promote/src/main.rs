@@ -28,7 +28,7 @@ const ROLES: [Role; 2] = [
     bridge::forwarder::ROLE,
     Role {
         name: heir::ROLE,
-        run: |args| heir::run(args, promote::run_holding),
+        run: |args| heir::deed::run(args, promote::run_holding),
     },
 ];
 

@@ -81,7 +81,7 @@ pub(crate) fn take_back(engine: &Engine, candidate: &Container) -> Result<(), En
             engine.connect(network, &candidate.id, &endpoint(there, [], &[]))?;
         }
     }
-    put_back(engine, candidate).map(drop)
+    reconnect(engine, candidate).map(drop)
 }
 
 /// The networks on which a candidate was made, where its recipe says so.
@@ -120,9 +120,17 @@ pub(crate) fn rejoin_commands(before: &Container, now: &Container) -> Vec<String
     lost(before, now).map(command).collect()
 }
 
-/// Puts the candidate back on those networks that it was made on and a promotion that ended in the middle of [`give`]
-/// has left it without. It has no names there.
-pub(crate) fn put_back(engine: &Engine, candidate: &Container) -> Result<bool, EngineError> {
+/// Puts a candidate that runs back on those networks that it was made on and a promotion that ended in the middle of
+/// [`give`] has left it without; the candidate as it is then. It has no names there.
+pub(crate) fn put_back(engine: &Engine, candidate: Container) -> Result<Container, EngineError> {
+    if !candidate.state.up() || !reconnect(engine, &candidate)? {
+        return Ok(candidate);
+    }
+    Ok(engine.container(&candidate.id)?.unwrap_or(candidate))
+}
+
+/// The same, also of one that does not run; whether it was off any.
+fn reconnect(engine: &Engine, candidate: &Container) -> Result<bool, EngineError> {
     let mut asked = asked(candidate).unwrap_or_default();
     let networks = &candidate.network_settings.networks;
     asked.retain(|it| {

@@ -8,7 +8,8 @@ use step::engine::container::Container;
 use step::health::poll::{await_health, probe_once};
 use step::health::target::{By, Target};
 use step::health::{ProbeConfig, RetryPolicy, Unhealthy};
-use step::ownership::marks::{newer, recipe_of};
+use step::ownership::Marked;
+use step::ownership::marks::recipe_of;
 use step::recipe::{Condition, Recipe};
 use step::terminal::spinner::waiting;
 
@@ -21,12 +22,9 @@ use crate::promotion::Promotion;
 const ONCE_MORE: Duration = Duration::from_secs(5);
 
 /// Asked under the lock, so that no newer deployment can go live in between.
-pub(crate) fn not_overtaken(
-    candidate: &Container,
-    live: Option<&Container>,
-) -> Result<(), Failure> {
-    let deploy_id = recipe_of(candidate).and_then(|recipe| recipe.deploy_id);
-    let newer = live.and_then(|live| newer(live, deploy_id));
+pub(crate) fn not_overtaken<T: Marked>(candidate: &T, live: Option<&T>) -> Result<(), Failure> {
+    let deploy_id = candidate.marks().and_then(|it| it.recipe.deploy_id);
+    let newer = live.and_then(|live| live.marks()?.recipe.newer_than(deploy_id));
     match deploy_id.zip(newer) {
         Some((deploy_id, newer)) => Err(Failure::Overtaken { deploy_id, newer }),
         None => Ok(()),
@@ -38,12 +36,8 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
     let (args, name) = (promotion.args, candidate.name());
     let no = |why: String, way| Err(Failure::NoCandidate(why, way));
     let replace = || WayOut::Replace(name.to_owned());
-    if args
-        .handoff
-        .candidate_id
-        .as_ref()
-        .is_some_and(|id| *id != candidate.id)
-    {
+    let mut meant = args.handoff.candidate_id.iter();
+    if meant.any(|id| *id != candidate.id) {
         let other = format!("{name} is another container than the one that was probed");
         return no(other, WayOut::Probe);
     }
@@ -59,11 +53,8 @@ pub(crate) fn check(promotion: &Promotion<'_>, candidate: &Container) -> Result<
         "promote: probing {name} at {} once more",
         target.shown
     ));
-    match await_health(
-        Some(&promotion.engine),
-        &target,
-        &RetryPolicy::of(ONCE_MORE),
-    ) {
+    let policy = RetryPolicy::of(ONCE_MORE);
+    match await_health(Some(&promotion.engine), &target, &policy) {
         Ok(_) => Ok(recipe),
         Err(Unhealthy::Engine(error)) => Err(error.into()),
         Err(Unhealthy::Interrupted) => Err(Failure::Interrupted(promotion.names.live.clone())),

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::heir::{self, Heir, STEP};
 use crate::promotion::{Killed, Promotion};
 use crate::report::Report;
-use crate::state::State;
+use crate::state::{self, State};
 use crate::strategy;
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
@@ -44,23 +44,19 @@ pub(crate) fn run_holding(
 ) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = engine.clone().holding(lock);
-    let state = State::read(&engine, app, live)?;
-    let candidate_id = state.candidate_id();
+    let state = State::read(&engine, app, live).map_err(CommonFailure::from)?;
+    let candidate_id = state::candidate_id(&state);
     if let Some(id) = &candidate_id {
         lock.note_work(STEP, id);
     }
     let heir = candidate_id.and_then(|id| leave_heir(args, live, id));
     let promotion = Promotion {
-        args,
-        engine,
-        app,
-        live,
-        names,
         killed,
         has_heir: heir.is_some(),
         cgroup: heir
             .as_ref()
             .map_or_else(Cgroup::default, |heir| heir.cgroup.clone()),
+        ..Promotion::new(args, engine, app, live, names)
     };
     let result = match args.moved_alias() {
         Some(alias) => strategy::alias::run(&promotion, state, alias),

@@ -23,6 +23,28 @@ pub(crate) struct Promotion<'a> {
     pub(crate) cgroup: Cgroup,
 }
 
+impl<'a> Promotion<'a> {
+    /// One that nobody has begun, and that nobody would finish.
+    pub(crate) fn new(
+        args: &'a Args,
+        engine: Engine,
+        app: &'a Name,
+        live: &'a Name,
+        names: Names,
+    ) -> Self {
+        Self {
+            args,
+            engine,
+            app,
+            live,
+            names,
+            killed: Killed::default(),
+            has_heir: false,
+            cgroup: Cgroup::default(),
+        }
+    }
+}
+
 /// What a promotion that was killed has noted beside the lock, which only this user or root can have written.
 #[derive(Default, Clone)]
 pub(crate) struct Killed {

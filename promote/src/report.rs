@@ -8,7 +8,7 @@ use step::engine::swarm::task::TaskStatus;
 use step::ownership::way_back::WayBack;
 
 /// What is live now.
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) handoff: Handoff,

@@ -146,9 +146,6 @@ fn done_before(live: &Container) -> Outcome {
         container_id: live.id.clone(),
         recipe: recipe_of(live).unwrap_or_default(),
         previous,
-        seen: None,
-        log_kept: None,
-        volumes_left: Vec::new(),
-        left_over: Vec::new(),
+        ..Outcome::default()
     }
 }

@@ -1,6 +1,5 @@
 //! The three ways to go live. Only here is it known how far an earlier promotion got.
 
 pub(crate) mod alias;
-mod candidates;
 pub(crate) mod port;
 pub(crate) mod swarm;

@@ -3,6 +3,7 @@
 pub(crate) mod alias;
 pub(crate) mod callers;
 mod cleanup;
+mod clear;
 mod compose;
 mod create;
 mod drift;
@@ -20,6 +21,7 @@ mod verify;
 use std::time::Duration;
 
 use step::engine::container::Container;
+use step::engine::error::EngineError;
 use step::health::ProbeConfig;
 use step::health::target::Target;
 use step::recipe::{Condition, Recipe};
@@ -34,7 +36,7 @@ use crate::promotion::Promotion;
 use crate::report::Seen;
 use crate::restart::RestartPolicy;
 use crate::traffic::datagrams::await_answers;
-use crate::traffic::drain::{Drained, KnownBy, drain};
+use crate::traffic::drain::{Drained, drain};
 use crate::traffic::monitor::{Monitor, watched_port};
 use error::SwapError;
 use link::Link;
@@ -126,8 +128,14 @@ impl<'a> Swap<'a> {
 
     /// The container that goes live, as it is now.
     pub(crate) fn next_now(&self) -> Result<Container, SwapError> {
-        let found = self.promotion.engine.container(self.next_id()?)?;
-        found.ok_or_else(SwapError::vanished)
+        self.next_if_there()?.ok_or_else(SwapError::vanished)
+    }
+
+    /// The same, where there is one.
+    pub(crate) fn next_if_there(&self) -> Result<Option<Container>, EngineError> {
+        let engine = &self.promotion.engine;
+        let found = self.next.as_ref().map(|id| engine.container(id));
+        Ok(found.transpose()?.flatten())
     }
 
     /// Whether clients call the candidate by the app's name as well.
@@ -201,7 +209,7 @@ impl<'a> Swap<'a> {
             handed_over,
         } = &self.waits;
         let waited = |it: &Option<Drained>| it.as_ref().map_or(0, |it| millis(it.waited));
-        let known_by = drained.as_ref().map_or(KnownBy::Unknown, |it| it.by);
+        let is_seen = drained.as_ref().is_some_and(|it| it.is_seen);
         Some(Seen {
             bridge: if self.link.is_off() { "off" } else { "on" },
             bridge_off_because: match &self.link {
@@ -211,7 +219,7 @@ impl<'a> Swap<'a> {
             drained_ms: waited(drained),
             candidate_drained_ms: waited(candidate_drained),
             kept: *kept,
-            drained_by: known_by.as_str(),
+            drained_by: if is_seen { "tcp_info" } else { "unknown" },
             handed_over: handed_over.as_ref().map(Result::is_ok),
             not_handed_over_because: handed_over.clone().and_then(Result::err),
             ..seen

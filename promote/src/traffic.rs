@@ -2,5 +2,6 @@
 
 pub(crate) mod connections;
 pub(crate) mod datagrams;
+mod diag;
 pub(crate) mod drain;
 pub(crate) mod monitor;

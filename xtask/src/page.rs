@@ -51,7 +51,6 @@ pub(crate) struct Page {
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     pub(crate) title: String,
-    pub(crate) text: String,
     pub(crate) swaps: Vec<Swap>,
 }
 
@@ -78,7 +77,6 @@ fn section(group: &Group) -> Markup {
     html! {
         section {
             h2 { (group.title) }
-            @if !group.text.is_empty() { p { (group.text) } }
             div.charts { @for swap in &group.swaps { (figure(swap, span)) } }
         }
     }

@@ -19,7 +19,7 @@ use crate::swap::Span;
 /// Exit code of a prune that could not remove everything, which never undoes a deployment.
 const NOT_REMOVED: i32 = 50;
 /// The exit code of a promotion whose release is live: its candidate is no failed one.
-const GAP_TOO_LONG: i32 = 48;
+pub(crate) const GAP_TOO_LONG: i32 = 48;
 
 /// The report of a whole pipeline, one line on stdout.
 #[derive(Debug, Serialize)]

@@ -67,33 +67,9 @@ impl flags::Test {
             io::stderr(),
             "test: of what tests repeat, this run repeats {what}; a whole run takes {time} on two quiet cores"
         )?;
-        // A machine has all of it already.
-        let on_machine = matches!(wanted, Some(Wanted::Machine(_)));
-        let besides = BESIDES.iter().filter(|_| !on_machine);
-        let mut needs: Vec<Need> = besides.copied().chain([FETCHES]).collect();
-        // Tests start machines of their own, where there is no network to make one by.
-        let machine = Machine::named(MACHINE)?;
-        let makes_machine = self.install && !on_machine && geteuid().is_root();
-        if makes_machine {
-            needs.extend(machine.needs()?);
-        }
-        ground::prepare_with(self.install, &needs, wanted)?;
-        if makes_machine {
-            machine.make()?;
-        }
-        let built = exit::of_all([
-            cmd!(sh, "cargo build --workspace --bins"),
-            cmd!(sh, "cargo test --workspace --no-run"),
-        ])?;
+        let built = provide(sh, wanted, self.install)?;
         if built != ExitCode::SUCCESS {
             return Ok(built);
-        }
-        cargo::demo_app()?;
-        cargo::static_steps()?;
-        cargo::steps_with_pages()?;
-        actionlint::provide()?;
-        if self.install && !on_machine {
-            unpacked::provide(&PROXIES)?;
         }
         let skipped = cargo::target_dir()?.join("skipped-tests");
         let _ = fs::remove_file(&skipped);
@@ -110,6 +86,39 @@ impl flags::Test {
         say_skipped(&skipped)?;
         Ok(exit::of(ended))
     }
+}
+
+/// What tests take, here or on what is `wanted`: programs, a machine, and what is built.
+fn provide(sh: &Shell, wanted: Option<&Wanted>, install: bool) -> anyhow::Result<ExitCode> {
+    // A machine has all of it already.
+    let on_machine = matches!(wanted, Some(Wanted::Machine(_)));
+    let besides = BESIDES.iter().filter(|_| !on_machine);
+    let mut needs: Vec<Need> = besides.copied().chain([FETCHES]).collect();
+    // Tests start machines of their own, where there is no network to make one by.
+    let machine = Machine::named(MACHINE)?;
+    let makes_machine = install && !on_machine && geteuid().is_root();
+    if makes_machine {
+        needs.extend(machine.needs()?);
+    }
+    ground::prepare_with(install, &needs, wanted)?;
+    if makes_machine {
+        machine.make()?;
+    }
+    let built = exit::of_all([
+        cmd!(sh, "cargo build --workspace --bins"),
+        cmd!(sh, "cargo test --workspace --no-run"),
+    ])?;
+    if built != ExitCode::SUCCESS {
+        return Ok(built);
+    }
+    cargo::demo_app()?;
+    cargo::static_steps()?;
+    cargo::steps_with_pages()?;
+    actionlint::provide()?;
+    if install && !on_machine {
+        unpacked::provide(&PROXIES)?;
+    }
+    Ok(built)
 }
 
 /// The tests themselves; those that cannot run there are counted in the file `skipped`.

@@ -7,12 +7,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use step::engine::container::Container;
 use step::model::name::Name;
 use step::model::port::Publish;
 
 use super::forwarder::ROLE;
 use crate::traffic::connections::{Connections, connections_here};
+use crate::traffic::drain::{Drained, drain};
 
 /// An app's forwarders.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ impl Forwarders {
     ///
     /// # Errors
     /// When the kernel does not tell.
-    pub(crate) fn connections(&self) -> io::Result<Connections> {
+    fn connections(&self) -> io::Result<Connections> {
         let sockets = self.sockets();
         let is_candidate = |peer| self.0.iter().any(|it| it.candidate == Some(peer));
         connections_here(|it| sockets.contains(&it.inode) && !is_candidate(it.peer))
@@ -51,6 +54,17 @@ impl Forwarders {
         let is_called = |port| publish.iter().any(|it| it.host == port);
         // Those that nobody has accepted yet have no number, and are counted with who listens.
         connections_here(|it| is_called(it.port) && it.inode != 0 && !sockets.contains(&it.inode))
+    }
+
+    /// Waits until the container has answered on these ports, and what these forwarders carry to it has been answered;
+    /// at most `limit`.
+    pub(crate) fn drain(
+        &self,
+        container: &Container,
+        publish: &[Publish],
+        limit: Duration,
+    ) -> Drained {
+        drain(container, publish, || self.connections(), limit)
     }
 
     fn sockets(&self) -> BTreeSet<u64> {

@@ -8,7 +8,7 @@ use step::engine::container::Container;
 use step::health::ProbeConfig;
 use step::host::nft::{Nft, NftError};
 use step::model::name::Name;
-use step::model::port::Publish;
+use step::model::port::{Protocol, Publish};
 
 use super::calls::one_of_each_kind;
 use super::error::NoBridge;
@@ -17,7 +17,7 @@ use super::listing::Former;
 use super::look::look;
 use super::plan::{Before, Plan};
 use super::redirect::{Door, PortRedirect};
-use super::route::{self, filters_bridges};
+use super::route::{self, Interface, filters_bridges};
 use super::ruleset::{self, datagrams, looking, proxied::label};
 use super::served::Served;
 use super::sockets::Sockets;
@@ -46,32 +46,42 @@ pub(super) fn plan(
 ) -> Result<(Plan, Vec<Sockets>), NoBridge> {
     // The kernel then loses what `tproxy` has handed over of a container's packets: seen with Linux 6.18.
     let is_filtered = filters_bridges("ip") || filters_bridges("ip6");
-    let listing = nft
-        .may_have(sides.container)
-        .then(|| nft.read(sides.container));
+    let container = sides.container;
+    let listing = nft.may_have(container).then(|| nft.read(container));
     let listing = listing.flatten().unwrap_or_default();
     let before = Before::of(&listing);
-    let (mut redirects, mut datagrams, mut sockets) = (Vec::new(), Vec::new(), Vec::new());
-    for door in doors(sides, sides.publish)? {
-        let (redirect, bound) = led(door, &before, is_filtered).map_err(NoBridge::NoForwarder)?;
-        redirects.push(redirect);
-        sockets.push(bound);
-    }
-    for door in doors(sides, sides.datagrams)? {
-        let (redirect, bound) =
-            led_by_datagrams(door, is_filtered).map_err(NoBridge::NoForwarder)?;
-        datagrams.push(redirect);
-        sockets.push(bound);
-    }
-    if sockets.is_empty() {
+    let doors = doors(sides)?.into_iter();
+    let led = doors.map(|door| led(door, &before, is_filtered));
+    let led: Vec<_> = led
+        .collect::<Result<_, _>>()
+        .map_err(NoBridge::NoForwarder)?;
+    let (ports, sockets): (Vec<PortRedirect>, Vec<Sockets>) = led.into_iter().unzip();
+    if ports.is_empty() {
         return Err(NoBridge::NobodyCalls);
     }
-    let guard = ruleset::guard(sides.container, redirects.iter().chain(&datagrams));
-    let ports = [&redirects[..], &datagrams].concat();
+    let guard = ruleset::guard(container, ports.iter());
     let served = served(nft, sides, &ports, (&listing, &before, &guard), config)?;
     let address = ports.first().map(|it| it.door.v4);
     let interface = route::interface(sides.candidate, address)?;
-    // Asked once more where there was no answer; without one containers elsewhere go where others go.
+    let of_connections = |it: &PortRedirect| it.door.protocol == Protocol::Tcp;
+    let (redirects, datagrams) = ports.into_iter().partition(of_connections);
+    let plan = Plan {
+        container: container.clone(),
+        redirects,
+        datagrams,
+        zone: zone(sides.candidate),
+        served,
+        before,
+        bridges: bridges(engine, &interface),
+        veth: veth(sides.candidate, &interface.name),
+        interface,
+    };
+    Ok((plan, sockets))
+}
+
+/// The bridges of all the engine's networks; asked once more where there was no answer. Without one containers elsewhere
+/// go where others go.
+fn bridges(engine: &Engine, interface: &Interface) -> Vec<String> {
     let bridges = engine.bridges().or_else(|_| engine.bridges());
     let mut bridges = bridges.unwrap_or_default();
     // As nft could not take it, and an interface cannot have it.
@@ -79,19 +89,7 @@ pub(super) fn plan(
     if bridges.is_empty() {
         bridges.push(interface.name.clone());
     }
-    let veth = veth(sides.candidate, &interface.name);
-    let plan = Plan {
-        container: sides.container.clone(),
-        redirects,
-        datagrams,
-        zone: zone(sides.candidate),
-        served,
-        before,
-        interface,
-        veth,
-        bridges,
-    };
-    Ok((plan, sockets))
+    bridges
 }
 
 /// The app's own zone for datagrams to this candidate: flows to one before it may still be in its zone. An id is
@@ -103,23 +101,19 @@ fn zone(candidate: &Container) -> u16 {
 }
 
 fn led(door: Door, before: &Before, is_filtered: bool) -> io::Result<(PortRedirect, Sockets)> {
-    let bound = sockets_beside(&before.former, is_filtered)?;
-    let (forwarder, for_containers) = bound.ports()?;
-    let redirect = PortRedirect {
-        door,
-        forwarder,
-        for_containers,
+    let is_of_connections = door.protocol == Protocol::Tcp;
+    let bound = match is_of_connections {
+        true => sockets_beside(&before.former, is_filtered)?,
+        false => Sockets::for_datagrams(is_filtered)?,
     };
-    Ok((redirect, bound))
-}
-
-fn led_by_datagrams(door: Door, is_filtered: bool) -> io::Result<(PortRedirect, Sockets)> {
-    let bound = Sockets::for_datagrams(is_filtered)?;
-    let (forwarder, _) = bound.ports()?;
+    let (forwarder, own) = bound.ports()?;
     let redirect = PortRedirect {
         door,
         forwarder,
-        for_containers: is_filtered.then_some(forwarder),
+        for_containers: match is_of_connections {
+            true => own,
+            false => is_filtered.then_some(forwarder),
+        },
     };
     Ok((redirect, bound))
 }
@@ -137,10 +131,11 @@ fn sockets_beside(former: &[Former], for_containers: bool) -> io::Result<Sockets
     Ok(bound)
 }
 
-/// Those of the ports at which the live container is called.
-fn doors(sides: &Sides<'_>, ports: &[Publish]) -> Result<Vec<Door>, NoBridge> {
+/// Those of the ports at which the live container is called: of connections first.
+fn doors(sides: &Sides<'_>) -> Result<Vec<Door>, NoBridge> {
+    let ports = sides.publish.iter().chain(sides.datagrams);
     let of = |publish: &Publish| Door::of(*publish, sides.live, sides.candidate);
-    let doors: Vec<Door> = ports.iter().map(of).collect::<Result<_, _>>()?;
+    let doors: Vec<Door> = ports.map(of).collect::<Result<_, _>>()?;
     Ok(doors.into_iter().filter(|it| !it.is_shut()).collect())
 }
 

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 use step::model::name::Name;
+use step::model::port::Protocol;
 
 use super::calls::Call;
 use super::listing::{self, Former, tag};
-use super::redirect::PortRedirect;
+use super::redirect::{Door, PortRedirect};
 use super::route::Interface;
 use super::served::{By, Client, Served};
 
@@ -92,6 +93,16 @@ impl Before {
             former: listing::formers(listing, "answers"),
             answering,
         }
+    }
+
+    /// Those of the port on which the same is spoken.
+    pub(crate) fn at(&self, door: &Door) -> impl Iterator<Item = Former> {
+        let all = match door.protocol {
+            Protocol::Tcp => &self.former,
+            Protocol::Udp | Protocol::Sctp => &self.answering,
+        };
+        let called = door.port;
+        all.iter().copied().filter(move |it| it.called == called)
     }
 }
 

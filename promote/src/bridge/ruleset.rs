@@ -32,66 +32,84 @@ use super::redirect::PortRedirect;
 use tables::{ANSWERS, RELABEL, Rules, anew, chain};
 use words::OPENING;
 
+/// Which ports a chain is about.
+enum Of {
+    Connections,
+    /// Those of datagrams as well.
+    Both,
+}
+
+/// The chains that have rules from the beginning.
+const CHAINS: [(&str, &str, Rules, Of); 10] = [
+    (
+        "prerouting",
+        "nat hook prerouting priority dstnat - 10",
+        translated::prerouting,
+        Of::Connections,
+    ),
+    (
+        "output",
+        "nat hook output priority -110",
+        translated::output,
+        Of::Connections,
+    ),
+    (
+        "proxied",
+        "filter hook prerouting priority 290",
+        proxied::proxied,
+        Of::Connections,
+    ),
+    (
+        "forward",
+        "filter hook forward priority 290",
+        translated::forward,
+        Of::Connections,
+    ),
+    (
+        "postrouting",
+        "nat hook postrouting priority srcnat - 10",
+        translated::postrouting,
+        Of::Both,
+    ),
+    (
+        "towards",
+        "filter hook postrouting priority 290",
+        translated::towards,
+        Of::Both,
+    ),
+    (
+        "input",
+        "filter hook input priority filter",
+        proxied::input,
+        Of::Both,
+    ),
+    (
+        "containers",
+        "filter hook input priority 289",
+        proxied::containers,
+        Of::Connections,
+    ),
+    ("relabel", RELABEL, proxied::relabel, Of::Connections),
+    ("answers", ANSWERS, proxied::answers, Of::Connections),
+];
+
 /// The tables, replacing whatever has that name, in one transaction. The chains stay in place when they are emptied:
 /// without them the kernel would stop to translate connections that are still open. Each rule says to whoever lists it
 /// what it is there for; the table itself cannot where nft is older than 0.9.7.
 pub(crate) fn open(plan: &Plan) -> String {
     let table = Nft::table(&plan.container);
-    let of_connections = |name: &str, hook: &str, rules: Rules| {
-        chain(
-            name,
-            hook,
-            plan.redirects.iter().flat_map(|it| rules(plan, it)),
-        )
-    };
-    let of_both = |name: &str, hook: &str, rules: Rules| {
-        chain(name, hook, plan.all().flat_map(|it| rules(plan, it)))
-    };
-    let chains = [
-        of_connections(
-            "prerouting",
-            "nat hook prerouting priority dstnat - 10",
-            translated::prerouting,
-        ),
-        of_connections(
-            "output",
-            "nat hook output priority -110",
-            translated::output,
-        ),
-        of_connections(
-            "proxied",
-            "filter hook prerouting priority 290",
-            proxied::proxied,
-        ),
-        of_connections(
-            "forward",
-            "filter hook forward priority 290",
-            translated::forward,
-        ),
-        of_both(
-            "postrouting",
-            "nat hook postrouting priority srcnat - 10",
-            translated::postrouting,
-        ),
-        of_both(
-            "towards",
-            "filter hook postrouting priority 290",
-            translated::towards,
-        ),
-        of_both("input", "filter hook input priority filter", proxied::input),
-        of_connections(
-            "containers",
-            "filter hook input priority 289",
-            proxied::containers,
-        ),
-        of_connections("relabel", RELABEL, proxied::relabel),
-        of_connections("answers", ANSWERS, proxied::answers),
-        datagrams::chains(plan),
-    ];
+    let chains = CHAINS.map(|(name, hook, rules, of)| {
+        let ports = match of {
+            Of::Connections => plan.redirects.iter().chain(&[]),
+            Of::Both => plan.redirects.iter().chain(&plan.datagrams),
+        };
+        chain(name, hook, ports.flat_map(|it| rules(plan, it)))
+    });
     let tables = format!(
-        "{}table inet {table} {{\n{}}}\n",
+        "{}table inet {table} {{\n{}{}}}\n",
         anew("inet", &table),
-        chains.concat()
+        chains.concat(),
+        datagrams::chains(plan)
     );
     match plan.veth {
         Some(_) => tables + &bound(plan),

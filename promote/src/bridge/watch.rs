@@ -86,11 +86,7 @@ impl Watch {
         Self::start(process, table, keeper).map_err(unwatched)
     }
 
-    /// Tells `keeper` when the process ends, and when something of the table goes.
-    ///
-    /// # Errors
-    /// Where nothing can watch, as no thread can be started.
-    pub(super) fn start(process: Process, table: String, keeper: impl Keeper) -> io::Result<Self> {
+    fn start(process: Process, table: String, keeper: impl Keeper) -> io::Result<Self> {
         let wanted = Arc::new(AtomicBool::new(true));
         let still = Arc::clone(&wanted);
         // Without the right to hear of them a change stays as it is.

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
-use step::ownership::marks::recipe_of;
 use step::signals::interrupted;
 
 use super::told;
@@ -68,7 +67,7 @@ fn await_leave(engine: &Engine, id: &str, end: Instant) {
 
 /// Where they cannot be seen for a moment there may be some as long as it runs.
 fn has_clients(candidate: &Container) -> bool {
-    let publish = recipe_of(candidate).unwrap_or_default().tcp();
+    let publish = kept::published(candidate);
     let ports: Vec<u16> = publish.iter().map(|it| it.container).collect();
     let pid = candidate.state.pid;
     match connections(pid, &ports) {
@@ -83,7 +82,7 @@ fn end_candidate(args: &Args, engine: &Engine, id: &str) -> Result<(), Failure> 
     let lock = engine.lock(live, args.common.engine.engine_timeout)?;
     let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
     let engine = engine.clone().holding(&lock);
-    let state = State::read(&engine, app, live)?;
+    let state = State::read(&engine, app, live).map_err(CommonFailure::from)?;
     match state.candidate.filter(|it| it.id == id) {
         Some(candidate) if state.old.is_none() && state.next.is_none() => {
             Ok(kept::end(&engine, args, live, &candidate)?)

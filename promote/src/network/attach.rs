@@ -33,9 +33,7 @@ pub(super) fn endpoint<'a>(
 ) -> Endpoint {
     let mut fixed = addresses.to_vec();
     for own in there.fixed_addresses() {
-        if fixed.iter().all(|ip| ip.is_ipv4() != own.is_ipv4()) {
-            fixed.push(own);
-        }
+        add_address(&mut fixed, own);
     }
     Endpoint {
         aliases: aliases.into_iter().map(str::to_owned).collect(),
@@ -45,6 +43,13 @@ pub(super) fn endpoint<'a>(
         driver_opts: there.driver_opts.clone(),
         gw_priority: there.gw_priority,
         mac: None,
+    }
+}
+
+/// One container has one address of a family: what is there already goes before this one.
+pub(super) fn add_address(all: &mut Vec<IpAddr>, ip: IpAddr) {
+    if all.iter().all(|it| it.is_ipv4() != ip.is_ipv4()) {
+        all.push(ip);
     }
 }
 

@@ -5,6 +5,7 @@ use step::engine::attachment::Attachment;
 use step::engine::container::Container;
 use step::model::places::{Place, mode, places};
 
+use super::attach::add_address;
 use super::resolves;
 
 /// Their names and fixed addresses, of a release with these run options in the place of `live`. `name` is the live name,
@@ -25,11 +26,10 @@ pub(crate) fn wanted(
             all.push(asked);
         }
     }
-    let networks = live.map(|live| (live, &live.network_settings.networks));
-    for (live, (network, there)) in networks
-        .into_iter()
-        .flat_map(|(live, all)| all.iter().map(move |it| (live, it)))
-    {
+    let Some(live) = live else {
+        return all;
+    };
+    for (network, there) in &live.network_settings.networks {
         if !resolves(network) {
             continue;
         }
@@ -61,45 +61,34 @@ fn of_live(live: &Container, network: &str, there: &Attachment, name: &str) -> P
     }
 }
 
-/// What is asked for goes before what the live one has: one container has one address of a family.
+/// What is asked for goes before what the live one has.
 fn add(asked: &mut Place, live: Place) {
     asked.network = live.network;
     let is_new = |alias: &String| !asked.aliases.contains(alias);
     let more: Vec<String> = live.aliases.into_iter().filter(is_new).collect();
     asked.aliases.extend(more);
     for ip in live.addresses {
-        if asked
-            .addresses
-            .iter()
-            .all(|it| it.is_ipv4() != ip.is_ipv4())
-        {
-            asked.addresses.push(ip);
-        }
+        add_address(&mut asked.addresses, ip);
     }
 }
 
 /// The same without fixed addresses, which are the live container's as long as it runs.
-pub(crate) fn without_addresses(places: Vec<Place>) -> Vec<Place> {
-    let free = |place| Place {
-        addresses: Vec::new(),
-        mac: None,
-        ..place
-    };
-    places.into_iter().map(free).collect()
+pub(crate) fn without_addresses(mut places: Vec<Place>) -> Vec<Place> {
+    for place in &mut places {
+        place.addresses.clear();
+        place.mac = None;
+    }
+    places
 }
 
 /// The same without names, for a container that is not verified.
-pub(crate) fn without_names(places: Vec<Place>) -> Vec<Place> {
-    let nameless = |place| Place {
-        aliases: Vec::new(),
-        ..place
-    };
-    places.into_iter().map(nameless).collect()
+pub(crate) fn without_names(mut places: Vec<Place>) -> Vec<Place> {
+    places.iter_mut().for_each(|it| it.aliases.clear());
+    places
 }
 
 /// The same with one more name everywhere.
-pub(crate) fn also_named(places: Vec<Place>, name: &str) -> Vec<Place> {
-    let mut places = places;
+pub(crate) fn also_named(mut places: Vec<Place>, name: &str) -> Vec<Place> {
     places
         .iter_mut()
         .for_each(|place| place.aliases.push(name.to_owned()));

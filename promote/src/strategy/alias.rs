@@ -18,8 +18,7 @@ use crate::preflight;
 use crate::promotion::Promotion;
 use crate::report::Report;
 use crate::rerun;
-use crate::state::{Phase, State};
-use crate::strategy::candidates;
+use crate::state::{self, Phase, State};
 use crate::swap::error::SwapError;
 use crate::swap::link::Link;
 use crate::swap::names;
@@ -32,7 +31,7 @@ pub(crate) fn run(
     mut state: State,
     alias: Alias<'_>,
 ) -> Result<Report, Failure> {
-    if state.is_by_port() {
+    if state::is_by_port(&state) {
         let begun = format!(
             "an unfinished promotion of {} was begun without --network and --alias",
             promotion.names.live
@@ -42,11 +41,11 @@ pub(crate) fn run(
     if let Some(candidate) = state.candidate.take() {
         state.candidate = Some(match has_links(&candidate) {
             true => candidate,
-            false => candidates::put_back(promotion, candidate)?,
+            false => network::put_back(&promotion.engine, candidate)?,
         });
     }
-    let candidate = candidates::id(&state);
-    let done = match state.phase() {
+    let candidate = state.candidate.as_ref().map(|it| it.id.clone());
+    let done = match state::phase(&state) {
         Phase::Fresh => begin(promotion, state, alias),
         Phase::Interrupted => resume(promotion, state, alias),
         Phase::Committed => finish(promotion, state, alias),

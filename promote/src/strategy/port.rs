@@ -1,8 +1,9 @@
 //! A published port: the final container is made from the candidate, and takes the old one's port.
 
 use step::engine::container::Container;
+use step::engine::error::EngineError;
 use step::ownership::marks::{candidate_of, previous_of, recipe_of};
-use step::recipe::Condition;
+use step::recipe::{Condition, Recipe};
 use step::signals::defer_interrupts;
 use step::terminal::progress;
 
@@ -15,8 +16,7 @@ use crate::preflight;
 use crate::promotion::Promotion;
 use crate::report::Report;
 use crate::rerun;
-use crate::state::{Phase, State};
-use crate::strategy::candidates;
+use crate::state::{self, Phase, State};
 use crate::swap::link::Link;
 use crate::swap::names;
 use crate::swap::outcome;
@@ -27,11 +27,11 @@ use crate::swap::{Old, Swap};
 /// Promotes from wherever things stand.
 pub(crate) fn run(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
     let live = &promotion.names.live;
-    let candidate = candidates::id(&state);
-    let done = match state.phase() {
+    let candidate = state.candidate.as_ref().map(|it| it.id.clone());
+    let done = match state::phase(&state) {
         Phase::Fresh => begin(promotion, state),
         Phase::Interrupted => resume(promotion, state),
-        Phase::Committed if state.is_by_alias() => Err(Failure::NoCandidate(
+        Phase::Committed if state::is_by_alias(&state) => Err(Failure::NoCandidate(
             format!("an unfinished promotion of {live} was begun with --network and --alias"),
             WayOut::WithAlias,
         )),
@@ -54,7 +54,7 @@ fn replace(
     live: Option<Container>,
     candidate: Container,
 ) -> Result<Report, Failure> {
-    let candidate = candidates::put_back(promotion, candidate)?;
+    let candidate = network::put_back(&promotion.engine, candidate)?;
     let recipe = preflight::check(promotion, &candidate)?;
     preflight::verifiable(promotion, &candidate, &recipe)?;
     // Asked before there is a bridge, or the candidate would answer for it.
@@ -88,20 +88,10 @@ fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
     let was = next.as_ref().map(condition_of_old).unwrap_or_default();
     let made_from = candidate.as_ref().map(|candidate| candidate.id.clone());
     let made_from = made_from.or_else(|| next.as_ref().and_then(candidate_of));
-    let next = next.filter(|next| {
-        let up = next.state.up();
-        if !up {
-            // Never started or ended: made anew below, so its loss costs nothing.
-            let _ = promotion.engine.remove_with_volumes(&[&next.id]);
-        }
-        up
-    });
-    if let Some(next) = &next {
-        let live = &promotion.names.live;
-        let wanted = wanted(&recipe.options, old.as_ref(), live, next.is_podman());
-        // The kill may have come when it was off a network, to be put back under more names.
-        network::give(&promotion.engine, next, &without_names(wanted))?;
-    }
+    let next = match next {
+        Some(next) => kept_next(promotion, next, old.as_ref(), &recipe)?,
+        None => None,
+    };
     let bridge = prepare::serve_again(promotion, candidate.as_ref(), &recipe);
     if bridge.is_err() {
         stale::remove(&promotion.engine, promotion.live);
@@ -116,6 +106,25 @@ fn resume(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
     let outcome = port::run(swap, from)?;
     rerun::as_asked(promotion, made_from.as_deref())?;
     outcome::report(promotion, outcome, true)
+}
+
+/// The final container that another promotion has made, if it runs. The kill may have come when it was off a network, to
+/// be put back under more names.
+fn kept_next(
+    promotion: &Promotion<'_>,
+    next: Container,
+    old: Option<&Container>,
+    recipe: &Recipe,
+) -> Result<Option<Container>, EngineError> {
+    let Promotion { engine, names, .. } = promotion;
+    if !next.state.up() {
+        // Never started or ended: it is made anew, so its loss costs nothing.
+        let _ = engine.remove_with_volumes(&[&next.id]);
+        return Ok(None);
+    }
+    let wanted = wanted(&recipe.options, old, &names.live, next.is_podman());
+    network::give(engine, &next, &without_names(wanted))?;
+    Ok(Some(next))
 }
 
 /// The final container is verified and has the live name; what is left is clearing away.

@@ -10,6 +10,7 @@ use step::contract::failure::CommonFailure;
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::engine::swarm::service::{Service, Update};
+use step::engine::swarm::task::Task;
 use step::ownership::Owned;
 use step::ownership::marks::Marks;
 use step::ownership::way_back::{Live, WayBack};
@@ -20,9 +21,11 @@ use step::terminal::progress;
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::failure::way_out::WayOut;
+use crate::preflight;
+use crate::promotion::Promotion;
 use crate::report::{Replaced, Report};
 use rollout::{Done, Rollout};
-use service::{ServicePromotion, candidate_of};
+use service::candidate_of;
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
@@ -31,17 +34,10 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let lock = lock.ok_or_else(|| Failure::Locked(live.to_string()))?;
     let engine = engine.holding(&lock);
     engine.manager()?;
-    let promotion = ServicePromotion {
-        args,
-        engine,
-        app,
-        live,
-        names,
-    };
-    run_holding(&promotion)
+    run_holding(&Promotion::new(args, engine, app, live, names))
 }
 
-fn run_holding(promotion: &ServicePromotion<'_>) -> Result<Report, Failure> {
+fn run_holding(promotion: &Promotion<'_>) -> Result<Report, Failure> {
     let found = Owned::read_services(&promotion.engine, promotion.app, promotion.live);
     let Owned {
         live, candidate, ..
@@ -61,7 +57,7 @@ fn run_holding(promotion: &ServicePromotion<'_>) -> Result<Report, Failure> {
         ));
         return see_through(promotion, live, &candidate, &recipe, true);
     }
-    check(promotion, live.as_ref(), &candidate, &recipe)?;
+    check(promotion, live.as_ref(), &candidate)?;
     defer_interrupts();
     let updated = match &live {
         Some(live) => update::apply(promotion, live, &candidate, &recipe)?,
@@ -70,7 +66,7 @@ fn run_holding(promotion: &ServicePromotion<'_>) -> Result<Report, Failure> {
     see_through(promotion, &updated, &candidate, &recipe, false)
 }
 
-fn no_candidate(promotion: &ServicePromotion<'_>, why: &str) -> Failure {
+fn no_candidate(promotion: &Promotion<'_>, why: &str) -> Failure {
     Failure::NoCandidate(
         format!("the service {} {why}", promotion.names.candidate),
         WayOut::Start,
@@ -78,10 +74,7 @@ fn no_candidate(promotion: &ServicePromotion<'_>, why: &str) -> Failure {
 }
 
 /// Done already, unless its update goes on.
-fn nothing_to_promote(
-    promotion: &ServicePromotion<'_>,
-    live: Option<Service>,
-) -> Result<Report, Failure> {
+fn nothing_to_promote(promotion: &Promotion<'_>, live: Option<Service>) -> Result<Report, Failure> {
     let found = live.and_then(|live| Some((Marks::of_service(&live)?, live)));
     let found = found.filter(|(marks, _)| marks.candidate.is_some());
     let handed = promotion.args.handoff.candidate_id.as_ref();
@@ -96,30 +89,24 @@ fn nothing_to_promote(
 
 /// Whether the candidate is the one that was meant, still runs, and may go live.
 fn check(
-    promotion: &ServicePromotion<'_>,
+    promotion: &Promotion<'_>,
     live: Option<&Service>,
     candidate: &Service,
-    recipe: &Recipe,
 ) -> Result<(), Failure> {
     let mut meant = promotion.args.handoff.candidate_id.iter();
     if meant.any(|id| *id != candidate.id) {
         return Err(no_candidate(promotion, "is another one than was probed"));
     }
     let tasks = promotion.engine.tasks(candidate)?;
-    if tasks.len() != 1 || !tasks.iter().all(step::engine::swarm::task::Task::runs) {
-        let why = tasks.first().map_or_else(
-            || "no task".to_owned(),
-            step::engine::swarm::task::Task::why,
-        );
+    if tasks.len() != 1 || !tasks.iter().all(Task::runs) {
+        let why = tasks.first();
+        let why = why.map_or_else(|| "no task".to_owned(), Task::why);
         return Err(no_candidate(promotion, &format!("does not run: {why}")));
     }
     let Some(live) = live else {
         return Ok(());
     };
-    let newer = Marks::of_service(live).and_then(|it| it.recipe.newer_than(recipe.deploy_id));
-    if let Some((deploy_id, newer)) = recipe.deploy_id.zip(newer) {
-        return Err(Failure::Overtaken { deploy_id, newer });
-    }
+    preflight::not_overtaken(candidate, Some(live))?;
     if matches!(live.update(), Update::Running | Update::RollingBack) {
         return Err(Failure::Locked(promotion.names.live.clone()));
     }
@@ -133,7 +120,7 @@ fn check(
 
 /// Waits for what becomes of the update, then takes the candidate away.
 fn see_through(
-    promotion: &ServicePromotion<'_>,
+    promotion: &Promotion<'_>,
     live: &Service,
     candidate: &Service,
     recipe: &Recipe,
@@ -156,7 +143,7 @@ fn see_through(
 }
 
 fn report(
-    promotion: &ServicePromotion<'_>,
+    promotion: &Promotion<'_>,
     done: Done,
     recipe: Recipe,
     changed: bool,
@@ -179,16 +166,8 @@ fn report(
         carried_on,
         replaced: previous.map(named),
         way_back: back,
-        swap: None,
-        heir: None,
-        log_kept: None,
-        volumes_left: Vec::new(),
-        left_over: Vec::new(),
-        tasks: done
-            .tasks
-            .iter()
-            .map(step::engine::swarm::task::Task::standing)
-            .collect(),
+        tasks: done.tasks.iter().map(Task::standing).collect(),
         handoff: Handoff::of(promotion.app, promotion.live, &recipe),
+        ..Report::default()
     }
 }

@@ -17,7 +17,8 @@ use crate::bridge::handover::Handover;
 use crate::failure::Failure;
 use crate::network;
 use crate::promotion::Promotion;
-use crate::traffic::drain::{drain_ports, uncarried};
+use crate::traffic::connections::Connections;
+use crate::traffic::drain::drain_ports;
 
 /// From a candidate that was verified, whatever names it has got already.
 pub(crate) fn run(mut swap: Swap<'_>, alias: Alias<'_>) -> Result<Outcome, Failure> {
@@ -157,32 +158,25 @@ fn manual_commands(swap: &Swap<'_>) -> String {
 
 fn give_back_name(swap: &Swap<'_>) -> Result<(), String> {
     let Promotion { engine, names, .. } = swap.promotion;
-    let next = swap.next.as_ref().map(|id| engine.container(id));
-    let next = next.transpose().map_err(|error| error.to_string())?;
-    if let Some(next) = next.flatten() {
-        let calm = if next.host_config.restart_policy.restarts() {
-            engine.set_restart(&next.id, "no")
-        } else {
-            Ok(())
-        };
-        let named = next.name() == names.live;
-        let renamed = calm.and_then(|()| match named {
-            true => engine.rename(&next.id, &names.candidate),
-            false => Ok(()),
-        });
-        renamed.map_err(|error| error.to_string())?;
+    let said = |error: EngineError| error.to_string();
+    if let Some(next) = swap.next_if_there().map_err(said)? {
+        if next.host_config.restart_policy.restarts() {
+            engine.set_restart(&next.id, "no").map_err(said)?;
+        }
+        if next.name() == names.live {
+            engine.rename(&next.id, &names.candidate).map_err(said)?;
+        }
     }
     rollback::restore_old(swap)
 }
 
-/// What it has begun to answer it finishes. One that cannot lose the alias must not run.
+/// It finishes what it has begun to answer. One that cannot lose the alias must not run.
 fn give_back_alias(swap: &Swap<'_>, alias: Alias<'_>) -> Result<(), String> {
     let Promotion {
         engine, args, live, ..
     } = swap.promotion;
     let said = |error: EngineError| error.to_string();
-    let next = swap.next.as_ref().map(|id| engine.container(id));
-    let Some(next) = next.transpose().map_err(said)?.flatten() else {
+    let Some(next) = swap.next_if_there().map_err(said)? else {
         return Ok(());
     };
     let old = swap.old.as_ref();
@@ -192,6 +186,7 @@ fn give_back_alias(swap: &Swap<'_>, alias: Alias<'_>) -> Result<(), String> {
         .filter(|_| next.state.up())
         .map(|old| Handover::open(engine, live, alias.network, &next, &old));
     if matches!(handover, Some(Ok(_))) {
+        let uncarried = || Ok(Connections::default());
         drain_ports(&next, &ports_of(swap, &next), uncarried, args.drain);
     }
     let taken = network::take_back(engine, &next);

@@ -1,11 +1,11 @@
 //! After the swap: the candidate finishes what was redirected to it, then it and the old container go.
 
 use step::engine::container::Container;
-use step::engine::error::EngineError;
 use step::join::both;
 use step::ownership::way_back::{Live, WayBack, replaced};
 use step::terminal::{progress, warn};
 
+use super::clear::{clear_away, volumes_of};
 use super::error::SwapError;
 use super::outcome::Outcome;
 use super::{Swap, verify};
@@ -13,7 +13,6 @@ use crate::bridge::carried::Forwarders;
 use crate::bridge::{Bridge, redirect};
 use crate::log_file;
 use crate::promotion::Promotion;
-use crate::traffic::drain::drain;
 
 /// All that is left is to clear away.
 pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
@@ -61,11 +60,6 @@ fn end(swap: &mut Swap<'_>) -> Vec<String> {
     // Until it is gone the candidate may still close redirected connections, and be looked up by name.
     drop(bridge);
     left_over
-}
-
-fn volumes_of(old: &Container) -> Vec<String> {
-    let anonymous = old.anonymous_volumes();
-    anonymous.map(|mount| mount.name.clone()).collect()
 }
 
 /// Drains the candidate, and removes the old container meanwhile.
@@ -133,13 +127,7 @@ pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>, may_ke
             bridge.redirect_name(redirect::by_name(candidate, &staying, live));
         }
     }
-    let limit = promotion.args.drain;
-    let drained = drain(
-        candidate,
-        &swap.recipe.tcp(),
-        || forwarders.connections(),
-        limit,
-    );
+    let drained = forwarders.drain(candidate, &swap.recipe.tcp(), promotion.args.drain);
     swap.await_answers(candidate);
     let is_kept = may_keep && drained.open > 0 && keeps_clients(swap);
     swap.waits.kept = is_kept.then_some(drained.open);
@@ -178,47 +166,4 @@ pub(super) fn stop_gracefully(promotion: &Promotion<'_>, container: &Container) 
         let name = container.name();
         warn(&format!("promote: {name} did not stop: {error}"));
     }
-}
-
-/// The deployment is done; what cannot be removed is said, and found by the next promotion.
-fn clear_away(swap: &Swap<'_>) -> Vec<String> {
-    let names = &swap.promotion.names;
-    let old = swap.old.as_ref().filter(|old| !old.gone);
-    let old = old.map(|old| (&old.container, &names.old));
-    let candidate = swap
-        .candidate
-        .as_ref()
-        .filter(|_| swap.waits.kept.is_none());
-    let candidate = candidate.map(|candidate| (candidate, &names.candidate));
-    let found: Vec<(&Container, &String)> = old.into_iter().chain(candidate).collect();
-    let containers: Vec<&Container> = found.iter().map(|(container, _)| *container).collect();
-    if remove(swap, &containers).is_ok() {
-        return Vec::new();
-    }
-    // One may be gone by now, which is no error, and one may be what the other failed for.
-    let left = found.into_iter().filter(|(container, name)| {
-        let removed = remove(swap, &[container]);
-        if let Err(error) = &removed {
-            warn(&format!("promote: {name} could not be removed: {error}"));
-        }
-        removed.is_err()
-    });
-    left.map(|(_, name)| name.clone()).collect()
-}
-
-/// The candidate's own volumes go with it; the old container's data stays.
-fn remove(swap: &Swap<'_>, containers: &[&Container]) -> Result<(), EngineError> {
-    let engine = &swap.promotion.engine;
-    let candidate = swap.candidate.as_ref().map(|candidate| &candidate.id);
-    let has_own =
-        |c: &&&Container| candidate == Some(&c.id) && c.anonymous_volumes().next().is_some();
-    let (alone, rest): (Vec<&Container>, Vec<&Container>) = containers.iter().partition(has_own);
-    for container in alone {
-        engine.remove_with_volumes(&[&container.id])?;
-    }
-    let rest: Vec<&str> = rest.iter().map(|c| c.id.as_str()).collect();
-    // Where one of several is gone, podman 4 leaves the others, and calls that a success.
-    let one_by_one = containers.iter().any(|c| c.is_podman());
-    let some = if one_by_one { 1 } else { rest.len().max(1) };
-    rest.chunks(some).try_for_each(|ids| engine.remove(ids))
 }

@@ -20,7 +20,7 @@ struct Wanted<'a> {
     promotion: &'a Promotion<'a>,
     marks: Marks,
     filled: Filled,
-    /// Labels that the candidate has not.
+    /// Labels that the candidate does not have.
     labels: Vec<String>,
     on_podman: bool,
     policy: RestartPolicy,

@@ -56,11 +56,6 @@ impl SwapError {
         }
     }
 
-    pub(crate) fn with_log(mut self, log: Vec<String>) -> Self {
-        self.evidence.log = log;
-        self
-    }
-
     pub(crate) fn vanished() -> Self {
         Self::not_started("the final container vanished".to_owned())
     }

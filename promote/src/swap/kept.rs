@@ -4,15 +4,14 @@ use step::engine::Engine;
 use step::engine::container::Container;
 use step::engine::error::EngineError;
 use step::model::name::Name;
+use step::model::port::Publish;
 use step::ownership::marks::recipe_of;
 
 use crate::args::Args;
 use crate::bridge::carried::Forwarders;
 use crate::bridge::stale;
-use crate::traffic::drain::drain;
 
-/// Ends it: what it was asked it answers, connections are closed by the app's own shutdown, and it is removed with its
-/// rules.
+/// Ends it: it answers what it was asked, the app's own shutdown closes connections, and it is removed with its rules.
 ///
 /// # Errors
 /// When it cannot be removed.
@@ -22,9 +21,7 @@ pub(crate) fn end(
     live: &Name,
     candidate: &Container,
 ) -> Result<(), EngineError> {
-    let forwarders = Forwarders::of(live);
-    let publish = recipe_of(candidate).unwrap_or_default().tcp();
-    let drained = drain(candidate, &publish, || forwarders.connections(), args.drain);
+    let drained = Forwarders::of(live).drain(candidate, &published(candidate), args.drain);
     if drained.may_be_open() {
         // Where it does not stop it is removed by force.
         let _ = engine.stop(&candidate.id, args.grace(candidate));
@@ -32,4 +29,9 @@ pub(crate) fn end(
     engine.remove_with_volumes(&[&candidate.id])?;
     stale::remove(engine, live);
     Ok(())
+}
+
+/// The TCP ports that the release of this candidate publishes.
+pub(crate) fn published(candidate: &Container) -> Vec<Publish> {
+    recipe_of(candidate).unwrap_or_default().tcp()
 }

@@ -1,15 +1,14 @@
 //! After a failed promotion the live container has its names for itself again.
 
 use step::engine::container::Container;
-use step::ownership::marks::recipe_of;
 use step::terminal::warn;
 
+use super::kept;
 use crate::bridge::carried::Forwarders;
 use crate::bridge::stale;
 use crate::failure::Failure;
 use crate::network;
 use crate::promotion::Promotion;
-use crate::traffic::drain::drain;
 
 /// Takes from the candidate with this full id whatever a promotion has given it, this one or one that was killed. Where
 /// nothing is live, or a rollback has failed, the candidate may be all that serves.
@@ -26,13 +25,11 @@ pub(crate) fn take_back(promotion: &Promotion<'_>, candidate: Option<String>, fa
     let Some(candidate) = candidate.filter(|_| others.any(|live| live.state.up())) else {
         return;
     };
-    // A killed one may have left a bridge to it as well: what it was asked there it answers first.
+    // A killed one may have left a bridge to it as well: it first answers what it was asked there.
     match stale::close(engine, promotion.live) {
         Ok(true) => {
-            let forwarders = Forwarders::of(promotion.live);
-            let publish = recipe_of(candidate).unwrap_or_default().tcp();
-            let carried = || forwarders.connections();
-            drain(candidate, &publish, carried, promotion.args.drain);
+            let publish = kept::published(candidate);
+            Forwarders::of(promotion.live).drain(candidate, &publish, promotion.args.drain);
         }
         Ok(false) => {}
         Err(why) => {

@@ -10,6 +10,7 @@ use crate::report::{Replaced, Report, Seen};
 use crate::traffic::monitor::watched_port;
 
 /// A swap that was done.
+#[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) container_id: String,
     pub(crate) recipe: Recipe,
@@ -27,6 +28,9 @@ pub(crate) fn report(
     outcome: Outcome,
     carried_on: bool,
 ) -> Result<Report, Failure> {
+    if let Some(failure) = too_long(promotion, &outcome) {
+        return Err(failure);
+    }
     let Outcome {
         container_id,
         recipe,
@@ -37,27 +41,7 @@ pub(crate) fn report(
         volumes_left,
         left_over,
     } = outcome;
-    let gap_ms = seen.as_ref().map_or(0, |seen| seen.longest_gap_ms);
-    let max = promotion.args.max_gap;
-    if let Some(allowed) = max.filter(|max| u128::from(gap_ms) > max.as_millis()) {
-        let config = promotion.args.probe_config(Some(&recipe));
-        let watched = watched_port(&recipe, config.probe.port);
-        let evidence = Evidence {
-            swap: seen,
-            ..Evidence::default()
-        };
-        return Err(Failure::GapTooLong {
-            live: promotion.names.live.clone(),
-            port: watched.map(|it| it.host_port()).unwrap_or_default(),
-            gap_ms,
-            allowed,
-            evidence: Box::new(evidence),
-        });
-    }
-    let named = |previous: &Previous| {
-        let recipe = previous.recipe.as_ref();
-        recipe.map(|recipe| recipe.image.to_string())
-    };
+    let named = |it: &Previous| Some(it.recipe.as_ref()?.image.to_string());
     Ok(Report {
         container_id,
         deploy_id: recipe.deploy_id,
@@ -75,5 +59,27 @@ pub(crate) fn report(
         left_over,
         tasks: Vec::new(),
         handoff: Handoff::of(promotion.app, promotion.live, &recipe),
+    })
+}
+
+/// A gap that was longer than it may be.
+fn too_long(promotion: &Promotion<'_>, outcome: &Outcome) -> Option<Failure> {
+    let gap_ms = outcome.seen.as_ref()?.longest_gap_ms;
+    let allowed = promotion.args.max_gap?;
+    if u128::from(gap_ms) <= allowed.as_millis() {
+        return None;
+    }
+    let config = promotion.args.probe_config(Some(&outcome.recipe));
+    let watched = watched_port(&outcome.recipe, config.probe.port);
+    let evidence = Evidence {
+        swap: outcome.seen.clone(),
+        ..Evidence::default()
+    };
+    Some(Failure::GapTooLong {
+        live: promotion.names.live.clone(),
+        port: watched.map(|it| it.host_port()).unwrap_or_default(),
+        gap_ms,
+        allowed,
+        evidence: Box::new(evidence),
     })
 }

@@ -171,8 +171,9 @@ fn not_started(swap: &Swap<'_>, next: &str, reply: &Reply) -> SwapError {
     let said = said.filter(|error| !error.is_empty());
     let said = said.as_deref().unwrap_or(&reply.stderr);
     let said = secrets.show(said, 300);
-    let log = engine.log_tail(next, 20, &secrets);
-    SwapError::not_started(format!("the final container did not start: {said}")).with_log(log)
+    let mut error = SwapError::not_started(format!("the final container did not start: {said}"));
+    error.evidence.log = engine.log_tail(next, 20, &secrets);
+    error
 }
 
 /// Verifies the final container on its own address; only then gives it the live name and verifies it for clients.

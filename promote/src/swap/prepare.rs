@@ -19,7 +19,6 @@ use crate::failure::Failure;
 use crate::network;
 use crate::preflight;
 use crate::promotion::Promotion;
-use crate::traffic::drain::drain;
 
 /// A candidate that may serve: with a bridge to it, or the reason why there is none.
 pub(crate) struct Ready {
@@ -77,10 +76,8 @@ fn leave_as_before(
 ) {
     let Promotion { engine, args, .. } = promotion;
     let removed = next.map_or(Ok(()), |next| engine.remove_with_volumes(&[next]));
-    let forwarders = Forwarders::of(promotion.live);
-    // What it was asked it answers before it is taken off its network.
-    let carried = || forwarders.connections();
-    drain(candidate, &recipe.tcp(), carried, args.drain);
+    // It answers what it was asked before it is taken off its network.
+    Forwarders::of(promotion.live).drain(candidate, &recipe.tcp(), args.drain);
     let now = engine.container(&candidate.id);
     let returned = now.and_then(|now| now.map_or(Ok(()), |now| network::take_back(engine, &now)));
     for error in [removed, returned].into_iter().filter_map(Result::err) {

@@ -48,7 +48,7 @@ pub(super) fn run(mut swap: Swap<'_>, mut error: SwapError) -> Failure {
     into_failure(&swap, error, undone)
 }
 
-/// What clients have asked the final container, while they were redirected to it, it answers if it can.
+/// The final container answers what clients have asked it while they were redirected to it, if it can.
 fn drain_next(swap: &Swap<'_>) {
     let Ok(next) = swap.next_now() else {
         return;
@@ -146,7 +146,7 @@ pub(super) fn verify_restored(swap: &Swap<'_>) -> Result<(), String> {
     old.map_or(Ok(()), |old| verify::old(swap, &old.container.id))
 }
 
-/// What the candidate has begun to answer it finishes; without an old container it goes on serving.
+/// The candidate finishes what it has begun to answer; without an old container it goes on serving.
 fn end_bridge(swap: &mut Swap<'_>, old_serves: bool) {
     if !old_serves {
         swap.link.take().into_iter().for_each(Bridge::leave);

@@ -15,30 +15,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A drain that takes longer is a wait that people are told of.
 const UNNOTICED: Duration = Duration::from_millis(500);
 
-/// How requests in flight are known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum KnownBy {
-    TcpInfo,
-    /// The connections could not be seen.
-    #[default]
-    Unknown,
-}
-
-impl KnownBy {
-    /// As the report says it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::TcpInfo => "tcp_info",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 /// How a drain went.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Drained {
     pub(crate) waited: Duration,
-    pub(crate) by: KnownBy,
+    /// Whether the connections could be seen.
+    pub(crate) is_seen: bool,
     /// Connections that are still open, with nothing asked on them or past the limit.
     pub(crate) open: usize,
     /// Those of them on which a client still waits.
@@ -48,7 +30,7 @@ pub(crate) struct Drained {
 impl Drained {
     /// Whether the container should end by itself: it may have connections to close.
     pub(crate) fn may_be_open(&self) -> bool {
-        self.open > 0 || self.by == KnownBy::Unknown
+        self.open > 0 || !self.is_seen
     }
 }
 
@@ -74,23 +56,15 @@ pub(crate) fn drain_ports(
 ) -> Drained {
     let began = Instant::now();
     let mut drained = Drained {
-        waited: Duration::ZERO,
-        by: KnownBy::TcpInfo,
-        open: 0,
-        in_flight: 0,
+        is_seen: true,
+        ..Drained::default()
     };
     let mut quiet = 0;
     let mut wait: Option<Spinner> = None;
     while container.state.up() && !ports.is_empty() {
-        let found = match look(container, ports, &carried) {
-            Ok(found) => found,
-            Err(error) => {
-                progress(&format!(
-                    "promote: requests in flight cannot be seen ({error}), so they are not waited for"
-                ));
-                drained.by = KnownBy::Unknown;
-                break;
-            }
+        let Ok(found) = look(container, ports, &carried).inspect_err(tell_unseen) else {
+            drained.is_seen = false;
+            break;
         };
         let Connections { open, in_flight } = found;
         (drained.open, drained.in_flight) = (open, in_flight);
@@ -100,9 +74,7 @@ pub(crate) fn drain_ports(
             break;
         }
         if began.elapsed() > UNNOTICED {
-            let what = || format!("promote: requests of {} are in flight", container.name());
-            wait.get_or_insert_with(|| waiting(what()));
-            status(&format!("{in_flight} of {open} connections"));
+            tell(&mut wait, container, found);
         }
         if began.elapsed() >= limit {
             progress(&format!(
@@ -114,6 +86,20 @@ pub(crate) fn drain_ports(
     }
     drained.waited = began.elapsed();
     drained
+}
+
+fn tell_unseen(error: &io::Error) {
+    progress(&format!(
+        "promote: requests in flight cannot be seen ({error}), so they are not waited for"
+    ));
+}
+
+/// Shows people what is waited for.
+fn tell(wait: &mut Option<Spinner>, container: &Container, found: Connections) {
+    let what = || format!("promote: requests of {} are in flight", container.name());
+    wait.get_or_insert_with(|| waiting(what()));
+    let Connections { open, in_flight } = found;
+    status(&format!("{in_flight} of {open} connections"));
 }
 
 /// Those that are carried are open in the container, too; some may not be there yet.
@@ -128,9 +114,4 @@ fn look(
         open: inside.open.max(carried.open),
         in_flight: inside.in_flight + carried.in_flight,
     })
-}
-
-/// Nobody carries connections for it.
-pub(crate) fn uncarried() -> io::Result<Connections> {
-    Ok(Connections::default())
 }

@@ -63,7 +63,6 @@ impl Bench {
         let rows = self.rows.iter().filter(|row| row.app == app);
         Group {
             title: format!("An app that {app}"),
-            text: String::new(),
             swaps: rows.map(Row::swap).collect(),
         }
     }

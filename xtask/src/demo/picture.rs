@@ -64,7 +64,6 @@ impl Picture {
             ),
             groups: vec![Group {
                 title: "Releases".to_owned(),
-                text: String::new(),
                 swaps: self.swaps,
             }],
             tables: vec![Table {

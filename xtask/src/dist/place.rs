@@ -1,4 +1,4 @@
-//! Where a distribution is made of what.
+//! What a distribution is made of, and where.
 
 use std::path::PathBuf;
 

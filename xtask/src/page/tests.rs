@@ -31,8 +31,7 @@ fn swap() -> Swap {
 
 fn page(swaps: Vec<Swap>) -> String {
     let group = Group {
-        title: "<group>".into(),
-        text: "</section>".into(),
+        title: "<group></section>".into(),
         swaps,
     };
     Page {

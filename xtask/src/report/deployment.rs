@@ -6,9 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::text;
-
-/// The exit code of a promotion whose release is live although it failed.
-const GAP_TOO_LONG: i64 = 48;
+use crate::pipeline::GAP_TOO_LONG;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deployment {
@@ -50,7 +48,7 @@ impl Deployment {
 
     pub(super) fn is_live(&self) -> bool {
         self.promotion()
-            .is_some_and(|it| it.ok || it.code == GAP_TOO_LONG)
+            .is_some_and(|it| it.ok || it.code == i64::from(GAP_TOO_LONG))
     }
 
     fn promotion(&self) -> Option<&Step> {

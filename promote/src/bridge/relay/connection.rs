@@ -54,7 +54,6 @@ impl Connection {
         }
     }
 
-    /// Until when the app may take to accept; none once it has.
     pub(super) fn connecting(&self) -> Option<Instant> {
         self.connecting
     }

@@ -38,7 +38,6 @@ impl Doors {
         })
     }
 
-    /// When to look again, although the kernel tells of nobody new.
     pub(super) fn again(&self) -> Option<Instant> {
         self.again
     }

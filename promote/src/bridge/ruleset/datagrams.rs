@@ -11,10 +11,13 @@
 //! Docker 23 and later end all flows of a UDP port, in every zone, when a container with that port starts. An answer on its
 //! way has no flow then, and begins one. It gets the port that was called, and the address by which it leaves.
 
+use std::iter;
+
 use step::host::nft::Nft;
 
+use super::proxied::of_containers;
 use super::tables::{ANSWERS, Rules, chain};
-use super::translated::mark;
+use super::translated::{by_proxy, mark};
 use super::words::{Words, families};
 use super::{proxied, translated};
 use crate::bridge::listing::Former;
@@ -56,17 +59,9 @@ const LED: [(&str, &str, Rules); 6] = [
 
 /// What stands from the beginning: nobody is led by it.
 pub(super) fn chains(plan: &Plan) -> String {
-    let of_all = |name: &str, hook: &str, rules: Rules| {
-        chain(
-            name,
-            hook,
-            plan.datagrams.iter().flat_map(|it| rules(plan, it)),
-        )
-    };
-    let none = |_: &Plan, _: &PortRedirect| Vec::new();
-    let names = LED.map(|(name, hook, _)| of_all(name, hook, none));
-    let replies = of_all("replies", ANSWERS, replies);
-    [names.concat(), replies].concat()
+    let empty = LED.map(|(name, hook, _)| chain(name, hook, iter::empty()));
+    let replies = plan.datagrams.iter().flat_map(|it| replies(plan, it));
+    empty.concat() + &chain("replies", ANSWERS, replies)
 }
 
 /// Beside what stands: from now on all datagrams go to the candidate.
@@ -89,15 +84,11 @@ pub(crate) fn lead(plan: &Plan) -> String {
 
 /// The engine translates these as they come in. It leaves some containers to its proxy.
 fn from_elsewhere(plan: &Plan, it: &PortRedirect) -> Vec<String> {
-    let mut rules = Vec::new();
-    for (words, calling) in families(plan, it) {
-        if words.by(Client::Containers) != Some(By::Kernel) {
-            let them = words.off_bridges("");
-            rules.extend(them.map(|them| format!("{them} {calling} return")));
-        }
-        rules.extend(beside_loopback(words, &calling));
-    }
-    rules
+    let rules = |(words, calling): (Words<'_>, String)| {
+        let theirs = by_proxy(words, &calling).into_iter();
+        theirs.chain(beside_loopback(words, &calling))
+    };
+    families(plan, it).flat_map(rules).collect()
 }
 
 /// What it translates of this host's own.
@@ -190,26 +181,21 @@ fn flowless_here(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// The kernel would lose these datagrams of containers. Behind all rules they go on to the forwarder's port, if anybody
 /// listens there, and back to their own if not. The kernel cannot look there for a flow that began with an answer.
 fn containers(plan: &Plan, it: &PortRedirect) -> Vec<String> {
-    let mut rules = Vec::new();
-    for (words, calling) in families(plan, it) {
-        let is_lost = it.for_containers.is_some();
-        let by_proxy = words.by(Client::Containers) == Some(By::Proxy);
-        let Some(them) = words.off_bridges("").filter(|_| is_lost && by_proxy) else {
-            continue;
-        };
-        let led = format!("{} udp dport {}", words.family(), it.forwarder);
+    if it.for_containers.is_none() {
+        return Vec::new();
+    }
+    let port = it.forwarder;
+    let rules = |(words, theirs): (Words<'_>, String)| {
+        let led = format!("{} udp dport {port}", words.family());
         let heard = format!("{led} socket transparent {{ 0, 1 }}");
-        rules.extend([
-            format!(
-                "{them} {calling} ct status & dnat != dnat udp dport set {}",
-                it.forwarder
-            ),
+        [
+            format!("{theirs} udp dport set {port}"),
             words.counted(Client::Containers.letter(), &heard, "accept"),
             format!("{led} ct direction reply accept"),
             format!("{led} udp dport set {}", it.door.port),
-        ]);
-    }
-    rules
+        ]
+    };
+    of_containers(plan, it).flat_map(rules).collect()
 }
 
 /// What a forwarder answers that a killed promotion has left.
@@ -222,15 +208,8 @@ pub(super) fn back(it: &Former) -> String {
 /// it has redirected.
 fn replies(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let called = it.door.port;
-    let former = plan
-        .before
-        .answering
-        .iter()
-        .filter(|old| old.called == called);
-    let from: Vec<u16> = former
-        .map(|old| old.forwarder)
-        .chain([it.forwarder])
-        .collect();
+    let former = plan.before.at(&it.door).map(|old| old.forwarder);
+    let from: Vec<u16> = former.chain([it.forwarder]).collect();
     let mut rules = Vec::new();
     for (words, _) in families(plan, it) {
         let is_redirected = words.by(Client::Loopback) == Some(By::Kernel);

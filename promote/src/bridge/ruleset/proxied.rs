@@ -1,7 +1,5 @@
 //! The rules for those whom the engine's proxy serves, of one port.
 
-use step::model::port::Protocol;
-
 use super::words::{OPENING, Words, families};
 use crate::bridge::listing::{FORMER, Former};
 use crate::bridge::plan::Plan;
@@ -41,13 +39,9 @@ pub(super) fn proxied(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// The forwarder is nobody's but the rules'.
 pub(super) fn input(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let mut rules = guards(it, &format!(" comment \"{}\"", plan.served));
-    let before = match it.door.protocol {
-        Protocol::Tcp => &plan.before.former,
-        Protocol::Udp | Protocol::Sctp => &plan.before.answering,
-    };
-    let before = before.iter().filter(|old| old.called == it.door.port);
     let spoken = it.door.protocol.word();
     let strange = format!("ct status & dnat != dnat drop comment \"{FORMER}\"");
+    let before = plan.before.at(&it.door);
     rules.extend(before.map(|old| format!("{spoken} dport {} {strange}", old.forwarder)));
     rules
 }
@@ -69,22 +63,29 @@ pub(super) fn containers(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let Some(port) = it.for_containers else {
         return Vec::new();
     };
-    let mut rules = Vec::new();
-    for (words, calling) in families(plan, it) {
-        let by_proxy = words.by(Client::Containers) == Some(By::Proxy);
-        let Some(them) = words.off_bridges("").filter(|_| by_proxy) else {
-            continue;
-        };
+    let rules = |(words, theirs): (Words<'_>, String)| {
         let led = format!("{} tcp dport {port} {OPENING}", words.family());
         let heard = format!("{led} socket transparent {{ 0, 1 }}");
         let keep = format!("ct label set {} accept", label(port));
-        rules.extend([
-            format!("{them} {calling} ct status & dnat != dnat tcp dport set {port}"),
+        [
+            format!("{theirs} tcp dport set {port}"),
             words.counted(Client::Containers.letter(), &heard, &keep),
             format!("{led} tcp dport set {}", it.door.port),
-        ]);
-    }
-    rules
+        ]
+    };
+    of_containers(plan, it).flat_map(rules).collect()
+}
+
+/// What containers call, where the engine leaves them to its proxy.
+pub(super) fn of_containers<'a>(
+    plan: &'a Plan,
+    it: &'a PortRedirect,
+) -> impl Iterator<Item = (Words<'a>, String)> {
+    families(plan, it).filter_map(|(words, calling)| {
+        let by_proxy = words.by(Client::Containers) == Some(By::Proxy);
+        let them = words.off_bridges("").filter(|_| by_proxy)?;
+        Some((words, format!("{them} {calling} ct status & dnat != dnat")))
+    })
 }
 
 /// What follows on such a connection. Those from before stay where they are.
@@ -103,10 +104,7 @@ fn all(plan: &Plan, it: &PortRedirect) -> Vec<Former> {
     let now = it
         .for_containers
         .map(|forwarder| Former { forwarder, called });
-    let before = plan.before.former.iter().copied();
-    now.into_iter()
-        .chain(before.filter(|it| it.called == called))
-        .collect()
+    now.into_iter().chain(plan.before.at(&it.door)).collect()
 }
 
 /// A rule for what comes after the first packet.

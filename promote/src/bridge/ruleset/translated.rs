@@ -21,18 +21,11 @@ pub(super) fn mark(container: &Name) -> String {
 
 /// What comes in goes to the candidate, but for containers that the proxy serves.
 pub(super) fn prerouting(plan: &Plan, it: &PortRedirect) -> Vec<String> {
-    let mut rules = Vec::new();
-    for (words, calling) in families(plan, it) {
-        let Some(rule) = to_candidate(words, &calling) else {
-            continue;
-        };
-        if words.by(Client::Containers) != Some(By::Kernel) {
-            let them = words.off_bridges("");
-            rules.extend(them.map(|them| format!("{them} {calling} return")));
-        }
-        rules.push(rule);
-    }
-    rules
+    let rules = |(words, calling): (Words<'_>, String)| {
+        let rule = to_candidate(words, &calling)?;
+        Some(by_proxy(words, &calling).into_iter().chain([rule]))
+    };
+    families(plan, it).filter_map(rules).flatten().collect()
 }
 
 /// So does what starts on this host. A loopback sender cannot be answered from beyond it, and is redirected.
@@ -47,6 +40,13 @@ pub(super) fn output(plan: &Plan, it: &PortRedirect) -> Vec<String> {
         rules.extend(to_candidate(words, &calling));
     }
     rules
+}
+
+/// Leaves what containers call to the proxy, where the engine does not translate it.
+pub(super) fn by_proxy(words: Words<'_>, calling: &str) -> Option<String> {
+    let is_translated = words.by(Client::Containers) == Some(By::Kernel);
+    let them = words.off_bridges("").filter(|_| !is_translated)?;
+    Some(format!("{them} {calling} return"))
 }
 
 fn to_candidate(words: Words<'_>, calling: &str) -> Option<String> {

@@ -9,9 +9,9 @@ use step::recipe::Recipe;
 use step::terminal::progress;
 use step::terminal::spinner::{status, waiting};
 
-use super::service::{ServicePromotion, candidate_of, same_image};
-use crate::failure::way_out::WayOut;
+use super::service::{candidate_of, live_now, same_image};
 use crate::failure::{Evidence, Failure};
+use crate::promotion::Promotion;
 
 /// Between two looks, of three calls of the engine each.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -25,7 +25,7 @@ pub(super) struct Done {
 
 /// The wait for one update.
 pub(super) struct Rollout<'a> {
-    promotion: &'a ServicePromotion<'a>,
+    promotion: &'a Promotion<'a>,
     name: &'a str,
     /// The update's mark, which a rollback takes away with all else.
     candidate: Option<String>,
@@ -54,11 +54,7 @@ enum Way {
 }
 
 impl<'a> Rollout<'a> {
-    pub(super) fn new(
-        promotion: &'a ServicePromotion<'a>,
-        live: &Service,
-        recipe: &Recipe,
-    ) -> Self {
+    pub(super) fn new(promotion: &'a Promotion<'a>, live: &Service, recipe: &Recipe) -> Self {
         Self {
             promotion,
             name: &promotion.names.live,
@@ -119,13 +115,7 @@ impl<'a> Rollout<'a> {
 
     fn look(&self) -> Result<(Look, Vec<Task>), Failure> {
         let engine = &self.promotion.engine;
-        let gone = || {
-            Failure::NoCandidate(
-                format!("the service {} was removed", self.name),
-                WayOut::Start,
-            )
-        };
-        let service = engine.service(self.name)?.ok_or_else(gone)?;
+        let service = live_now(self.promotion)?;
         let tasks = engine.tasks(&service)?;
         let ours = candidate_of(&service) == self.candidate;
         let wanted: Vec<&Task> = tasks.iter().filter(|task| task.is_wanted()).collect();

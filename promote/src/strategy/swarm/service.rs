@@ -1,35 +1,18 @@
-//! The promotion of one service, as its parts are handed it.
+//! A service, as every part of its promotion reads it.
 
-use step::engine::Engine;
 use step::engine::swarm::service::Service;
 use step::model::image_ref::repository;
-use step::model::name::{Name, Names};
 use step::ownership::marks::Marks;
 
-use crate::args::Args;
 use crate::failure::Failure;
 use crate::failure::way_out::WayOut;
+use crate::promotion::Promotion;
 
-/// One promotion of one service.
-pub(super) struct ServicePromotion<'a> {
-    pub(super) args: &'a Args,
-    pub(super) engine: Engine,
-    pub(super) app: &'a Name,
-    pub(super) live: &'a Name,
-    pub(super) names: Names,
-}
-
-impl ServicePromotion<'_> {
-    /// The live service, which must be there.
-    pub(super) fn live_now(&self) -> Result<Service, Failure> {
-        let found = self.engine.service(&self.names.live)?;
-        found.ok_or_else(|| {
-            Failure::NoCandidate(
-                format!("the service {} was removed", self.live),
-                WayOut::Start,
-            )
-        })
-    }
+/// The live service, which must be there.
+pub(super) fn live_now(promotion: &Promotion<'_>) -> Result<Service, Failure> {
+    let live = &promotion.names.live;
+    let gone = || Failure::NoCandidate(format!("the service {live} was removed"), WayOut::Start);
+    promotion.engine.service(live)?.ok_or_else(gone)
 }
 
 /// The candidate that a service was updated to.

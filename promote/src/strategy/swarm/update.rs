@@ -9,11 +9,12 @@ use step::recipe::values::Filled;
 use step::recipe::{Condition, Previous, Recipe};
 use step::terminal::progress;
 
-use super::service::ServicePromotion;
+use super::service::live_now;
 use crate::failure::{Evidence, Failure};
+use crate::promotion::Promotion;
 
 pub(super) fn apply(
-    promotion: &ServicePromotion<'_>,
+    promotion: &Promotion<'_>,
     live: &Service,
     candidate: &Service,
     recipe: &Recipe,
@@ -35,12 +36,12 @@ pub(super) fn apply(
     );
     progress(&format!("promote: updating the service {}", live.name()));
     done(live, &promotion.engine.update_service(&live.id, &words)?)?;
-    promotion.live_now()
+    live_now(promotion)
 }
 
 /// The first deployment, made of the very words that made the candidate.
 pub(super) fn create(
-    promotion: &ServicePromotion<'_>,
+    promotion: &Promotion<'_>,
     candidate: &Service,
     recipe: &Recipe,
 ) -> Result<Service, Failure> {
@@ -50,6 +51,33 @@ pub(super) fn create(
         &candidate.log_options(),
     )
     .map_err(|why| refused(&why.to_string()))?;
+    let words = words(promotion, candidate, recipe, &filled.options);
+    progress(&format!(
+        "promote: creating the service {}",
+        promotion.names.live
+    ));
+    let engine = &promotion.engine;
+    let reply = engine.create_service(&words, &filled.environment, &recipe.folder)?;
+    done(candidate, &reply)?;
+    let created = live_now(promotion)?;
+    // An env file may have changed since.
+    let changed = created.options().changes_to(&candidate.options());
+    if changed.is_empty() {
+        return Ok(created);
+    }
+    let _ = promotion.engine.remove_service(&created.id);
+    let part = changed[0].split('=').next().unwrap_or_default();
+    let part = part.trim_start_matches('-');
+    Err(Failure::NotVerified(format!("its {part}")))
+}
+
+/// All words of the command that creates it, with these options.
+fn words(
+    promotion: &Promotion<'_>,
+    candidate: &Service,
+    recipe: &Recipe,
+    options: &[String],
+) -> Vec<String> {
     let mut words = vec![
         format!("--name={}", promotion.names.live),
         format!("--replicas={}", promotion.args.replicas.unwrap_or(1)),
@@ -68,30 +96,14 @@ pub(super) fn create(
     words.extend(ports);
     words.extend(how(promotion));
     words.extend(marks(promotion, None, candidate, recipe).options());
-    words.extend(filled.options.iter().cloned());
+    words.extend(options.iter().cloned());
     words.push(candidate.image().to_owned());
     words.extend(recipe.command.iter().cloned());
-    progress(&format!(
-        "promote: creating the service {}",
-        promotion.names.live
-    ));
-    let engine = &promotion.engine;
-    let reply = engine.create_service(&words, &filled.environment, &recipe.folder)?;
-    done(candidate, &reply)?;
-    let created = promotion.live_now()?;
-    // An env file may have changed since.
-    let changed = created.options().changes_to(&candidate.options());
-    if changed.is_empty() {
-        return Ok(created);
-    }
-    let _ = promotion.engine.remove_service(&created.id);
-    let part = changed[0].split('=').next().unwrap_or_default();
-    let part = part.trim_start_matches('-');
-    Err(Failure::NotVerified(format!("its {part}")))
+    words
 }
 
 /// How Swarm is to replace the tasks.
-fn how(promotion: &ServicePromotion<'_>) -> Vec<String> {
+fn how(promotion: &Promotion<'_>) -> Vec<String> {
     let args = promotion.args;
     vec![
         "--update-order=start-first".to_owned(),
@@ -105,7 +117,7 @@ fn how(promotion: &ServicePromotion<'_>) -> Vec<String> {
 }
 
 fn marks(
-    promotion: &ServicePromotion<'_>,
+    promotion: &Promotion<'_>,
     live: Option<&Service>,
     candidate: &Service,
     recipe: &Recipe,
