@@ -12,6 +12,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::Engine;
 use super::error::EngineError;
 use crate::host::process::{self, How, Lost};
+use crate::model::id::is_full_id;
 use crate::text::printable;
 use login::EmptyLine;
 
@@ -49,7 +50,7 @@ impl Reply {
     /// [`EngineError::Failed`] when its answer is not whole.
     pub fn id(&self) -> Result<String, EngineError> {
         let last = self.stdout.lines().last().unwrap_or_default().trim();
-        if last.len() == 64 && last.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if is_full_id(last) {
             return Ok(last.to_owned());
         }
         Err(EngineError::Failed {
