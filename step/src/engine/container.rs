@@ -166,12 +166,9 @@ impl Container {
     /// # Errors
     /// A port of it, `8080/tcp`, of which the engine does not say where it is: of a container that does not run.
     pub fn published(&self) -> Result<Vec<Publish>, String> {
-        let mut all = self.host_config.published_now(&self.network_settings)?;
+        let all = self.host_config.published_now(&self.network_settings)?;
         if self.is_podman() {
-            // Podman writes so of every address.
-            let any = |ip: &IpAddr| ip.is_unspecified();
-            all.iter_mut()
-                .for_each(|it| it.address = it.address.filter(|ip| !any(ip)));
+            return Ok(all.into_iter().map(Publish::of_any).collect());
         }
         Ok(all)
     }

@@ -1,14 +1,14 @@
 //! How a container is tied to the host and to networks: addresses and published ports.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::attachment::Attachment;
 use super::json::{nullable, tcp_port};
-use crate::model::port::{Protocol, Publish, container_port};
+use crate::model::port::{EVERYWHERE, Protocol, Publish, container_port};
 use crate::text::printable;
 
 /// How a container is tied to the host.
@@ -189,11 +189,7 @@ impl NetworkSettings {
     pub fn bound_for(&self, spoken: Protocol) -> Vec<Publish> {
         let all = bindings(&self.ports).filter(|((_, protocol), _)| *protocol == spoken);
         let all = all.filter_map(|(port, binding)| binding.publish(port));
-        all.map(|it| Publish {
-            address: it.address.filter(|ip| !ip.is_unspecified()),
-            ..it
-        })
-        .collect()
+        all.map(Publish::of_any).collect()
     }
 
     /// The addresses of this host at which the engine has the host's port of `publish`; 0.0.0.0 and `::` are all of a
@@ -201,13 +197,9 @@ impl NetworkSettings {
     pub fn addresses(&self, publish: Publish) -> Vec<IpAddr> {
         let all = bindings(&self.ports).filter(|((_, spoken), _)| *spoken == publish.protocol);
         let here = all.filter(|(_, binding)| binding.host_port.parse() == Ok(publish.host));
-        let any = [
-            IpAddr::from(Ipv4Addr::UNSPECIFIED),
-            IpAddr::from(Ipv6Addr::UNSPECIFIED),
-        ];
         let of = |binding: &Binding| match binding.address() {
             Some(ip) => vec![ip],
-            None => any.to_vec(),
+            None => EVERYWHERE.to_vec(),
         };
         here.flat_map(|(_, binding)| of(binding)).collect()
     }
