@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::address;
 use super::attachment::Attachment;
 use super::config::{Config, Mount};
+use super::environment::pair;
 use super::json::{image_id, nullable};
 use super::network::{HostConfig, NetworkSettings};
 use crate::model::port::Publish;
@@ -128,11 +129,7 @@ impl Container {
     /// The variables that it was created with, its image's included; the last of a name counts. One without a value is
     /// one that it lacks, whatever its image says. Podman adds its host's name at the start.
     pub fn variables(&self) -> BTreeMap<&str, Option<&str>> {
-        let env = self.config.env.iter();
-        let pairs = env.map(|pair| match pair.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (pair.as_str(), None),
-        });
+        let pairs = self.config.env.iter().map(|it| pair(it));
         let added = Some(self.config.hostname.as_str()).filter(|_| self.is_podman());
         pairs
             .filter(|(name, value)| *name != "HOSTNAME" || *value != added)

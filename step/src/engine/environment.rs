@@ -82,6 +82,14 @@ pub enum Uncarried {
     NoFile(#[from] io::Error),
 }
 
+/// A variable, `NAME=value`, taken apart; a name alone has no value.
+pub(super) fn pair(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    }
+}
+
 /// The environment of a container that is to be created.
 #[derive(Debug, Default)]
 pub struct Environment {

@@ -151,7 +151,7 @@ impl Filled {
     /// When a value can be given to no program.
     pub fn like(
         named: &[String],
-        variables: &BTreeMap<&str, Option<&str>>,
+        variables: &Variables<'_>,
         log: &BTreeMap<String, String>,
     ) -> Result<Self, Uncarried> {
         let env = variables.iter();
