@@ -99,12 +99,7 @@ pub(crate) fn run(mut command: Command, stdin: Stdio, how: &How) -> Result<Ended
         } else {
             Stdio::piped()
         });
-    let mut child = command.spawn().map_err(Lost::NotRun)?;
-    let ended = await_end(&mut child, how);
-    if ended.is_err() {
-        end_group(&mut child);
-    }
-    ended
+    to_its_end(&mut command, |child| await_end(child, how))
 }
 
 /// Runs it to its end with both of its streams in `file`: they may be larger than any memory.
@@ -117,8 +112,18 @@ pub(crate) fn run_into(
     let copy = || file.try_clone().map(Stdio::from).map_err(Lost::NotRun);
     let command = command.process_group(0).stdin(stdin);
     let command = command.stdout(copy()?).stderr(copy()?);
+    to_its_end(command, |child| {
+        await_exit(child, Instant::now() + timeout, LOOK)
+    })
+}
+
+/// What is waited for; where that fails, it and all it started are killed.
+fn to_its_end<T>(
+    command: &mut Command,
+    wait: impl FnOnce(&mut Child) -> Result<T, Lost>,
+) -> Result<T, Lost> {
     let mut child = command.spawn().map_err(Lost::NotRun)?;
-    let ended = await_exit(&mut child, Instant::now() + timeout, LOOK);
+    let ended = wait(&mut child);
     if ended.is_err() {
         end_group(&mut child);
     }
