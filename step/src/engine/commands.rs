@@ -170,9 +170,7 @@ impl Engine {
     pub fn remove_ended(&self, id: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
         let order = Request::delete(format!("/containers/{id}"));
-        self.command(order, cmd!(sh, "{cli} rm {id}").into(), &self.usual())?
-            .success()?;
-        Ok(())
+        self.ordered(order, cmd!(sh, "{cli} rm {id}"))
     }
 
     /// Removes containers that never were live by force, with their anonymous volumes; those already gone are no error.
@@ -192,13 +190,7 @@ impl Engine {
     pub fn rename(&self, id: &str, name: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
         let order = Request::post(format!("/containers/{id}/rename?name={name}"));
-        self.command(
-            order,
-            cmd!(sh, "{cli} rename {id} {name}").into(),
-            &self.usual(),
-        )?
-        .success()?;
-        Ok(())
+        self.ordered(order, cmd!(sh, "{cli} rename {id} {name}"))
     }
 
     /// Takes a container off a network.
@@ -207,9 +199,7 @@ impl Engine {
     /// When the engine refuses.
     pub fn disconnect(&self, network: &str, id: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} network disconnect {network} {id}").into())?
-            .success()?;
-        Ok(())
+        self.done(cmd!(sh, "{cli} network disconnect {network} {id}"))
     }
 
     /// Puts a container on a network, as `endpoint` says.
@@ -221,16 +211,13 @@ impl Engine {
         let options = endpoint.options();
         let connect = cmd!(sh, "{cli} network connect {options...} {network} {id}");
         if endpoint.mac.is_none() {
-            self.call(connect.into())?.success()?;
-            return Ok(());
+            return self.done(connect);
         }
         let request = Request {
             body: endpoint.request(id),
             ..Request::post(format!("/networks/{}/connect", encoded(network)))
         };
-        self.command(request, connect.into(), &self.usual())?
-            .success()?;
-        Ok(())
+        self.ordered(request, connect)
     }
 
     /// Changes a container's restart policy.
@@ -245,10 +232,7 @@ impl Engine {
             body: json!({"RestartPolicy": {"Name": name, "MaximumRetryCount": tries}}).to_string(),
             ..Request::post(format!("/containers/{id}/update"))
         };
-        let update = cmd!(sh, "{cli} update --restart {policy} {id}");
-        self.command(request, update.into(), &self.usual())?
-            .success()?;
-        Ok(())
+        self.ordered(request, cmd!(sh, "{cli} update --restart {policy} {id}"))
     }
 
     /// Whether [`Engine::set_restart`] can be had, asked by doing it: the container keeps having no policy.
