@@ -218,12 +218,13 @@ pub struct Crash {
 
 impl Crash {
     /// What the engine says of the container's end.
-    pub fn of(state: &State, restarts: u32) -> Self {
+    pub fn of(container: &Container) -> Self {
+        let state = &container.state;
         Self {
             status: state.status.clone(),
             exit_code: state.exit_code,
             oom_killed: state.oom_killed,
-            restarts,
+            restarts: container.restart_count,
         }
     }
 }

@@ -44,7 +44,7 @@ impl Target {
         let crashed = !container.state.up();
         let mut target = Self {
             id: Some(container.id.clone()),
-            crash: crashed.then(|| Crash::of(&container.state, container.restart_count)),
+            crash: crashed.then(|| Crash::of(container)),
             network: None,
             config: config.clone(),
             shown: container.name().to_owned(),
