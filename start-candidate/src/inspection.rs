@@ -46,7 +46,7 @@ pub(crate) fn allowed(
     let ports = !host.published().iter().all(ours)
         || host.publish_all_ports
         || host.binding_count() > plan.loopback.len();
-    let other_labels = !marks.are_on(created);
+    let other_labels = !marks.are_among(&created.config.labels);
     let found = [
         (
             created.name() != names.candidate,

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     };
     // What this very command has left when it was killed waits for nobody.
     let killed = killed.filter(|name| *name == names.candidate);
-    let is_own = |it: &Service| killed.is_some() && marks.are_on_service(it);
+    let is_own = |it: &Service| killed.is_some() && marks.are_among(it.labels());
     make_room(&engine, args, running.as_ref(), found.candidate, is_own)?;
     progress(&format!(
         "start-candidate: creating the service {} from {}",
