@@ -100,19 +100,14 @@ mod tests {
 
     #[test]
     fn a_service_is_found_in_both_versions_of_cgroups_and_a_login_is_none() {
+        let of = service;
         assert_eq!(
-            service("0::/system.slice/web.service\n"),
+            of("0::/system.slice/web.service\n"),
             Some("web.service".to_owned())
         );
         let first = "4:memory:/\n1:name=systemd:/system.slice/web.service\n";
-        assert_eq!(service(first), Some("web.service".to_owned()));
-        assert_eq!(
-            service("0::/user.slice/user-0.slice/session-1.scope\n"),
-            None
-        );
-        assert_eq!(
-            service("0::/user.slice/user-0.slice/user@0.service\n"),
-            None
-        );
+        assert_eq!(of(first), Some("web.service".to_owned()));
+        assert_eq!(of("0::/user.slice/user-0.slice/session-1.scope\n"), None);
+        assert_eq!(of("0::/user.slice/user-0.slice/user@0.service\n"), None);
     }
 }
