@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use step::engine::Engine;
-use step::engine::container::Crash;
+use step::engine::summary::Crash;
 use step::engine::swarm::service::Service;
 use step::engine::swarm::task::Task;
 use step::health::Attempt;

@@ -8,9 +8,10 @@ use xshell::cmd;
 
 use super::Engine;
 use super::api::Kind;
-use super::container::{Container, ContainerSummary};
+use super::container::Container;
 use super::error::EngineError;
 use super::image::Image;
+use super::summary::ContainerSummary;
 use crate::model::port::Publish;
 
 /// How many objects one call of the CLI is asked about: far below the limit of a command line.

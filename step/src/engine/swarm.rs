@@ -12,9 +12,9 @@ use xshell::cmd;
 
 use super::Engine;
 use super::cli::Reply;
-use super::commands::in_folder;
 use super::environment::Environment;
 use super::error::EngineError;
+use super::folder::in_folder;
 use super::json::nullable;
 use super::logs::tail;
 use crate::host::process::How;

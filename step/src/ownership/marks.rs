@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::container::{Container, ContainerSummary};
+use crate::engine::container::Container;
+use crate::engine::summary::ContainerSummary;
 use crate::engine::swarm::service::Service;
 use crate::model::name::Name;
 use crate::recipe::values::{log_names, secrets_of_options};
