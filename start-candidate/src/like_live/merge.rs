@@ -1,4 +1,4 @@
-//! Options of the caller beside options of the live container: what both give is the caller's.
+//! Options of the caller beside options of the live container: where both give one, the caller's counts.
 
 use std::collections::BTreeSet;
 use std::fs;
