@@ -51,22 +51,13 @@ pub fn mentions_relative_paths(words: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words;
 
     #[test]
     fn relative_paths_are_seen_in_every_form() {
-        let seen = |words: &[&str]| {
-            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-            mentions_relative_paths(&words)
-        };
-        assert!(seen(&["--env-file", "app.env"]) && seen(&["--env-file=app.env"]));
-        assert!(seen(&["-v", "./data:/data"]) && seen(&["--mount", "type=bind,src=../d,dst=/d"]));
-        assert!(!seen(&[
-            "--env-file",
-            "/etc/web.env",
-            "-v",
-            "data:/data",
-            "-e",
-            "A=b.c"
-        ]));
+        let seen = |line: &str| mentions_relative_paths(&words(line));
+        assert!(seen("--env-file app.env") && seen("--env-file=app.env"));
+        assert!(seen("-v ./data:/data") && seen("--mount type=bind,src=../d,dst=/d"));
+        assert!(!seen("--env-file /etc/web.env -v data:/data -e A=b.c"));
     }
 }
