@@ -37,10 +37,6 @@ pub(crate) fn allowed(
     marks: &Marks,
 ) -> Result<(), Failure> {
     let host = &created.host_config;
-    let ours = |it: &Publish| {
-        it.address == Some(Ipv4Addr::LOCALHOST.into())
-            && plan.loopback.contains(&(it.container, it.protocol))
-    };
     let found = [
         (
             created.name() != names.candidate,
@@ -62,13 +58,7 @@ pub(crate) fn allowed(
             "the host's network (two releases cannot share it)",
             WayOut::Publish,
         ),
-        (
-            !host.published().iter().all(ours)
-                || host.publish_all_ports
-                || host.binding_count() > plan.loopback.len(),
-            "published ports",
-            WayOut::Publish,
-        ),
+        (publishes(created, plan), "published ports", WayOut::Publish),
         (
             host.restart_policy.restarts(),
             "a restart policy (promote sets it)",
@@ -83,6 +73,18 @@ pub(crate) fn allowed(
     Failure::first_refused(found, OPTIONS)?;
     addresses::make_sense(&plan.recipe.options, created.is_podman())
         .map_err(|why| Failure::refused(why, WayOut::Mend))
+}
+
+/// Whether it has another port of the host than those on loopback that the candidate is given.
+fn publishes(created: &Container, plan: &Plan) -> bool {
+    let host = &created.host_config;
+    let ours = |it: &Publish| {
+        it.address == Some(Ipv4Addr::LOCALHOST.into())
+            && plan.loopback.contains(&(it.container, it.protocol))
+    };
+    !host.published().iter().all(ours)
+        || host.publish_all_ports
+        || host.binding_count() > plan.loopback.len()
 }
 
 /// Refuses the network of the live container, which ends with it.
