@@ -65,7 +65,7 @@ impl Reply {
         serde_json::from_str(text).map_err(|error| self.failed(unreadable(&error)))
     }
 
-    /// A failure of this call that the CLI itself does not tell.
+    /// A failure of this call, with what is to be said of it.
     pub(super) fn failed(&self, message: String) -> EngineError {
         let call = self.call.clone();
         EngineError::Failed { call, message }
@@ -185,7 +185,7 @@ impl Engine {
     }
 }
 
-/// The failure of a call that has nothing to read from.
+/// The failure of a call whose stdin could not be made.
 fn unprepared(command: &Command, error: &io::Error) -> EngineError {
     EngineError::Failed {
         call: words(command),

@@ -165,6 +165,7 @@ impl Container {
     pub fn published(&self) -> Result<Vec<Publish>, String> {
         let all = self.host_config.published_now(&self.network_settings)?;
         if self.is_podman() {
+            // It writes so of every address.
             return Ok(all.into_iter().map(Publish::of_any).collect());
         }
         Ok(all)

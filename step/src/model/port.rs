@@ -74,7 +74,7 @@ impl Publish {
         }
     }
 
-    /// An unspecified address is every one, as podman and a list of ports write it.
+    /// The same with every address where it has the unspecified one.
     #[must_use]
     pub fn of_any(mut self) -> Self {
         self.address = self.address.filter(|ip| !ip.is_unspecified());
