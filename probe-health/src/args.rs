@@ -105,6 +105,18 @@ impl Args {
             .or(&self.handoff.probe.clone().unwrap_or_default())
     }
 
+    /// What the next step is told of what is probed, whatever its image: its name, and its full id.
+    pub(crate) fn handed_on(&self, name: &str, id: &str) -> Handoff {
+        let candidate = Some(name).filter(|_| !self.live);
+        Handoff {
+            app: self.identity.app.clone(),
+            container: self.identity.live().cloned(),
+            candidate: candidate.and_then(|name| name.parse().ok()),
+            candidate_id: candidate.map(|_| id.to_owned()),
+            ..Handoff::default()
+        }
+    }
+
     /// The name of what is probed.
     pub(crate) fn chosen(&self, names: Names) -> String {
         if self.live {

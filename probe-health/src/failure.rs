@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use step::contract::failure::{self, CommonFailure};
-use step::engine::container::Crash;
 use step::engine::error::EngineError;
+use step::engine::summary::Crash;
 use step::exit_code::{Code, Verdict};
 use step::health::Attempt;
 use thiserror::Error;

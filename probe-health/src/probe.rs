@@ -79,10 +79,8 @@ fn probe(
     container: &Container,
 ) -> Result<Report, Failure> {
     let recipe = recipe_of(container);
-    let probe = args.probe().or(&recipe
-        .as_ref()
-        .map(|recipe| recipe.probe.clone())
-        .unwrap_or_default());
+    let planned = recipe.as_ref().map(|recipe| recipe.probe.clone());
+    let probe = args.probe().or(&planned.unwrap_or_default());
     let config = args.how.probe_config(probe.clone());
     let target = Target::container(container, &config, By::HostPort);
     let target = target.map_err(|why| Failure::NoAddress(name.to_owned(), why))?;
@@ -97,21 +95,13 @@ fn probe(
         "probe-health: {name} is healthy at attempt {}",
         proof.attempts
     ));
-    let (app, live) = (args.identity.app.clone(), args.identity.live().cloned());
-    let is_candidate = !args.live;
+    let image = recipe.as_ref().map(|recipe| recipe.image.clone());
     let handoff = Handoff {
-        app,
-        container: live,
-        candidate: name.parse().ok().filter(|_| is_candidate),
-        candidate_id: is_candidate.then(|| container.id.clone()),
-        image: recipe
-            .as_ref()
-            .map(|recipe| recipe.image.clone())
-            .or_else(|| container.config.image.parse().ok()),
+        image: image.or_else(|| container.config.image.parse().ok()),
         image_id: container.image.parse().ok(),
         digest: recipe.and_then(|recipe| recipe.digest),
         probe: Some(probe),
-        ..Handoff::default()
+        ..args.handed_on(name, &container.id)
     };
     Ok(report(handoff, &target, proof))
 }
@@ -127,28 +117,19 @@ fn report(handoff: Handoff, target: &Target, proof: Probed) -> Report {
 
 /// The failure, with the container's last log lines.
 fn failure(name: &str, why: Unhealthy, watched: Option<(&Engine, &Container)>) -> Failure {
-    let log = || {
-        watched.map_or_else(Vec::new, |(engine, c)| {
-            engine.log_tail(&c.id, 20, &secrets_of(c))
-        })
-    };
-    let seen = |last_attempts, log| {
+    let seen = |last_attempts, crash| {
+        let log =
+            |(engine, it): (&Engine, &Container)| engine.log_tail(&it.id, 20, &secrets_of(it));
         Box::new(Seen {
             container: name.to_owned(),
             last_attempts,
-            log,
-            crash: None,
+            crash,
+            log: watched.map(log).unwrap_or_default(),
         })
     };
     match why {
-        Unhealthy::NotInTime(proof) => Failure::NotHealthy(proof.attempts, seen(proof.last, log())),
-        Unhealthy::Crashed(crash, last) => {
-            let seen = Seen {
-                crash: Some(crash),
-                ..*seen(last, log())
-            };
-            Failure::Crashed(Box::new(seen))
-        }
+        Unhealthy::NotInTime(proof) => Failure::NotHealthy(proof.attempts, seen(proof.last, None)),
+        Unhealthy::Crashed(crash, last) => Failure::Crashed(seen(last, Some(crash))),
         Unhealthy::Gone => Failure::NoContainer(name.to_owned()),
         Unhealthy::Interrupted => Failure::Interrupted(name.to_owned()),
         Unhealthy::Engine(error) => error.into(),

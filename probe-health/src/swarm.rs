@@ -64,15 +64,11 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         attempts: word.attempts,
         last_attempts: word.last_attempts,
         handoff: Handoff {
-            app: args.identity.app.clone(),
-            container: args.identity.live().cloned(),
-            candidate: name.parse().ok().filter(|_| !args.live),
-            candidate_id: (!args.live).then(|| service.id.clone()),
             image: named(recipe.image).or_else(|| service.image().parse().ok()),
             image_id: named(recipe.image_id),
             digest: recipe.digest,
             probe: Some(config.probe),
-            ..Handoff::default()
+            ..args.handed_on(&name, &service.id)
         },
     })
 }
@@ -152,7 +148,7 @@ impl TaskProbe<'_> {
             .ok_or_else(|| self.no_address("its image does not expose exactly one port"))
     }
 
-    /// Pulled where this engine has it not: another manager may have put the release live.
+    /// Where this engine does not have it, it is pulled: another manager may have put the release live.
     fn image(&self) -> Result<Option<Image>, Failure> {
         let name = self.service.image();
         if let Some(image) = self.engine.image(name)? {

@@ -4,6 +4,7 @@ use clap::Parser;
 use step::contract::args::{Common, StepArgs};
 use step::contract::handoff::Handoff;
 use step::contract::identity::Identity;
+use step::model::id::{is_full_id, is_service_id};
 use step::model::image_ref::{ImageRef, digest, repository};
 
 const EXAMPLES: &[(&str, &str)] = &[
@@ -90,9 +91,7 @@ pub(crate) fn repo(text: &str) -> Result<ImageRef, String> {
 }
 
 pub(crate) fn full_id(text: &str) -> Result<String, String> {
-    let container = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
-    let service = text.len() == 25 && text.chars().all(|c| c.is_ascii_alphanumeric());
-    if container || service {
+    if is_full_id(text) || is_service_id(text) {
         return Ok(text.to_owned());
     }
     Err("a full container id has 64 hex digits, a service's 25 letters and digits".to_owned())

@@ -43,15 +43,24 @@ pub(crate) fn inventory(
     for (id, why) in needed.clone() {
         keep_ancestors(&parents, &id, why, &mut needed);
     }
-    let mut left = args.keep;
+    Ok(part(images, args.keep, needed, &parents))
+}
+
+/// Of images, the newest first, `keep` stay besides those that are needed.
+fn part(
+    images: Vec<Image>,
+    mut keep: usize,
+    mut needed: BTreeMap<String, &'static str>,
+    parents: &BTreeMap<String, String>,
+) -> Inventory {
     let mut inventory = Inventory {
         kept: Vec::new(),
         unneeded: Vec::new(),
     };
     for image in images {
         let why = needed.get(&image.id).copied().or_else(|| {
-            left = left.checked_sub(1)?;
-            keep_ancestors(&parents, &image.id, "newest", &mut needed);
+            keep = keep.checked_sub(1)?;
+            keep_ancestors(parents, &image.id, "newest", &mut needed);
             Some("newest")
         });
         match why {
@@ -64,7 +73,7 @@ pub(crate) fn inventory(
     }
     // What was built upon another image goes before it.
     inventory.unneeded.sort_by(|a, b| b.created.cmp(&a.created));
-    Ok(inventory)
+    inventory
 }
 
 /// Those that a registry knows by this digest.

@@ -23,12 +23,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     }
     let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
-    let mut report = Report {
-        app: Some(app.clone()),
-        container: Some(live.clone()),
-        dry_run: args.dry_run,
-        ..Report::default()
-    };
+    let mut report = Report::begin(app, live, args.dry_run);
     if args.candidate {
         remove_candidate(&engine, args, app, live, &mut report)?;
     }

@@ -27,6 +27,18 @@ pub(crate) struct Report {
     pub(crate) nodes: Vec<OnNode>,
 }
 
+impl Report {
+    /// Of a prune that has removed nothing yet.
+    pub(crate) fn begin(app: &Name, live: &Name, dry_run: bool) -> Self {
+        Self {
+            app: Some(app.clone()),
+            container: Some(live.clone()),
+            dry_run,
+            ..Self::default()
+        }
+    }
+}
+
 /// An image.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Entry {

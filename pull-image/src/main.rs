@@ -5,6 +5,7 @@ mod failure;
 #[cfg(test)]
 mod properties;
 mod pull;
+mod refusal;
 mod report;
 
 use std::process::ExitCode;

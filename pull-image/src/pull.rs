@@ -20,6 +20,7 @@ use step::text::printable;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::refusal::classify;
 use crate::report::Report;
 
 pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
@@ -37,8 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let before = before?;
     let deadline = Instant::now() + args.timeout;
     let attempts = pull(&engine, reference, args, deadline)?;
-    let platform = args.platform.as_deref();
-    let image = engine.image_for(reference.as_str(), platform)?;
+    let image = engine.image_for(reference.as_str(), args.platform.as_deref())?;
     let image = image.ok_or_else(|| {
         Failure::NotFound(
             reference.clone(),
@@ -46,11 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         )
     })?;
     keep_a_name(&engine, reference, &image, args, deadline)?;
-    check_platform(reference, &image, args)?;
-    let digest = digest(reference, &image, args);
-    check_digest(reference, digest.as_deref(), args)?;
-    check_label(reference, &image, args)?;
-    check_ours(reference, &image)?;
+    let digest = checked(reference, &image, args)?;
     progress(&format!("pull-image: {reference} is {}", image.id));
     Ok(Report {
         size_bytes: image.size,
@@ -70,6 +66,16 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
             ..Handoff::default()
         },
     })
+}
+
+/// That it is what was asked for, and its digest.
+fn checked(reference: &ImageRef, image: &Image, args: &Args) -> Result<Option<String>, Failure> {
+    check_platform(reference, image, args)?;
+    let digest = digest(reference, image, args);
+    check_digest(reference, digest.as_deref(), args)?;
+    check_label(reference, image, args)?;
+    check_ours(reference, image)?;
+    Ok(digest)
 }
 
 /// The engine's folders may be on another machine (or inside a virtual one): then there is nothing to measure.
@@ -173,121 +179,6 @@ fn sleep(pause: Duration, image: &ImageRef) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The CLI ends with 1 whatever the cause; only its sentences tell causes apart. They are the
-/// registry's own error codes (distribution, errcode) and Go's network errors.
-fn classify(image: &ImageRef, reply: &Reply) -> Failure {
-    const DISK: [&str; 1] = ["no space left on device"];
-    const DAMAGED: [&str; 4] = [
-        "verification failed for digest",
-        "unexpected commit digest",
-        "digest did not match",
-        "does not match provided manifest digest",
-    ];
-    const DENIED: [&str; 12] = [
-        "statuscode: 401",
-        "statuscode: 403",
-        // Of containerd's store: `unexpected status from HEAD request to URL: 401 Unauthorized`.
-        ": 401 ",
-        ": 403 ",
-        "denied",
-        "interactive login",
-        "http 401",
-        "http 403",
-        "no basic auth credentials",
-        "unauthorized",
-        "authentication required",
-        "forbidden",
-    ];
-    // The engine's own store, which never got a layer: containerd says why only when that is seen first.
-    const LOST: [&str; 1] = ["from content store: content digest"];
-    const MISSING: [&str; 7] = [
-        "http 404",
-        "statuscode: 404",
-        "manifest unknown",
-        "not found",
-        "name unknown",
-        "no matching manifest",
-        "does not match the specified platform",
-    ];
-    const PASSING: [&str; 20] = [
-        "http 429",
-        "statuscode: 429",
-        "statuscode: 5",
-        "connection refused",
-        "connection reset",
-        "no such host",
-        "no route to host",
-        "network is unreachable",
-        "i/o timeout",
-        "timeout",
-        "deadline exceeded",
-        "canceled",
-        "eof",
-        "toomanyrequests",
-        "unexpected http status",
-        "unexpected status from",
-        // Of podman 4.
-        "too many requests",
-        "status code from registry 5",
-        "http response to https client",
-        "blob",
-    ];
-    let stderr = complaint(&reply.stderr);
-    let said = without_names(&stderr.to_lowercase(), image);
-    let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let message = step::text::printable(stderr, 500);
-    if reply.engine_is_away() {
-        reply.failure().into()
-    } else if reply.wants_login {
-        // What the CLI says then is about the missing answer.
-        Failure::Denied(image.clone(), "it wants a login, or another one".to_owned())
-    } else if any(&DISK) {
-        Failure::DiskFull(image.clone(), message)
-    } else if any(&DAMAGED) {
-        Failure::Damaged(image.clone(), message)
-    } else if any(&DENIED) {
-        Failure::Denied(image.clone(), message)
-    } else if any(&LOST) {
-        Failure::RegistryUnreachable(image.clone(), message)
-    } else if any(&MISSING) {
-        Failure::NotFound(image.clone(), message)
-    } else if any(&PASSING) {
-        Failure::RegistryUnreachable(image.clone(), message)
-    } else {
-        reply.failure().into()
-    }
-}
-
-/// Podman tells its progress and its own new tries before what it gave up for.
-fn complaint(stderr: &str) -> &str {
-    let at = stderr.rfind("\nError: ").map_or(0, |at| at + 1);
-    &stderr[at..]
-}
-
-/// What was said, without the image's own names: one may well be called `denied`.
-fn without_names(said: &str, image: &ImageRef) -> String {
-    let whole = image.as_str().to_lowercase();
-    let repository = repository(&whole);
-    let (host, path) = repository.split_once('/').unwrap_or(("", repository));
-    let tag = whole.strip_prefix(repository).unwrap_or_default();
-    let tag = tag.trim_start_matches(':');
-    let mut names = vec![whole.clone(), format!("/{path}"), format!("for {path}")];
-    if !host.is_empty() {
-        names.insert(1, repository.to_owned());
-        names.push(host.to_owned());
-    }
-    if !tag.is_empty() {
-        names.extend([
-            format!(":{tag}"),
-            format!("/{tag}"),
-            format!("manifest {tag} in"),
-        ]);
-    }
-    names
-        .iter()
-        .fold(said.to_owned(), |said, name| said.replace(name, ""))
-}
-
 /// Older engines hand out an image of any platform when the registry has only that one.
 fn check_platform(reference: &ImageRef, image: &Image, args: &Args) -> Result<(), Failure> {
     match &args.platform {
@@ -342,30 +233,4 @@ fn check_ours(reference: &ImageRef, image: &Image) -> Result<(), Failure> {
         let label = printable(label, 100);
         Err(Failure::LabelledAsOurs(reference.clone(), label))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_layer_that_never_got_into_the_engines_store_is_not_an_image_that_is_not_found() {
-        let image: ImageRef = "web.example/web:v1".parse().unwrap();
-        let said = |stderr: &str| {
-            let reply = Reply {
-                call: "docker pull".to_owned(),
-                code: Some(1),
-                stdout: String::new(),
-                stderr: stderr.to_owned(),
-                wants_login: false,
-            };
-            classify(&image, &reply)
-        };
-        let lost = said(
-            "failed to unpack image on snapshotter overlayfs: apply layer error for \"web.example/web:v1\": failed to extract layer sha256:4d: NotFound: failed to get reader from content store: content digest sha256:51: not found",
-        );
-        assert!(lost.is_passing() && matches!(lost, Failure::RegistryUnreachable(..)));
-        let missing = said("failed to resolve reference \"web.example/web:v1\": not found");
-        assert!(matches!(missing, Failure::NotFound(..)));
-    }
 }

@@ -101,6 +101,17 @@ impl Failure {
         let why = why.into();
         Self::OptionRefused { why, way }
     }
+
+    /// Refuses the first that is so of what options must not set; `whose` says which ones.
+    pub(crate) fn first_refused(
+        found: impl IntoIterator<Item = (bool, &'static str, WayOut)>,
+        whose: &str,
+    ) -> Result<(), Self> {
+        let mut found = found.into_iter().filter(|(is_set, ..)| *is_set);
+        found.next().map_or(Ok(()), |(_, what, way)| {
+            Err(Self::refused(format!("{whose} set {what}"), way))
+        })
+    }
 }
 
 impl From<Refusal> for Failure {

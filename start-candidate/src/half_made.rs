@@ -22,7 +22,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Whether it is this command's own; `killed` is the id that was noted.
 pub(crate) fn is_own(found: &Container, marks: &Marks, killed: Option<&String>) -> bool {
-    marks.are_on(found) && (found.state.status == "created" || killed == Some(&found.id))
+    marks.are_among(&found.config.labels)
+        && (found.state.status == "created" || killed == Some(&found.id))
 }
 
 /// Removes it, and returns whether the place is free.

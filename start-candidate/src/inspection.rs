@@ -11,6 +11,9 @@ use crate::addresses;
 use crate::failure::{Failure, WayOut};
 use crate::plan::Plan;
 
+/// Those behind the `--`, in a refusal.
+const OPTIONS: &str = "the run options";
+
 /// Refuses what the engine's CLI would write, or whom it would remove, before the container could be looked at.
 pub(crate) fn does_nothing_else(plan: &Plan) -> Result<(), Failure> {
     const DOES_MORE: [(&str, &str); 2] = [
@@ -22,12 +25,8 @@ pub(crate) fn does_nothing_else(plan: &Plan) -> Result<(), Failure> {
     ];
     let options = &plan.recipe.options;
     let given = |flag: &str| options.iter().any(|option| option.starts_with(flag));
-    let found = DOES_MORE.iter().find(|(flag, _)| given(flag));
-    found.map_or(Ok(()), |(_, why)| Err(refused(why, WayOut::LeaveOut)))
-}
-
-fn refused(what: &str, way: WayOut) -> Failure {
-    Failure::refused(format!("the run options set {what}"), way)
+    let found = DOES_MORE.map(|(flag, what)| (given(flag), what, WayOut::LeaveOut));
+    Failure::first_refused(found, OPTIONS)
 }
 
 /// Refuses what would touch the live container or keep promote from making the same container again.
@@ -38,15 +37,6 @@ pub(crate) fn allowed(
     marks: &Marks,
 ) -> Result<(), Failure> {
     let host = &created.host_config;
-    let restarts = host.restart_policy.restarts();
-    let ours = |it: &Publish| {
-        it.address == Some(Ipv4Addr::LOCALHOST.into())
-            && plan.loopback.contains(&(it.container, it.protocol))
-    };
-    let ports = !host.published().iter().all(ours)
-        || host.publish_all_ports
-        || host.binding_count() > plan.loopback.len();
-    let other_labels = !marks.are_on(created);
     let found = [
         (
             created.name() != names.candidate,
@@ -58,15 +48,19 @@ pub(crate) fn allowed(
             "another image",
             WayOut::Image,
         ),
-        (other_labels, "the labels of deploy-steps", WayOut::LeaveOut),
+        (
+            !marks.are_among(&created.config.labels),
+            "the labels of deploy-steps",
+            WayOut::LeaveOut,
+        ),
         (
             host.is_on_hosts_network(),
             "the host's network (two releases cannot share it)",
             WayOut::Publish,
         ),
-        (ports, "published ports", WayOut::Publish),
+        (publishes(created, plan), "published ports", WayOut::Publish),
         (
-            restarts,
+            host.restart_policy.restarts(),
             "a restart policy (promote sets it)",
             WayOut::Restart,
         ),
@@ -76,22 +70,28 @@ pub(crate) fn allowed(
             WayOut::LeaveOut,
         ),
     ];
-    match found.into_iter().find(|(is, _, _)| *is) {
-        Some((_, what, way)) => Err(refused(what, way)),
-        None => addresses::make_sense(&plan.recipe.options, created.is_podman())
-            .map_err(|why| Failure::refused(why, WayOut::Mend)),
-    }
+    Failure::first_refused(found, OPTIONS)?;
+    addresses::make_sense(&plan.recipe.options, created.is_podman())
+        .map_err(|why| Failure::refused(why, WayOut::Mend))
+}
+
+/// Whether it has another port of the host than those on loopback that the candidate is given.
+fn publishes(created: &Container, plan: &Plan) -> bool {
+    let host = &created.host_config;
+    let ours = |it: &Publish| {
+        it.address == Some(Ipv4Addr::LOCALHOST.into())
+            && plan.loopback.contains(&(it.container, it.protocol))
+    };
+    !host.published().iter().all(ours)
+        || host.publish_all_ports
+        || host.binding_count() > plan.loopback.len()
 }
 
 /// Refuses the network of the live container, which ends with it.
 pub(crate) fn no_shared_network(created: &Container, live: &Container) -> Result<(), Failure> {
-    match created.host_config.network_of() {
-        Some(id) if id == live.id => Err(refused(
-            "the live container's own network, which ends with that container",
-            WayOut::LeaveOut,
-        )),
-        _ => Ok(()),
-    }
+    let is_lives = created.host_config.network_of().as_ref() == Some(&live.id);
+    let what = "the live container's own network, which ends with that container";
+    Failure::first_refused([(is_lives, what, WayOut::LeaveOut)], OPTIONS)
 }
 
 /// Whether an image among the options has made the real one the first word of its command.

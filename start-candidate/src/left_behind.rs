@@ -1,8 +1,9 @@
 //! What of the live container's networks no release can take over: it is told before anything is touched.
 
 use step::engine::Engine;
-use step::engine::container::{Container, ContainerSummary};
+use step::engine::container::Container;
 use step::engine::error::EngineError;
+use step::engine::summary::ContainerSummary;
 use step::model::places::mode;
 use step::recipe::Recipe;
 use step::terminal::warn;

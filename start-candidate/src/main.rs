@@ -2,6 +2,7 @@
 
 mod addresses;
 mod args;
+mod create;
 mod failure;
 mod followed;
 mod half_made;

@@ -60,11 +60,7 @@ pub(crate) fn plan(
     let (asked, id) = wanted(args, names, previous.as_ref())?;
     let wanted = id.as_ref().unwrap_or(&asked).as_str();
     let earlier = previous.and_then(|previous| previous.recipe);
-    let publish = match (&args.publish[..], &earlier, live) {
-        ([], Some(earlier), _) => earlier.publish.clone(),
-        ([], None, Some(live)) => published(live, args)?,
-        (given, ..) => given.to_vec(),
-    };
+    let publish = publish(args, earlier.as_ref(), live)?;
     // An engine may have forgotten by which it came.
     let known = earlier.as_ref().and_then(|earlier| earlier.digest.clone());
     let known = known.or_else(|| args.digest_of(&asked));
@@ -79,9 +75,8 @@ pub(crate) fn plan(
         from_live,
         not_carried,
     } = chosen;
-    let image = engine
-        .image_for(wanted, platform(&rest.options))?
-        .ok_or_else(|| Failure::ImageAbsent(wanted.to_owned()))?;
+    let image = engine.image_for(wanted, platform(&rest.options))?;
+    let image = image.ok_or_else(|| Failure::ImageAbsent(wanted.to_owned()))?;
     let recipe = Recipe {
         digest: known.or_else(|| image.digest_in(repository(asked.as_str()))),
         image: asked,
@@ -118,9 +113,22 @@ fn variables<'a>(values: &'a Values, live: &'a Container, lent: &[String]) -> Va
     all
 }
 
-/// What the live container publishes: of one that the steps made what they were told, as its candidate's own port on
-/// loopback is nothing to publish; of another one what the engine says. On the host's network that is nothing: the caller
-/// says by a port or a network where the next release is called.
+/// The ports that are given, else those of the release to go back to, else those of the live container.
+fn publish(
+    args: &Args,
+    earlier: Option<&Recipe>,
+    live: Option<&Container>,
+) -> Result<Vec<Publish>, Failure> {
+    match (&args.publish[..], earlier, live) {
+        ([], Some(earlier), _) => Ok(earlier.publish.clone()),
+        ([], None, Some(live)) => published(live, args),
+        (given, ..) => Ok(given.to_vec()),
+    }
+}
+
+/// What the live container publishes. One that the steps made says what they were told: its own port on loopback is
+/// nothing to publish. Of any other one the engine says it. One on the host's network publishes nothing: the caller says
+/// by a port or a network where the next release is called.
 fn published(live: &Container, args: &Args) -> Result<Vec<Publish>, Failure> {
     let says_where = || mode(&args.options_and_command().0).is_some();
     match recipe_of(live) {

@@ -8,7 +8,7 @@ use step::model::port::Publish;
 use step::recipe::Recipe;
 
 /// The candidate that was started.
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) handoff: Handoff,
@@ -43,10 +43,7 @@ impl Report {
             handoff,
             publish: recipe.publish,
             deploy_id: recipe.deploy_id,
-            not_carried: Vec::new(),
-            values_from_live: Vec::new(),
-            cut_off: Vec::new(),
-            fresh_volumes: Vec::new(),
+            ..Self::default()
         }
     }
 }

@@ -5,8 +5,8 @@ use step::engine::Engine;
 use step::engine::container::Container;
 use step::host::lock::Lock;
 use step::model::name::{Name, Names};
-use step::ownership::marks::{Marks, newer};
-use step::ownership::{Owned, remove_candidate};
+use step::ownership::marks::Marks;
+use step::ownership::{Marked, Owned, remove_candidate};
 use step::terminal::progress;
 
 use crate::args::Args;
@@ -33,7 +33,8 @@ impl Slot {
         // Under the lock nobody else makes or replaces a candidate either.
         let lock = no_promotion_runs(engine, live);
         let found = Owned::read(engine, app, live).map_err(CommonFailure::from)?;
-        not_outdated(args, &found)?;
+        let all = [&found.live, &found.candidate, &found.old, &found.next];
+        not_outdated(args, all.into_iter().flatten())?;
         let lock = lock?;
         if found.old.is_some() {
             return Err(Failure::Unfinished(names.old.clone()));
@@ -66,19 +67,22 @@ impl Slot {
 }
 
 /// Not beside a newer deployment, nor in its candidate's place.
-fn not_outdated(args: &Args, found: &Owned<Container>) -> Result<(), Failure> {
-    let all = [&found.live, &found.candidate, &found.old, &found.next];
-    let mut newer = all.into_iter().flatten().filter_map(|container| {
+pub(crate) fn not_outdated<'a, T: Marked + 'a>(
+    args: &Args,
+    all: impl Iterator<Item = &'a T>,
+) -> Result<(), Failure> {
+    let mut newer = all.filter_map(|it| {
         Some(Failure::Outdated {
-            container: container.name().to_owned(),
-            newer: newer(container, args.deploy_id)?,
+            container: it.name().to_owned(),
+            newer: it.marks()?.recipe.newer_than(args.deploy_id)?,
             deploy_id: args.deploy_id?,
         })
     });
     newer.next().map_or(Ok(()), Err)
 }
 
-fn no_promotion_runs(engine: &Engine, live: &Name) -> Result<Lock, Failure> {
+/// The lock of promotions, unless one runs.
+pub(crate) fn no_promotion_runs(engine: &Engine, live: &Name) -> Result<Lock, Failure> {
     let lock = engine.lock_if_no_promotion(live)?;
     lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))
 }

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::half_made::STEP;
 use crate::plan::values;
 use crate::report::Report;
+use crate::slot;
 use plan::plan;
 use service::create;
 
@@ -23,8 +24,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     let (app, live, names) = args.identity.known().map_err(CommonFailure::Usage)?;
     let engine = Engine::find(&args.common.engine)?;
     engine.manager()?;
-    let lock = engine.lock_if_no_promotion(live)?;
-    let lock = lock.ok_or_else(|| Failure::PromotionRuns(live.to_string()))?;
+    let lock = slot::no_promotion_runs(&engine, live)?;
     let (engine, killed) = (engine.holding(&lock), lock.unfinished(STEP));
     let found = Owned::read_services(&engine, app, live).map_err(CommonFailure::from)?;
     let running = found.live;
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
     };
     // What this very command has left when it was killed waits for nobody.
     let killed = killed.filter(|name| *name == names.candidate);
-    let is_own = |it: &Service| killed.is_some() && marks.are_on_service(it);
+    let is_own = |it: &Service| killed.is_some() && marks.are_among(it.labels());
     make_room(&engine, args, running.as_ref(), found.candidate, is_own)?;
     progress(&format!(
         "start-candidate: creating the service {} from {}",
@@ -70,17 +70,7 @@ fn make_room(
     left_over: Option<Service>,
     is_own: impl Fn(&Service) -> bool,
 ) -> Result<(), Failure> {
-    for service in live.into_iter().chain(&left_over) {
-        let newer = Marks::of_service(service).and_then(|it| it.recipe.newer_than(args.deploy_id));
-        if let Some((deploy_id, newer)) = args.deploy_id.zip(newer) {
-            let container = service.name().to_owned();
-            return Err(Failure::Outdated {
-                container,
-                newer,
-                deploy_id,
-            });
-        }
-    }
+    slot::not_outdated(args, live.into_iter().chain(&left_over))?;
     match left_over {
         Some(left_over) if !args.replace && !is_own(&left_over) => {
             Err(Failure::CandidateExists(left_over.name().to_owned()))

@@ -13,14 +13,18 @@ pub mod endpoint;
 pub mod environment;
 pub mod error;
 pub mod events;
+pub mod folder;
 pub mod image;
 pub(crate) mod json;
+mod leading;
 mod lock;
 mod logs;
 pub mod network;
 mod networks;
 mod place;
+pub mod ports;
 mod queries;
+pub mod summary;
 pub mod swarm;
 
 use std::path::PathBuf;

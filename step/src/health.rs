@@ -11,8 +11,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::container::Crash;
 use crate::engine::error::EngineError;
+use crate::engine::summary::Crash;
 use crate::model::probe::Probe;
 
 /// What healthy means, with what must not be written into labels or reports.

@@ -22,6 +22,12 @@ pub mod terminal;
 pub mod text;
 pub mod time;
 
+/// The words of a line, for the tests of what takes words.
+#[cfg(test)]
+pub(crate) fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
 // The fuzzer's oracle, which the property tests share, knows it by its name.
 #[cfg(test)]
 extern crate self as step;

@@ -8,7 +8,7 @@
 //! | `__send` | each step | sends one command to the engine's socket, and holds the promotion's lock until it is done |
 //! | `__heir` | promote | finishes or rolls back what a killed promotion has left |
 //! | `__forward` | promote | forwards connections that nft cannot translate, and ends the bridge with the candidate |
-//! | `__manual` | each step, as it is built for the package | writes its man page, completions and schema |
+//! | `__manual` | each step, as it is built for the package | writes its man page and completions |
 
 use std::env;
 use std::ffi::OsString;

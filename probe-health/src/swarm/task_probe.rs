@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use step::engine::Engine;
-use step::engine::container::Crash;
+use step::engine::summary::Crash;
 use step::engine::swarm::service::Service;
 use step::engine::swarm::task::Task;
 use step::health::Attempt;
 use step::model::probe::Probe;
 use step::signals::interrupted;
+use step::time::millis;
 
 use crate::args::Args;
 use crate::failure::{Failure, Seen};
@@ -59,7 +60,7 @@ impl TaskProbe<'_> {
     pub(super) fn not_in_time(&self, saw: String) -> Failure {
         let attempt = Attempt {
             at_ms: 0,
-            took_ms: u64::try_from(self.args.within.as_millis()).unwrap_or(u64::MAX),
+            took_ms: millis(self.args.within),
             ok: false,
             saw,
         };

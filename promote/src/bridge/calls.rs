@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use step::engine::address::towards;
 use step::engine::container::Container;
 use step::health::ProbeConfig;
 use step::health::poll::probe_once;
@@ -94,7 +95,7 @@ impl Call {
 
     /// Whether the address is this host's own: then the way there begins at itself.
     fn is_there(&self) -> bool {
-        route::towards(self.at.ip()) == Some(self.at.ip())
+        towards(self.at.ip()) == Some(self.at.ip())
     }
 
     fn there<T: Send + 'static, E: Send + 'static>(
@@ -162,8 +163,8 @@ pub(crate) fn calls(door: &Door, candidate: &Container, is_asked: bool) -> Vec<C
             call(Client::Containers, outer(beside), Some(pid)),
         ]
     };
-    let beside4 = route::towards(door.v4.ip());
-    let beside6 = door.v6.and_then(|to| route::towards(to.ip()));
+    let beside4 = towards(door.v4.ip());
+    let beside6 = door.v6.and_then(|to| towards(to.ip()));
     let v4 = of(Ipv4Addr::LOCALHOST.into(), beside4, beside4);
     let v6 = of(Ipv6Addr::LOCALHOST.into(), route::own_v6(), beside6);
     let mut all: Vec<Call> = v4.into_iter().chain(v6).flatten().collect();

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use step::model::subnet::Subnet;
 use step::terminal::spinner::{status, waiting};
 use step::terminal::warn;
 
@@ -34,9 +35,8 @@ pub(crate) fn end(redirects: &[AddressRedirect]) {
 }
 
 fn end_all(one: &AddressRedirect, ports: &RangeInclusive<u16>) {
-    let (net, ports) = (masked(one.to, one.prefix), ports.clone());
-    let prefix = one.prefix;
-    let is_redirected = move |ip: IpAddr, port| ports.contains(&port) && masked(ip, prefix) == net;
+    let (net, ports) = (Subnet::around(one.to, one.prefix), ports.clone());
+    let is_redirected = move |ip: IpAddr, port| ports.contains(&port) && net.contains(ip);
     let end = Instant::now() + PATIENCE;
     let _wait = waiting("promote: connections that were led to the final container end");
     loop {
@@ -61,27 +61,5 @@ fn end_all(one: &AddressRedirect, ports: &RangeInclusive<u16>) {
             }
         }
         thread::sleep(PAUSE);
-    }
-}
-
-fn masked(ip: IpAddr, prefix: u8) -> Option<u32> {
-    let IpAddr::V4(ip) = ip else {
-        return None;
-    };
-    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix.into()));
-    Some(u32::from(ip) & mask.unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::Ipv4Addr;
-
-    #[test]
-    fn an_address_is_in_the_network_or_not() {
-        let of = |ip: [u8; 4], prefix| masked(Ipv4Addr::from(ip).into(), prefix);
-        assert_eq!(of([172, 18, 0, 1], 16), of([172, 18, 3, 9], 16));
-        assert_ne!(of([172, 18, 0, 1], 16), of([172, 19, 0, 1], 16));
-        assert_eq!(of([172, 18, 0, 1], 0), Some(0));
     }
 }

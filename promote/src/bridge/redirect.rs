@@ -1,13 +1,13 @@
 //! What packet rules redirect: a published port, or one container's address on a network.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use step::engine::attachment::Attachment;
 use step::engine::container::Container;
 use step::health::ProbeConfig;
-use step::model::port::{Protocol, Publish};
+use step::model::port::{EVERYWHERE, Protocol, Publish};
 
 use super::error::NoBridge;
 use super::route::hardware_of;
@@ -54,17 +54,13 @@ impl Door {
         live: Option<&Container>,
         candidate: &Container,
     ) -> Result<Self, NoBridge> {
-        let any = [
-            IpAddr::from(Ipv4Addr::UNSPECIFIED),
-            IpAddr::from(Ipv6Addr::UNSPECIFIED),
-        ];
         let mut at = match live {
             Some(live) => live.network_settings.addresses(publish),
-            None => publish.address.map_or(any.to_vec(), |ip| vec![ip]),
+            None => publish.address.map_or(EVERYWHERE.to_vec(), |ip| vec![ip]),
         };
-        if at.contains(&any[0]) && live.is_some_and(Container::is_podman) {
+        if at.contains(&EVERYWHERE[0]) && live.is_some_and(Container::is_podman) {
             // Podman writes the same of one family and of both.
-            at.push(any[1]);
+            at.push(EVERYWHERE[1]);
         }
         let v6 = candidate
             .network_settings

@@ -1,7 +1,7 @@
 //! From an address to the interface behind which the kernel has it.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use step::engine::container::Container;
 
@@ -72,17 +72,6 @@ pub(crate) fn is_plain(name: &str) -> bool {
 pub(crate) fn filters_bridges(family: &str) -> bool {
     let at = format!("/proc/sys/net/bridge/bridge-nf-call-{family}tables");
     fs::read_to_string(at).is_ok_and(|is| is.trim() == "1")
-}
-
-/// This host's own address towards another one. The kernel chooses a route for it, and nothing is sent.
-pub(crate) fn towards(ip: IpAddr) -> Option<IpAddr> {
-    let any = match ip {
-        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-    };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect((ip, 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
 }
 
 /// An IPv6 address of this host that others may call; `None` where it has none.

@@ -68,13 +68,8 @@ fn own(holder: &Container, protocol: Protocol) -> Vec<Publish> {
     let runs = holder.state.running || holder.state.restarting;
     let published = runs.then(|| holder.host_config.published());
     let published = published.unwrap_or_default().into_iter();
-    let any = |ip: &IpAddr| ip.is_unspecified();
     let own = published.filter(|it| it.protocol == protocol);
-    own.map(|it| Publish {
-        address: it.address.filter(|ip| !any(ip)),
-        ..it
-    })
-    .collect()
+    own.map(Publish::of_any).collect()
 }
 
 fn holds(held: &[Publish], port: u16, address: Option<IpAddr>) -> bool {

@@ -163,7 +163,7 @@ fn not_started(why: &str) -> Failure {
 fn remove_unknown(promotion: &Promotion<'_>, marks: &Marks) {
     let engine = &promotion.engine;
     if let Ok(Some(found)) = engine.container(&promotion.names.next)
-        && marks.are_on(&found)
+        && marks.are_among(&found.config.labels)
     {
         // That call is what the caller must hear of; what stays is found by the next promotion.
         let _ = engine.remove_with_volumes(&[&found.id]);

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step::engine::container::{Container, Crash};
+use step::engine::container::Container;
+use step::engine::summary::Crash;
 use step::health::poll::await_health;
 use step::health::target::{By, Target};
 use step::health::{Attempt, Probed, RetryPolicy, Unhealthy};

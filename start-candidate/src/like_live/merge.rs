@@ -1,4 +1,4 @@
-//! Options of the caller beside options of the live container: what both give is the caller's.
+//! Options of the caller beside options of the live container: where both give one, the caller's counts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -134,7 +134,7 @@ fn variables(options: &[String]) -> impl Iterator<Item = &str> {
 
 /// Relative paths are meant in one folder.
 fn folder(kept: &[String], own: &Recipe, given: &Recipe) -> Result<String, Failure> {
-    use step::engine::commands::mentions_relative_paths as relative;
+    use step::engine::folder::mentions_relative_paths as relative;
     match (relative(kept), relative(&given.options)) {
         (true, true) if own.folder != given.folder => Err(Failure::refused(
             format!(

@@ -85,8 +85,5 @@ fn allowed(created: &Service, recipe: &Recipe) -> Result<(), Failure> {
             WayOut::LeaveOut,
         ),
     ];
-    match found.into_iter().find(|(is, _, _)| *is) {
-        Some((_, what, way)) => Err(Failure::refused(format!("the options set {what}"), way)),
-        None => Ok(()),
-    }
+    Failure::first_refused(found, "the options")
 }

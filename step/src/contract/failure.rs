@@ -6,8 +6,9 @@ use thiserror::Error;
 
 use crate::engine::error::EngineError;
 use crate::exit_code::{Code, Verdict};
+use crate::ownership::NotOurs;
 use crate::ownership::keeper::Kept;
-use crate::ownership::{NotOurs, Unknown};
+use crate::ownership::read::Unknown;
 
 /// Every way a step can fail.
 pub trait Failure: std::error::Error {

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::failure::{Failure, NoEvidence};
 use crate::exit_code::{Code, Verdict};
+use crate::model::id::{is_full_id, is_service_id};
 use crate::model::image_ref::{ImageRef, is_digest, platform};
 use crate::model::name::Name;
 use crate::model::probe::Probe;
@@ -163,17 +164,12 @@ impl Handoff {
 
     /// The parts that are plain text reach the engine's command line and a request too.
     fn checked(self) -> Result<Self, String> {
-        let hex = |id: &str| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
-        let service = |id: &str| id.len() == 25 && id.chars().all(|c| c.is_ascii_alphanumeric());
-        if self
-            .candidate_id
-            .as_ref()
-            .is_some_and(|id| !hex(id) && !service(id))
-        {
+        let is_id = |id: &String| is_full_id(id) || is_service_id(id);
+        if !self.candidate_id.as_ref().is_none_or(is_id) {
             return Err("candidate_id is not a full id of a container or a service".to_owned());
         }
         // Podman's image ids come without the algorithm.
-        let bare = |id: &ImageRef| hex(id.as_str().trim_start_matches("sha256:"));
+        let bare = |id: &ImageRef| is_full_id(id.as_str().trim_start_matches("sha256:"));
         if self.image_id.as_ref().is_some_and(|id| !bare(id)) {
             return Err("image_id is not a full image id".to_owned());
         }

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -54,16 +55,9 @@ where
     if let Err(error) = signals::catch_signals() {
         terminal::warn(&format!("{step}: signals keep their defaults: {error}"));
     }
-    let handoff = match args.common().from.as_deref().map(handoff::read).transpose() {
-        Ok(Some(Received::Failed { report, code })) => {
-            return written(terminal::report(&report), code);
-        }
-        Ok(Some(Received::Handoff(handoff))) => *handoff,
-        Ok(None) => Handoff::default(),
-        Err(error) => {
-            let (line, code) = outcome(&step, Err::<R, _>(error), started);
-            return written(terminal::report(&line), code);
-        }
+    let handoff = match received(args.common().from.as_deref(), &step, started) {
+        Ok(handoff) => handoff,
+        Err((line, code)) => return written(terminal::report(&line), code),
     };
     // Waiting for the step before is not this step's time.
     if args.common().from.is_some() {
@@ -75,6 +69,16 @@ where
     };
     let (line, code) = outcome(&step, run(&args), started);
     written(terminal::report(&line), code)
+}
+
+/// What the step before hands on; where it failed, or said nothing of use, the line and the exit code of this one.
+fn received(from: Option<&Path>, step: &str, started: Instant) -> Result<Handoff, (String, u8)> {
+    match from.map(handoff::read).transpose() {
+        Ok(Some(Received::Handoff(handoff))) => Ok(*handoff),
+        Ok(Some(Received::Failed { report, code })) => Err((report, code)),
+        Ok(None) => Ok(Handoff::default()),
+        Err(error) => Err(outcome(step, Err::<(), _>(error), started)),
+    }
 }
 
 /// The arguments with nothing missing any more; what was read from the environment is said.

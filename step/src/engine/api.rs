@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Engine;
-use super::container::ContainerSummary;
 use super::error::EngineError;
 use super::json::nullable;
 use super::network::{HostConfig, NetworkSummary};
+use super::summary::ContainerSummary;
 use http::{Answer, encoded};
 
 /// A timeout of no time at all is none to the kernel.

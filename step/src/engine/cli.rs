@@ -8,10 +8,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use serde::de::DeserializeOwned;
+use xshell::Cmd;
 
 use super::Engine;
 use super::error::EngineError;
+use super::json::unreadable;
 use crate::host::process::{self, How, Lost};
+use crate::model::id::is_full_id;
 use crate::text::printable;
 use login::EmptyLine;
 
@@ -49,13 +53,22 @@ impl Reply {
     /// [`EngineError::Failed`] when its answer is not whole.
     pub fn id(&self) -> Result<String, EngineError> {
         let last = self.stdout.lines().last().unwrap_or_default().trim();
-        if last.len() == 64 && last.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if is_full_id(last) {
             return Ok(last.to_owned());
         }
-        Err(EngineError::Failed {
-            call: self.call.clone(),
-            message: format!("its answer is no full id: {}", printable(last, 100)),
-        })
+        let last = printable(last, 100);
+        Err(self.failed(format!("its answer is no full id: {last}")))
+    }
+
+    /// What stands in a part of its answer.
+    pub(super) fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, EngineError> {
+        serde_json::from_str(text).map_err(|error| self.failed(unreadable(&error)))
+    }
+
+    /// A failure of this call, with what is to be said of it.
+    pub(super) fn failed(&self, message: String) -> EngineError {
+        let call = self.call.clone();
+        EngineError::Failed { call, message }
     }
 
     /// The call's failure, classified.
@@ -64,10 +77,7 @@ impl Reply {
         if self.engine_is_away() {
             return EngineError::Unreachable(message);
         }
-        EngineError::Failed {
-            call: self.call.clone(),
-            message,
-        }
+        self.failed(message)
     }
 
     /// The sentences of the docker and podman CLIs when no engine answers them. There is no
@@ -93,6 +103,11 @@ impl Engine {
         self.call_as(command, &self.usual())
     }
 
+    /// The same of a call that is to succeed, and whose answer says nothing.
+    pub(super) fn done(&self, command: Cmd<'_>) -> Result<(), EngineError> {
+        self.call(command.into())?.success().map(drop)
+    }
+
     pub(super) fn usual(&self) -> How {
         How::within(self.limits.timeout)
     }
@@ -113,10 +128,7 @@ impl Engine {
             file.write_all(input.as_bytes())?;
             file.rewind().map(|()| Stdio::from(file))
         };
-        let text = text().map_err(|error| EngineError::Failed {
-            call: words(&command),
-            message: error.to_string(),
-        })?;
+        let text = text().map_err(|error| unprepared(&command, &error))?;
         self.reply(command, how, text)
     }
 
@@ -126,10 +138,7 @@ impl Engine {
         command: Command,
         how: &How,
     ) -> Result<Reply, EngineError> {
-        let failed = |error: io::Error| EngineError::Failed {
-            call: words(&command),
-            message: error.to_string(),
-        };
+        let failed = |error: io::Error| unprepared(&command, &error);
         let line = EmptyLine::new().map_err(failed)?;
         let stdin = line.stdin().map_err(failed)?;
         let mut reply = self.reply(command, how, stdin)?;
@@ -173,6 +182,14 @@ impl Engine {
             }),
             Err(lost) => Err(self.lost(call, lost, timeout)),
         }
+    }
+}
+
+/// The failure of a call whose stdin could not be made.
+fn unprepared(command: &Command, error: &io::Error) -> EngineError {
+    EngineError::Failed {
+        call: words(command),
+        message: error.to_string(),
     }
 }
 

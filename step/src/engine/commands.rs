@@ -1,6 +1,5 @@
 //! The commands the steps have for the engine, each one call of its CLI.
 
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,8 +13,8 @@ use super::cli::Reply;
 use super::endpoint::Endpoint;
 use super::environment::Environment;
 use super::error::EngineError;
-use crate::host::process::{How, may_be_entered};
-use crate::text::printable;
+use super::folder::in_folder;
+use crate::host::process::How;
 
 /// Between two looks whether a container is gone.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -170,9 +169,7 @@ impl Engine {
     pub fn remove_ended(&self, id: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
         let order = Request::delete(format!("/containers/{id}"));
-        self.command(order, cmd!(sh, "{cli} rm {id}").into(), &self.usual())?
-            .success()?;
-        Ok(())
+        self.ordered(order, cmd!(sh, "{cli} rm {id}"))
     }
 
     /// Removes containers that never were live by force, with their anonymous volumes; those already gone are no error.
@@ -192,13 +189,7 @@ impl Engine {
     pub fn rename(&self, id: &str, name: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
         let order = Request::post(format!("/containers/{id}/rename?name={name}"));
-        self.command(
-            order,
-            cmd!(sh, "{cli} rename {id} {name}").into(),
-            &self.usual(),
-        )?
-        .success()?;
-        Ok(())
+        self.ordered(order, cmd!(sh, "{cli} rename {id} {name}"))
     }
 
     /// Takes a container off a network.
@@ -207,9 +198,7 @@ impl Engine {
     /// When the engine refuses.
     pub fn disconnect(&self, network: &str, id: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} network disconnect {network} {id}").into())?
-            .success()?;
-        Ok(())
+        self.done(cmd!(sh, "{cli} network disconnect {network} {id}"))
     }
 
     /// Puts a container on a network, as `endpoint` says.
@@ -221,16 +210,13 @@ impl Engine {
         let options = endpoint.options();
         let connect = cmd!(sh, "{cli} network connect {options...} {network} {id}");
         if endpoint.mac.is_none() {
-            self.call(connect.into())?.success()?;
-            return Ok(());
+            return self.done(connect);
         }
         let request = Request {
             body: endpoint.request(id),
             ..Request::post(format!("/networks/{}/connect", encoded(network)))
         };
-        self.command(request, connect.into(), &self.usual())?
-            .success()?;
-        Ok(())
+        self.ordered(request, connect)
     }
 
     /// Changes a container's restart policy.
@@ -245,10 +231,7 @@ impl Engine {
             body: json!({"RestartPolicy": {"Name": name, "MaximumRetryCount": tries}}).to_string(),
             ..Request::post(format!("/containers/{id}/update"))
         };
-        let update = cmd!(sh, "{cli} update --restart {policy} {id}");
-        self.command(request, update.into(), &self.usual())?
-            .success()?;
-        Ok(())
+        self.ordered(request, cmd!(sh, "{cli} update --restart {policy} {id}"))
     }
 
     /// Whether [`Engine::set_restart`] can be had, asked by doing it: the container keeps having no policy.
@@ -292,70 +275,5 @@ impl Engine {
     pub fn remove_images(&self, references: &[&str]) -> Result<Reply, EngineError> {
         let Self { sh, cli, .. } = self;
         self.call(cmd!(sh, "{cli} image rm {references...}").into())
-    }
-}
-
-/// The call with the CLI's working folder at `folder`, which must be there if `words` name files in it.
-pub(super) fn in_folder(
-    mut command: Command,
-    words: &[String],
-    folder: &str,
-) -> Result<Command, EngineError> {
-    command.current_dir(if may_be_entered(folder) {
-        folder
-    } else if mentions_relative_paths(words) {
-        return Err(EngineError::Failed {
-            call: "docker create".to_owned(),
-            message: format!(
-                "the folder {} is gone or closed to this user, and run options name files in it",
-                printable(folder, 200)
-            ),
-        });
-    } else {
-        "/"
-    });
-    Ok(command)
-}
-
-/// Whether words of a call name files or folders by relative paths, as far as words tell.
-pub fn mentions_relative_paths(words: &[String]) -> bool {
-    const FILES: [&str; 2] = ["--env-file", "--label-file"];
-    let absolute = |path: &str| path.starts_with('/');
-    let after_flag = words
-        .windows(2)
-        .any(|pair| FILES.contains(&pair[0].as_str()) && !absolute(&pair[1]));
-    let glued = |word: &String| {
-        let (flag, path) = word.split_once('=').unwrap_or((word, "/"));
-        FILES.contains(&flag) && !absolute(path)
-    };
-    let dotted = |word: &String| {
-        let mut parts = word.split(['=', ',', ':']);
-        parts.any(|part| {
-            matches!(part, "." | "..") || part.starts_with("./") || part.starts_with("../")
-        })
-    };
-    after_flag || words.iter().any(|word| glued(word) || dotted(word))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn relative_paths_are_seen_in_every_form() {
-        let seen = |words: &[&str]| {
-            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-            mentions_relative_paths(&words)
-        };
-        assert!(seen(&["--env-file", "app.env"]) && seen(&["--env-file=app.env"]));
-        assert!(seen(&["-v", "./data:/data"]) && seen(&["--mount", "type=bind,src=../d,dst=/d"]));
-        assert!(!seen(&[
-            "--env-file",
-            "/etc/web.env",
-            "-v",
-            "data:/data",
-            "-e",
-            "A=b.c"
-        ]));
     }
 }

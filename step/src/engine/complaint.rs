@@ -159,9 +159,10 @@ fn may_quote_a_file(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words;
 
-    fn said(stderr: &str, options: &[&str], folder: &str) -> String {
-        let options: Vec<String> = options.iter().map(|&word| word.to_owned()).collect();
+    fn said(stderr: &str, options: &str, folder: &str) -> String {
+        let options = words(options);
         let mut secrets = Secrets::default();
         for flag in flags(&options) {
             secrets.hide(flag.value, &format!("<{}>", flag.shown()));
@@ -194,7 +195,7 @@ mod tests {
                 "Error response from daemon: network <--memory> not found",
             ),
         ] {
-            assert_eq!(said(stderr, &["--memory", "hunter2"], "/"), expected);
+            assert_eq!(said(stderr, "--memory hunter2", "/"), expected);
         }
     }
 
@@ -215,13 +216,13 @@ mod tests {
         ] {
             fs::write(folder.path().join("app.env"), content).unwrap();
             let stderr = "env file app.env contains invalid utf8 bytes at line 1: [65 61 233 104]";
-            assert_eq!(said(stderr, &["--env-file", "app.env"], at), expected);
+            assert_eq!(said(stderr, "--env-file app.env", at), expected);
         }
         let stderr = "open gone.env: no such file or directory";
         let expected = "the file of --env-file does not exist: gone.env";
-        assert_eq!(said(stderr, &["--env-file=gone.env"], at), expected);
+        assert_eq!(said(stderr, "--env-file=gone.env", at), expected);
         let stderr = "poorly formatted environment: variable 'hunter2 x' contains whitespaces";
         let expected = "the file of --env-file is malformed";
-        assert_eq!(said(stderr, &["--env-file=/dev/null"], at), expected);
+        assert_eq!(said(stderr, "--env-file=/dev/null", at), expected);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::json::{nullable, tcp_port, words};
+use crate::model::id::is_full_id;
 
 /// As `docker stop` gives a container that says nothing (Docker's reference of `docker stop`).
 pub const USUAL_GRACE: Duration = Duration::from_secs(10);
@@ -104,8 +105,6 @@ pub struct Mount {
 impl Mount {
     /// A volume that the engine named itself, with 64 hex digits: no other container means it.
     pub fn is_anonymous(&self) -> bool {
-        self.kind == "volume"
-            && self.name.len() == 64
-            && self.name.chars().all(|c| c.is_ascii_hexdigit())
+        self.kind == "volume" && is_full_id(&self.name)
     }
 }

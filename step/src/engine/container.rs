@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::address;
 use super::attachment::Attachment;
 use super::config::{Config, Mount};
+use super::environment::pair;
 use super::json::{image_id, nullable};
-use super::network::{HostConfig, NetworkSettings};
+use super::network::HostConfig;
+use super::ports::NetworkSettings;
 use crate::model::port::Publish;
 
 /// A container, by `docker container inspect`.
@@ -128,11 +129,7 @@ impl Container {
     /// The variables that it was created with, its image's included; the last of a name counts. One without a value is
     /// one that it lacks, whatever its image says. Podman adds its host's name at the start.
     pub fn variables(&self) -> BTreeMap<&str, Option<&str>> {
-        let env = self.config.env.iter();
-        let pairs = env.map(|pair| match pair.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (pair.as_str(), None),
-        });
+        let pairs = self.config.env.iter().map(|it| pair(it));
         let added = Some(self.config.hostname.as_str()).filter(|_| self.is_podman());
         pairs
             .filter(|(name, value)| *name != "HOSTNAME" || *value != added)
@@ -166,12 +163,10 @@ impl Container {
     /// # Errors
     /// A port of it, `8080/tcp`, of which the engine does not say where it is: of a container that does not run.
     pub fn published(&self) -> Result<Vec<Publish>, String> {
-        let mut all = self.host_config.published_now(&self.network_settings)?;
+        let all = self.host_config.published_now(&self.network_settings)?;
         if self.is_podman() {
-            // Podman writes so of every address.
-            let any = |ip: &IpAddr| ip.is_unspecified();
-            all.iter_mut()
-                .for_each(|it| it.address = it.address.filter(|ip| !any(ip)));
+            // It writes so of every address.
+            return Ok(all.into_iter().map(Publish::of_any).collect());
         }
         Ok(all)
     }
@@ -206,57 +201,5 @@ impl Container {
     /// A label of the container (the image's included).
     pub fn label(&self, name: &str) -> Option<&str> {
         self.config.labels.get(name).map(String::as_str)
-    }
-}
-
-/// How a container ended.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Crash {
-    /// The engine's word: `exited`, `restarting`, `running` again, …
-    pub status: String,
-    /// The main process's exit code.
-    pub exit_code: i64,
-    /// Ended by the kernel for want of memory.
-    pub oom_killed: bool,
-    /// How often the engine has restarted it.
-    pub restarts: u32,
-}
-
-impl Crash {
-    /// What the engine says of the container's end.
-    pub fn of(state: &State, restarts: u32) -> Self {
-        Self {
-            status: state.status.clone(),
-            exit_code: state.exit_code,
-            oom_killed: state.oom_killed,
-            restarts,
-        }
-    }
-}
-
-/// A container, as far as a list of all shows it.
-#[derive(Debug)]
-pub struct ContainerSummary {
-    /// Its name.
-    pub name: String,
-    /// The full id of its image, `sha256:…`.
-    pub image: String,
-    /// Its labels, the image's included.
-    pub labels: BTreeMap<String, String>,
-    /// The full id of the container whose network it shares.
-    pub network_of: Option<String>,
-    /// Links on the default network that it tells of: the name of the container that calls, and of the one called.
-    pub links: Vec<(String, String)>,
-}
-
-impl From<Container> for ContainerSummary {
-    fn from(container: Container) -> Self {
-        Self {
-            name: container.name().to_owned(),
-            network_of: container.host_config.network_of(),
-            links: container.host_config.links(container.name()),
-            image: container.image,
-            labels: container.config.labels,
-        }
     }
 }

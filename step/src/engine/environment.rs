@@ -11,55 +11,12 @@ use std::process::Command;
 use rustix::fs::{MemfdFlags, memfd_create};
 use thiserror::Error;
 
-use super::context::chosen;
+use super::leading::leads;
 
 /// The kernel's limit for one variable, its name and the byte behind it included.
 const LONGEST: usize = 128 * 1024;
 /// The CLI's limit for a line of an env file.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
-/// Names by which the CLI, its runtime, its libraries, its shell or its credential helpers are led.
-const LEADING: [&str; 17] = [
-    "BASH_ENV",
-    "GCONV_PATH",
-    "GOCOVERDIR",
-    "GODEBUG",
-    "GOGC",
-    "GOMAXPROCS",
-    "GOMEMLIMIT",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "GOTRACEBACK",
-    "HOME",
-    "HOSTALIASES",
-    "LOCPATH",
-    "PATH",
-    "REGISTRIES_CONFIG_PATH",
-    "REGISTRY_AUTH_FILE",
-    "SHELLOPTS",
-    "TMPDIR",
-];
-/// Beginnings of such names.
-const LEADING_FAMILIES: [&str; 20] = [
-    "AWS_",
-    "AZURE_",
-    "BUILDAH_",
-    "BUILDKIT_",
-    "CLOUDSDK_",
-    "CONTAINER",
-    "DBUS_",
-    "DOCKER_",
-    "GLIBC_",
-    "GRPC_",
-    "LD_",
-    "LISTEN_",
-    "MALLOC_",
-    "MOBY_",
-    "NOTIFY_",
-    "OTEL_",
-    "PODMAN_",
-    "SSL_CERT_",
-    "STORAGE_",
-    "XDG_",
-];
 
 /// A variable that cannot be given to the CLI.
 #[derive(Debug, Error)]
@@ -80,6 +37,14 @@ pub enum Uncarried {
     /// There is no memory for the file.
     #[error("the values could not be handed to the engine's client: {0}")]
     NoFile(#[from] io::Error),
+}
+
+/// A variable, `NAME=value`, taken apart; a name alone has no value.
+pub(super) fn pair(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    }
 }
 
 /// The environment of a container that is to be created.
@@ -168,23 +133,6 @@ fn check(name: &str, value: Option<&str>) -> Result<(), Uncarried> {
         return Err(Uncarried::BadName);
     }
     Ok(())
-}
-
-/// Whether a variable of this name in the CLI's own environment would change what it does.
-fn leads(name: &str) -> bool {
-    // On the way to a socket there is no proxy; and by its name alone such a variable wins over the CLI's own settings.
-    let is_proxy = name.to_lowercase().ends_with("_proxy") && !is_by_socket();
-    let family = LEADING_FAMILIES.iter().any(|it| name.starts_with(it));
-    is_proxy || family || LEADING.contains(&name)
-}
-
-/// Whether the CLI reaches the engine by a socket of this machine, as far as the environment says.
-fn is_by_socket() -> bool {
-    let is_elsewhere = |name| {
-        let host = std::env::var(name).unwrap_or_default();
-        !host.is_empty() && !host.starts_with("unix:") && !host.starts_with('/')
-    };
-    !is_elsewhere("DOCKER_HOST") && !is_elsewhere("CONTAINER_HOST") && matches!(chosen(), Ok(None))
 }
 
 fn line(name: &str, value: &str) -> Result<String, Uncarried> {

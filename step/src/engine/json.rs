@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
+use crate::model::id::is_full_id;
+
 /// The engine writes `null` for what is empty.
 pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     value: D,
@@ -13,8 +15,10 @@ pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>
 /// A full id as docker writes an image's: podman leaves out what it is a digest by.
 pub(crate) fn image_id<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
     let id = String::deserialize(value)?;
-    let bare = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Ok(if bare { format!("sha256:{id}") } else { id })
+    Ok(match is_full_id(&id) {
+        true => format!("sha256:{id}"),
+        false => id,
+    })
 }
 
 /// Words, or one text of them all as older podman writes an entrypoint.

@@ -19,15 +19,8 @@ impl Engine {
             Err(_) => return Vec::new(),
         }
         let lines = count.to_string();
-        match self.call(cmd!(sh, "{cli} logs --tail {lines} {id}").into()) {
-            Ok(Reply {
-                code: Some(0),
-                stdout,
-                stderr,
-                ..
-            }) => secrets.tail(&format!("{stdout}\n{stderr}"), count),
-            _ => Vec::new(),
-        }
+        let reply = self.call(cmd!(sh, "{cli} logs --tail {lines} {id}").into());
+        tail(reply, count, secrets)
     }
 
     /// Writes a container's whole log to a file, both streams in their order, each line with its time. What the CLI
@@ -38,5 +31,17 @@ impl Engine {
     pub fn log_into(&self, file: &File, id: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
         self.call_into(file, cmd!(sh, "{cli} logs --timestamps {id}").into())
+    }
+}
+
+/// The last lines of a log that a call has written, both streams; none where it failed.
+pub(super) fn tail(
+    reply: Result<Reply, EngineError>,
+    count: usize,
+    secrets: &Secrets,
+) -> Vec<String> {
+    match reply.and_then(Reply::success) {
+        Ok(Reply { stdout, stderr, .. }) => secrets.tail(&format!("{stdout}\n{stderr}"), count),
+        Err(_) => Vec::new(),
     }
 }

@@ -1,14 +1,13 @@
 //! How a container is tied to the host and to networks: addresses and published ports.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::attachment::Attachment;
-use super::json::{nullable, tcp_port};
-use crate::model::port::{Protocol, Publish, container_port};
+use super::json::nullable;
+use super::ports::{Binding, NetworkSettings, Ports, bindings, named_bindings};
+use crate::model::port::{Publish, container_port};
 use crate::text::printable;
 
 /// How a container is tied to the host.
@@ -24,7 +23,7 @@ pub struct HostConfig {
     /// Every exposed port on a port of the host.
     pub publish_all_ports: bool,
     #[serde(deserialize_with = "nullable")]
-    port_bindings: BTreeMap<String, Option<Vec<Binding>>>,
+    port_bindings: Ports,
     pid_mode: String,
     ipc_mode: String,
     #[serde(deserialize_with = "nullable")]
@@ -65,13 +64,6 @@ impl RestartPolicy {
     pub fn restarts(&self) -> bool {
         !matches!(self.name.as_str(), "" | "no")
     }
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Binding {
-    host_ip: String,
-    host_port: String,
 }
 
 impl HostConfig {
@@ -163,72 +155,6 @@ impl HostConfig {
     }
 }
 
-/// A container's addresses.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct NetworkSettings {
-    #[serde(deserialize_with = "nullable")]
-    ports: BTreeMap<String, Option<Vec<Binding>>>,
-    /// By network name.
-    #[serde(deserialize_with = "nullable")]
-    pub networks: BTreeMap<String, Attachment>,
-}
-
-impl NetworkSettings {
-    /// The TCP ports that are listed, bound or not.
-    pub(super) fn listed(&self) -> impl Iterator<Item = u16> {
-        self.ports.keys().filter_map(|key| tcp_port(key))
-    }
-
-    /// The TCP ports that the engine really bound, those it chose itself included.
-    pub fn bound(&self) -> Vec<Publish> {
-        self.bound_for(Protocol::Tcp)
-    }
-
-    /// The same of any protocol.
-    pub fn bound_for(&self, spoken: Protocol) -> Vec<Publish> {
-        let all = bindings(&self.ports).filter(|((_, protocol), _)| *protocol == spoken);
-        let all = all.filter_map(|(port, binding)| binding.publish(port));
-        all.map(|it| Publish {
-            address: it.address.filter(|ip| !ip.is_unspecified()),
-            ..it
-        })
-        .collect()
-    }
-
-    /// The addresses of this host at which the engine has the host's port of `publish`; 0.0.0.0 and `::` are all of a
-    /// family.
-    pub fn addresses(&self, publish: Publish) -> Vec<IpAddr> {
-        let all = bindings(&self.ports).filter(|((_, spoken), _)| *spoken == publish.protocol);
-        let here = all.filter(|(_, binding)| binding.host_port.parse() == Ok(publish.host));
-        let any = [
-            IpAddr::from(Ipv4Addr::UNSPECIFIED),
-            IpAddr::from(Ipv6Addr::UNSPECIFIED),
-        ];
-        let of = |binding: &Binding| match binding.address() {
-            Some(ip) => vec![ip],
-            None => any.to_vec(),
-        };
-        here.flat_map(|(_, binding)| of(binding)).collect()
-    }
-
-    /// Where the engine has a port of the container now that was asked for like this, without a port of the host.
-    ///
-    /// An engine chooses for each family by itself: under load one family's next free port is not the other's (seen
-    /// with Docker 26). Two different ports are two bindings, each with its family.
-    fn chosen(&self, key: &str, asked: &Binding, port: (u16, Protocol)) -> Vec<Publish> {
-        let all = self.ports.get(key).into_iter().flatten().flatten();
-        let fits = all.filter(|it| asked.host_ip.is_empty() || it.host_ip == asked.host_ip);
-        let found: Vec<Publish> = fits.filter_map(|it| it.publish(port)).collect();
-        let is_one = found.windows(2).all(|two| two[0].host == two[1].host);
-        let as_asked = found.first().filter(|_| is_one).map(|it| Publish {
-            address: asked.address(),
-            ..*it
-        });
-        as_asked.map_or(found, |it| vec![it])
-    }
-}
-
 /// A network of an engine.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -247,33 +173,4 @@ impl NetworkSummary {
         let usual = || self.id.get(..12).map(|id| format!("br-{id}"));
         named.or_else(usual).filter(|_| self.driver == "bridge")
     }
-}
-
-impl Binding {
-    fn publish(&self, (container, protocol): (u16, Protocol)) -> Option<Publish> {
-        let host = self.host_port.parse().ok().filter(|&port| port > 0)?;
-        Some(Publish {
-            address: self.address(),
-            host,
-            container,
-            protocol,
-        })
-    }
-
-    fn address(&self) -> Option<IpAddr> {
-        self.host_ip.parse().ok()
-    }
-}
-
-fn bindings(
-    ports: &BTreeMap<String, Option<Vec<Binding>>>,
-) -> impl Iterator<Item = ((u16, Protocol), &Binding)> {
-    named_bindings(ports).filter_map(|(key, binding)| Some((container_port(key).ok()?, binding)))
-}
-
-fn named_bindings(
-    ports: &BTreeMap<String, Option<Vec<Binding>>>,
-) -> impl Iterator<Item = (&str, &Binding)> {
-    let all = ports.iter();
-    all.flat_map(|(key, bound)| bound.iter().flatten().map(move |it| (key.as_str(), it)))
 }

@@ -7,7 +7,6 @@ use xshell::cmd;
 
 use super::cli::Reply;
 use super::error::EngineError;
-use super::json::unreadable as not_json;
 use super::{Engine, context};
 
 /// Where containerd keeps its data, unless its administrator has it elsewhere; the engine does not know.
@@ -41,12 +40,7 @@ impl Engine {
         }
         let reply = self.call(cmd!(sh, "{cli} info --format '{{json .}}'").into())?;
         let reply = reply.success()?;
-        let unreadable = |message| EngineError::Failed {
-            call: reply.call.clone(),
-            message,
-        };
-        let info: Value =
-            serde_json::from_str(&reply.stdout).map_err(|error| unreadable(not_json(&error)))?;
+        let info: Value = reply.read(&reply.stdout)?;
         // Docker's word for it, and podman's.
         let root = [&info["DockerRootDir"], &info["store"]["graphRoot"]];
         let root = root.into_iter().find_map(Value::as_str);
@@ -61,10 +55,7 @@ impl Engine {
             };
             return Err(match told.engine_is_away() {
                 true => told.failure(),
-                false => EngineError::Failed {
-                    call: told.call,
-                    message: "it names no folder of images".to_owned(),
-                },
+                false => told.failed("it names no folder of images".to_owned()),
             });
         };
         let by = info["DriverStatus"].to_string();

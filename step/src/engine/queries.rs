@@ -8,10 +8,10 @@ use xshell::cmd;
 
 use super::Engine;
 use super::api::Kind;
-use super::container::{Container, ContainerSummary};
+use super::container::Container;
 use super::error::EngineError;
 use super::image::Image;
-use super::json::unreadable as not_json;
+use super::summary::ContainerSummary;
 use crate::model::port::Publish;
 
 /// How many objects one call of the CLI is asked about: far below the limit of a command line.
@@ -123,11 +123,9 @@ impl Engine {
         if reply.engine_is_away() {
             return Err(reply.failure());
         }
-        serde_json::from_str(&reply.stdout).map_err(|error| match reply.code {
-            Some(0) => EngineError::Failed {
-                call: reply.call.clone(),
-                message: not_json(&error),
-            },
+        let found = reply.read(&reply.stdout);
+        found.map_err(|unreadable| match reply.code {
+            Some(0) => unreadable,
             _ => reply.failure(),
         })
     }
@@ -172,8 +170,7 @@ impl Engine {
         }
     }
 
-    /// The ids of the images that match any of `filters` (such as `label=app=web`, `reference=R`),
-    /// untagged ones included.
+    /// The ids of the images that match `filter` (such as `label=app=web`, `reference=R`), untagged ones included.
     ///
     /// # Errors
     /// When the engine cannot be asked.

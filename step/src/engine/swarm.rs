@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use xshell::cmd;
 
 use super::Engine;
 use super::cli::Reply;
-use super::commands::in_folder;
 use super::environment::Environment;
 use super::error::EngineError;
-use super::json::{nullable, unreadable};
+use super::folder::in_folder;
+use super::json::nullable;
+use super::logs::tail;
 use crate::host::process::How;
 use crate::text::printable;
 use crate::text::secrets::Secrets;
@@ -73,8 +73,8 @@ impl Engine {
     pub fn manager(&self) -> Result<String, EngineError> {
         let Self { sh, cli, .. } = self;
         let reply = self.call(cmd!(sh, "{cli} info --format '{{json .}}'").into())?;
-        let info: Info = read(&reply.success()?)?;
-        let swarm = info.swarm;
+        let reply = reply.success()?;
+        let Info { swarm } = reply.read(&reply.stdout)?;
         if swarm.control_available && swarm.error.is_empty() {
             return Ok(swarm.node);
         }
@@ -98,7 +98,7 @@ impl Engine {
         if reply.code != Some(0) && !missing {
             return Err(reply.failure());
         }
-        let found: Vec<Service> = read(&reply)?;
+        let found: Vec<Service> = reply.read(&reply.stdout)?;
         let asked = |it: &Service| it.name() == name || it.id == name;
         Ok(found.into_iter().find(asked))
     }
@@ -130,13 +130,7 @@ impl Engine {
         let reply = self.call(cmd!(sh, "{cli} node ls --format '{{json .}}'").into())?;
         let reply = reply.success()?;
         let lines = reply.stdout.lines().filter(|line| !line.is_empty());
-        let nodes = lines.map(|line| {
-            serde_json::from_str(line).map_err(|error| EngineError::Failed {
-                call: reply.call.clone(),
-                message: unreadable(&error),
-            })
-        });
-        nodes.collect()
+        lines.map(|line| reply.read(line)).collect()
     }
 
     /// Creates a service, with paths in `words` meant in `folder` and values in `environment`, and does not wait for its tasks; a refusal is
@@ -183,9 +177,7 @@ impl Engine {
     /// When the engine refuses.
     pub fn roll_back_service(&self, id: &str) -> Result<(), EngineError> {
         let Self { sh, cli, .. } = self;
-        self.call(cmd!(sh, "{cli} service rollback --detach {id}").into())?
-            .success()?;
-        Ok(())
+        self.done(cmd!(sh, "{cli} service rollback --detach {id}"))
     }
 
     /// Removes a service; one that is gone is no error.
@@ -211,13 +203,11 @@ impl Engine {
         let Self { sh, cli, .. } = self;
         let lines = count.to_string();
         let command = cmd!(sh, "{cli} service logs --raw --tail {lines} {task}");
-        match self.call_as(command.into(), &How::within(PATIENCE)) {
-            Ok(reply) if reply.code == Some(0) => {
-                let text = format!("{}\n{}", reply.stdout, reply.stderr);
-                secrets.tail(&text, count)
-            }
-            _ => Vec::new(),
-        }
+        tail(
+            self.call_as(command.into(), &How::within(PATIENCE)),
+            count,
+            secrets,
+        )
     }
 
     /// Runs a program of this machine in a container on a network of the swarm, and removes it; `input` is what it
@@ -239,11 +229,4 @@ impl Engine {
         let command = cmd!(sh, "{cli} run --rm --interactive {words...}");
         self.call_with_input(command.into(), &how, input)
     }
-}
-
-fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, EngineError> {
-    serde_json::from_str(&reply.stdout).map_err(|error| EngineError::Failed {
-        call: reply.call.clone(),
-        message: unreadable(&error),
-    })
 }

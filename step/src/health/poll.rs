@@ -1,6 +1,6 @@
 //! One wait for health: attempt after attempt, while the engine is listened to.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,10 @@ use super::check::{CheckResult, NetworkCheck, healthcheck, run_inside};
 use super::target::Target;
 use super::{Attempt, Probed, RetryPolicy, Unhealthy};
 use crate::engine::Engine;
-use crate::engine::container::Crash;
+use crate::engine::container::State;
 use crate::engine::error::EngineError;
 use crate::engine::events::{Death, Word};
+use crate::engine::summary::Crash;
 use crate::signals::interrupted;
 use crate::terminal::spinner;
 use crate::time::millis;
@@ -148,20 +149,11 @@ impl<'a> Poll<'a> {
 
     fn attempt_inside(&self) -> Result<CheckResult, Unhealthy> {
         let (engine, id) = self.watched.ok_or(Unhealthy::Gone)?;
-        if self.target.config.probe.docker_health {
-            let seen = healthcheck(engine, id, self.target.config.timeout)?;
-            let seen = seen.ok_or(Unhealthy::Gone)?;
-            if seen.is_err() {
-                self.check_only_state()?;
-            }
-            return Ok(seen);
-        }
-        let seen = run_inside(
-            engine,
-            id,
-            &self.target.config.probe.exec,
-            self.target.config.timeout,
-        )?;
+        let config = &self.target.config;
+        let seen = match config.probe.docker_health {
+            true => healthcheck(engine, id, config.timeout)?.ok_or(Unhealthy::Gone)?,
+            false => run_inside(engine, id, &config.probe.exec, config.timeout)?,
+        };
         if seen.is_err() {
             self.check_only_state()?;
         }
@@ -177,21 +169,19 @@ impl<'a> Poll<'a> {
             match self.events.recv_timeout(left.min(SLICE)) {
                 Ok(Event::Told(word)) => self.heard(word)?,
                 Ok(Event::Seen(_)) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)
-                    if interrupted() =>
-                {
-                    return Err(Unhealthy::Interrupted);
-                }
+                Err(_) if interrupted() => return Err(Unhealthy::Interrupted),
                 Err(_) => {}
             }
         }
     }
 
     fn heard(&mut self, word: Word) -> Result<(), Unhealthy> {
-        self.blind |= word == Word::Lost;
         match word {
             Word::Ended => self.check(),
-            Word::Lost => Ok(()),
+            Word::Lost => {
+                self.blind = true;
+                Ok(())
+            }
         }
     }
 
@@ -215,19 +205,23 @@ impl<'a> Poll<'a> {
 
     /// The engine said that the main process ended: whatever it is now, it was not steady.
     fn check(&self) -> Result<(), Unhealthy> {
+        self.look(|_| false)
+    }
+
+    fn check_only_state(&self) -> Result<(), Unhealthy> {
+        self.look(State::up)
+    }
+
+    fn look(&self, is_steady: fn(&State) -> bool) -> Result<(), Unhealthy> {
         let Some((engine, id)) = self.watched else {
             return Ok(());
         };
         let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
-        Err(Unhealthy::Crashed(
-            Crash::of(&container.state, container.restart_count),
-            self.last.clone(),
-        ))
-    }
-
-    fn check_only_state(&self) -> Result<(), Unhealthy> {
-        self.watched
-            .map_or(Ok(()), |(engine, id)| still_up(engine, id, &self.last))
+        if is_steady(&container.state) {
+            return Ok(());
+        }
+        let crash = Crash::of(&container);
+        Err(Unhealthy::Crashed(crash, self.last.clone()))
     }
 
     fn note(&mut self, began: Instant, seen: &CheckResult) {
@@ -250,15 +244,4 @@ impl<'a> Poll<'a> {
             last: self.last,
         }
     }
-}
-
-fn still_up(engine: &Engine, id: &str, last: &[Attempt]) -> Result<(), Unhealthy> {
-    let container = engine.container(id)?.ok_or(Unhealthy::Gone)?;
-    if container.state.up() {
-        return Ok(());
-    }
-    Err(Unhealthy::Crashed(
-        Crash::of(&container.state, container.restart_count),
-        last.to_vec(),
-    ))
 }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use super::ProbeConfig;
 use super::check::{HttpCheck, NetworkCheck};
 use crate::engine::address::host_side;
-use crate::engine::container::{Container, Crash};
+use crate::engine::container::Container;
+use crate::engine::summary::Crash;
 use crate::model::port::Publish;
 use crate::model::probe::Probe;
 use crate::ownership::marks::recipe_of;
@@ -44,7 +45,7 @@ impl Target {
         let crashed = !container.state.up();
         let mut target = Self {
             id: Some(container.id.clone()),
-            crash: crashed.then(|| Crash::of(&container.state, container.restart_count)),
+            crash: crashed.then(|| Crash::of(container)),
             network: None,
             config: config.clone(),
             shown: container.name().to_owned(),

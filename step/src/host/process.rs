@@ -1,8 +1,9 @@
 //! One run of another program: in a process group of its own, with a deadline, both streams bounded.
 
+mod streams;
+
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,19 +11,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::signals::interrupted;
+use streams::{Stream, read_next};
 
 /// More than any answer the steps ask for.
 pub(crate) const LONGEST_ANSWER: u64 = 64 << 20;
-/// As much as a pipe holds.
-const PART: usize = 64 << 10;
 /// How long an interrupt may wait to be seen.
 const SLICE: Duration = Duration::from_millis(50);
-
 /// Between two looks whether a program with nothing to read from has ended.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -99,12 +97,7 @@ pub(crate) fn run(mut command: Command, stdin: Stdio, how: &How) -> Result<Ended
         } else {
             Stdio::piped()
         });
-    let mut child = command.spawn().map_err(Lost::NotRun)?;
-    let ended = await_end(&mut child, how);
-    if ended.is_err() {
-        end_group(&mut child);
-    }
-    ended
+    to_its_end(&mut command, |child| await_end(child, how))
 }
 
 /// Runs it to its end with both of its streams in `file`: they may be larger than any memory.
@@ -117,8 +110,18 @@ pub(crate) fn run_into(
     let copy = || file.try_clone().map(Stdio::from).map_err(Lost::NotRun);
     let command = command.process_group(0).stdin(stdin);
     let command = command.stdout(copy()?).stderr(copy()?);
+    to_its_end(command, |child| {
+        await_exit(child, Instant::now() + timeout, LOOK)
+    })
+}
+
+/// What is waited for; where that fails, it and all it started are killed.
+fn to_its_end<T>(
+    command: &mut Command,
+    wait: impl FnOnce(&mut Child) -> Result<T, Lost>,
+) -> Result<T, Lost> {
     let mut child = command.spawn().map_err(Lost::NotRun)?;
-    let ended = await_exit(&mut child, Instant::now() + timeout, LOOK);
+    let ended = wait(&mut child);
     if ended.is_err() {
         end_group(&mut child);
     }
@@ -170,59 +173,6 @@ fn complaint(status: ExitStatus, stderr: String) -> String {
     format!("it ended without a word ({status})")
 }
 
-/// What a child writes.
-struct Stream {
-    /// None once it has ended.
-    pipe: Option<File>,
-    kept: Vec<u8>,
-}
-
-impl Stream {
-    fn of(pipe: Option<impl Into<OwnedFd>>) -> Self {
-        Self {
-            pipe: pipe.map(|pipe| File::from(pipe.into())),
-            kept: Vec::new(),
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.pipe.is_some()
-    }
-
-    /// Reads what is there, and keeps no more than `longest` bytes of all that came.
-    fn read(&mut self, part: &mut [u8], longest: u64) {
-        let read = self.pipe.as_mut().map_or(Ok(0), |pipe| pipe.read(part));
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(0) | Err(_) => self.pipe = None,
-            Ok(read) => {
-                let room = usize::try_from(longest).unwrap_or(usize::MAX) - self.kept.len();
-                self.kept.extend(&part[..read.min(room)]);
-            }
-        }
-    }
-
-    fn text(self) -> String {
-        String::from_utf8_lossy(&self.kept).into_owned()
-    }
-}
-
-/// Waits until a stream has something to read, at most for `time`, and reads that.
-fn read_next(streams: [&mut Stream; 2], time: Duration, longest: u64) {
-    let open = streams.into_iter().filter(|stream| stream.is_open());
-    let mut open: Vec<&mut Stream> = open.collect();
-    let pipes = open.iter().filter_map(|stream| stream.pipe.as_ref());
-    let mut polled: Vec<PollFd> = pipes.map(|it| PollFd::new(it, PollFlags::IN)).collect();
-    let time = Timespec::try_from(time).unwrap_or_default();
-    // Whatever keeps it from being told is over at the next look.
-    let _ = poll(&mut polled, Some(&time));
-    let ready: Vec<bool> = polled.iter().map(|it| !it.revents().is_empty()).collect();
-    let mut part = [0; PART];
-    for (stream, _) in open.iter_mut().zip(ready).filter(|it| it.1) {
-        stream.read(&mut part, longest);
-    }
-}
-
 /// Ends a program and whatever it started, which may hold its pipes open.
 pub(crate) fn end_group(child: &mut Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
@@ -239,7 +189,7 @@ pub(crate) fn may_be_entered(folder: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Seek;
+    use std::io::{Read, Seek};
 
     use super::*;
 

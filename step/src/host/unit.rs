@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_service_is_found_in_both_versions_of_cgroups_and_a_login_is_none() {
-        let of = |groups| service(groups);
+        let of = service;
         assert_eq!(
             of("0::/system.slice/web.service\n"),
             Some("web.service".to_owned())

@@ -59,19 +59,7 @@ impl FromStr for ImageRef {
     }
 }
 
-impl TryFrom<String> for ImageRef {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<ImageRef> for String {
-    fn from(reference: ImageRef) -> Self {
-        reference.0
-    }
-}
+as_text!(ImageRef);
 
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -193,9 +181,7 @@ mod tests {
         for good in [
             "web",
             "acme/web:v1",
-            "ghcr.io/acme/web:$"
-                .trim_end_matches('$')
-                .trim_end_matches(':'),
+            "ghcr.io/acme/web",
             "127.0.0.1:5000/bb:1",
             "localhost/x",
             "[::1]:5000/x:y",

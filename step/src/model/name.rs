@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::id::is_full_id;
+
 const LONGEST: usize = 128;
 
 /// A name the engine accepts for a container: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`
@@ -28,7 +30,7 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, String> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
+        if is_full_id(text) {
             return Err("64 hex digits are a container's id and not a name".to_owned());
         }
         if (2..=LONGEST).contains(&text.len()) && starts_well && text.chars().all(allowed) {
@@ -40,19 +42,7 @@ impl FromStr for Name {
     }
 }
 
-impl TryFrom<String> for Name {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Name> for String {
-    fn from(name: Name) -> Self {
-        name.0
-    }
-}
+as_text!(Name);
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,7 +74,7 @@ impl Names {
         }
     }
 
-    /// All four.
+    /// The live one first.
     pub fn all(&self) -> [&str; 4] {
         [&self.live, &self.candidate, &self.old, &self.next]
     }

@@ -202,10 +202,7 @@ impl Network<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(text: &str) -> Vec<String> {
-        text.split(' ').map(str::to_owned).collect()
-    }
+    use crate::words;
 
     fn place(network: &str, aliases: &[&str], addresses: &[&str]) -> Place {
         Place {

@@ -1,13 +1,19 @@
 //! Published ports: `[IP:]HOST:CONTAINER[/PROTOCOL]`, as in `docker run --publish`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::printable;
+
+/// All addresses of this host: of either family the unspecified one.
+pub const EVERYWHERE: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+];
 
 /// What is spoken on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,10 +74,11 @@ impl Publish {
         }
     }
 
-    /// Whether it is bound to every IPv4 address, and perhaps to IPv6 ones.
-    pub fn is_everywhere_v4(&self) -> bool {
-        self.address
-            .is_none_or(|ip| ip.is_ipv4() && ip.is_unspecified())
+    /// The same with every address where it has the unspecified one.
+    #[must_use]
+    pub fn of_any(mut self) -> Self {
+        self.address = self.address.filter(|ip| !ip.is_unspecified());
+        self
     }
 
     /// Whether both cannot be had at once.
@@ -126,19 +133,7 @@ fn address(text: &str, whole: &str) -> Result<IpAddr, String> {
     })
 }
 
-impl TryFrom<String> for Publish {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Publish> for String {
-    fn from(publish: Publish) -> Self {
-        publish.to_string()
-    }
-}
+as_text!(Publish);
 
 impl fmt::Display for Publish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -136,19 +136,7 @@ impl FromStr for StatusRange {
     }
 }
 
-impl TryFrom<String> for StatusRange {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<StatusRange> for String {
-    fn from(range: StatusRange) -> Self {
-        range.to_string()
-    }
-}
+as_text!(StatusRange);
 
 impl fmt::Display for StatusRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

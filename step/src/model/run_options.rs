@@ -212,12 +212,9 @@ fn looks_like_a_flag(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words;
 
-    fn words(words: &[&str]) -> Vec<String> {
-        words.iter().map(|&word| word.to_owned()).collect()
-    }
-
-    fn pairs(given: &[&str]) -> Vec<(String, String)> {
+    fn pairs(given: &str) -> Vec<(String, String)> {
         let given = words(given);
         let all = flags(&given).into_iter();
         all.map(|flag| (flag.name.to_owned(), flag.value.to_owned()))
@@ -227,55 +224,44 @@ mod tests {
     #[test]
     fn a_variable_is_seen_in_every_form() {
         for form in [
-            &["-e", "A=b"][..],
-            &["-eA=b"],
-            &["-e=A=b"],
-            &["--env", "A=b"],
-            &["--env=A=b"],
-            &["-iteA=b"],
-            &["-it", "-e", "A=b"],
-            &["-ite", "A=b"],
-            &["--init", "-e", "A=b"],
-            &["--new-switch", "-e", "A=b"],
+            "-e A=b",
+            "-eA=b",
+            "-e=A=b",
+            "--env A=b",
+            "--env=A=b",
+            "-iteA=b",
+            "-it -e A=b",
+            "-ite A=b",
+            "--init -e A=b",
+            "--new-switch -e A=b",
         ] {
             let found = pairs(form);
-            assert_eq!(found, [("env".to_owned(), "A=b".to_owned())], "{form:?}");
+            assert_eq!(found, [("env".to_owned(), "A=b".to_owned())], "{form}");
         }
-        let odd = pairs(&["--memory-swap", "-1", "--env", "-x=y", "-h", "web"]);
+        let odd = pairs("--memory-swap -1 --env -x=y -h web");
         let odd: Vec<_> = odd.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
         assert_eq!(odd, [("memory-swap", "-1"), ("env", "-x=y"), ("h", "web")]);
     }
 
     #[test]
     fn what_stands_around_an_edited_flag_stays() {
-        let named = |given: &[&str]| {
+        let named = |given: &str| {
             edited(&words(given), |flag| match flag.value.split_once('=') {
                 Some((name, _)) if flag.name == "env" => Edit::Value(name.to_owned()),
                 _ => Edit::Keep,
             })
         };
-        let given = [
-            "-e",
-            "A=b",
-            "--env=B=c",
-            "-eC=d",
-            "-iteD=e",
-            "-m",
-            "1g",
-            "--init",
-        ];
+        let given = "-e A=b --env=B=c -eC=d -iteD=e -m 1g --init";
         let left = ["-e", "A", "--env=B", "-eC", "-iteD", "-m", "1g", "--init"];
-        assert_eq!(named(&given), left);
-        let without = edited(&words(&given), |_| Edit::Drop);
+        assert_eq!(named(given), left);
+        let without = edited(&words(given), |_| Edit::Drop);
         assert_eq!(without, ["-it", "--init"]);
     }
 
     #[test]
     fn an_operand_is_told_from_a_value() {
-        assert!(has_operand(&words(&["-e", "A=b", "web:v1"])));
-        assert!(has_operand(&words(&["--init", "x", "-e", "A=b"])));
-        assert!(!has_operand(&words(&[
-            "--memory", "1g", "-it", "-h", "web"
-        ])));
+        assert!(has_operand(&words("-e A=b web:v1")));
+        assert!(has_operand(&words("--init x -e A=b")));
+        assert!(!has_operand(&words("--memory 1g -it -h web")));
     }
 }

@@ -57,13 +57,14 @@ pub fn none_keeps(live: Option<&Container>) -> Result<(), Kept> {
         return Ok(());
     };
     let running = || unit::that_runs(live.name(), &live.id).map(Keeper::Unit);
-    match by_label(live).or_else(running).or_else(|| by_itself(live)) {
-        Some(keeper) => Err(Kept {
-            live: live.name().to_owned(),
-            keeper,
-        }),
-        None => Ok(()),
-    }
+    let by_itself = || live.host_config.auto_remove.then_some(Keeper::Engine);
+    let keeper = by_label(live).or_else(running).or_else(by_itself);
+    keeper.map_or(Ok(()), |keeper| kept(live, keeper))
+}
+
+fn kept(live: &Container, keeper: Keeper) -> Result<(), Kept> {
+    let live = live.name().to_owned();
+    Err(Kept { live, keeper })
 }
 
 /// What is live may be followed by a container that runs already, which can get no more labels.
@@ -73,10 +74,7 @@ pub fn none_keeps(live: Option<&Container>) -> Result<(), Kept> {
 pub fn no_labels_are_missed(live: Option<&Container>) -> Result<(), Kept> {
     let composed = live.and_then(|live| Some((live, live.label(COMPOSES_PROJECT)?)));
     composed.map_or(Ok(()), |(live, project)| {
-        Err(Kept {
-            live: live.name().to_owned(),
-            keeper: Keeper::Compose(printable(project, 100)),
-        })
+        kept(live, Keeper::Compose(printable(project, 100)))
     })
 }
 
@@ -88,10 +86,6 @@ fn by_label(live: &Container) -> Option<Keeper> {
         .map(Keeper::Unit)
         .or_else(|| said(SWARMS_SERVICE).map(Keeper::Swarm))
         .or_else(others)
-}
-
-fn by_itself(live: &Container) -> Option<Keeper> {
-    live.host_config.auto_remove.then_some(Keeper::Engine)
 }
 
 impl std::fmt::Display for Keeper {

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::container::{Container, ContainerSummary};
+use crate::engine::container::Container;
+use crate::engine::summary::ContainerSummary;
 use crate::engine::swarm::service::Service;
 use crate::model::name::Name;
 use crate::recipe::values::{log_names, secrets_of_options};
@@ -114,17 +115,8 @@ impl Marks {
         labels.map(|label| format!("--label={label}"))
     }
 
-    /// Whether the container has these very labels.
-    pub fn are_on(&self, container: &Container) -> bool {
-        self.are_among(&container.config.labels)
-    }
-
-    /// The same of a service.
-    pub fn are_on_service(&self, service: &Service) -> bool {
-        self.are_among(service.labels())
-    }
-
-    fn are_among(&self, labels: &BTreeMap<String, String>) -> bool {
+    /// Whether these very labels are among those of a container or a service.
+    pub fn are_among(&self, labels: &BTreeMap<String, String>) -> bool {
         let is_there = |label: &String| {
             let pair = label.split_once('=');
             pair.is_some_and(|(name, value)| labels.get(name).is_some_and(|it| it == value))

@@ -88,15 +88,8 @@ fn recipes() -> impl Strategy<Value = Recipe> {
 
 /// What a container of this recipe says.
 pub(super) fn marks(recipe: Recipe) -> Marks {
-    Marks {
-        app: "web".parse().unwrap(),
-        of: "web".parse().unwrap(),
-        made_as: MadeAs::Final,
-        candidate: None,
-        previous: None,
-        replaces: None,
-        recipe,
-    }
+    let web = "web".parse().unwrap();
+    Marks::new(&web, &web, MadeAs::Final, recipe)
 }
 
 fn json(value: &impl serde::Serialize) -> String {

@@ -76,14 +76,10 @@ fn labels(truth: &Truth) -> Map<String, Value> {
         image: "web".parse().unwrap(),
         ..Recipe::default()
     };
+    let (app, of) = (app.parse().unwrap(), of.parse().unwrap());
     let marks = Marks {
-        app: app.parse().unwrap(),
-        of: of.parse().unwrap(),
-        made_as,
         replaces: replaces.map(id),
-        candidate: None,
-        previous: None,
-        recipe,
+        ..Marks::new(&app, &of, made_as, recipe)
     };
     let all = marks.labels().into_iter();
     all.map(|it| {

@@ -151,7 +151,7 @@ impl Filled {
     /// When a value can be given to no program.
     pub fn like(
         named: &[String],
-        variables: &BTreeMap<&str, Option<&str>>,
+        variables: &Variables<'_>,
         log: &BTreeMap<String, String>,
     ) -> Result<Self, Uncarried> {
         let env = variables.iter();
@@ -212,36 +212,17 @@ pub fn secrets_of_options(options: &[String], command: &[String]) -> Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words;
 
-    fn given(options: &[&str]) -> Given {
-        let options: Vec<String> = options.iter().map(|&word| word.to_owned()).collect();
-        Given::of(&options)
+    fn given(options: &str) -> Given {
+        Given::of(&words(options))
     }
 
     #[test]
     fn values_are_kept_apart_from_names() {
-        let found = given(&[
-            "-e",
-            "A=1",
-            "--env=B=x=y",
-            "-eC=",
-            "--log-opt",
-            "tag=t",
-            "--log-opt=max-size=1m",
-            "-e",
-            "NO_SUCH",
-        ]);
-        let named = [
-            "-e",
-            "A",
-            "--env=B",
-            "-eC",
-            "--log-opt",
-            "tag",
-            "--log-opt=max-size=1m",
-            "-e",
-            "NO_SUCH",
-        ];
+        let found =
+            given("-e A=1 --env=B=x=y -eC= --log-opt tag=t --log-opt=max-size=1m -e NO_SUCH");
+        let named = words("-e A --env=B -eC --log-opt tag --log-opt=max-size=1m -e NO_SUCH");
         assert_eq!(found.options, named);
         assert_eq!(found.values.env["B"], "x=y");
         assert_eq!(found.values.env["C"], "");
@@ -252,37 +233,18 @@ mod tests {
 
     #[test]
     fn the_last_of_one_name_counts() {
-        assert_eq!(given(&["-e", "A=1", "-e", "A=2"]).values.env["A"], "2");
-        let last = given(&["-e", "PATH=1", "-e", "PATH"]);
+        assert_eq!(given("-e A=1 -e A=2").values.env["A"], "2");
+        let last = given("-e PATH=1 -e PATH");
         assert!(last.values.env.is_empty());
         assert_eq!(last.sources["PATH"], Source::Caller);
     }
 
     #[test]
     fn what_is_filled_in_has_no_value_of_a_variable_among_its_words() {
-        let found = given(&[
-            "-it",
-            "-e",
-            "A=hunter2",
-            "-e",
-            "B",
-            "--log-opt",
-            "tag=t",
-            "--env-file",
-            "x.env",
-        ]);
+        let found = given("-it -e A=hunter2 -e B --log-opt tag=t --env-file x.env");
         let filled = Filled::new(&found.options, &found.values, &[]).unwrap();
-        let words = [
-            "-it",
-            "-e",
-            "B",
-            "--log-opt",
-            "tag=t",
-            "--env-file",
-            "x.env",
-            "--env=A",
-        ];
-        assert_eq!(filled.options, words);
+        let expected = words("-it -e B --log-opt tag=t --env-file x.env --env=A");
+        assert_eq!(filled.options, expected);
         let without = Filled::new(&found.options, &found.values, &["x.env".to_owned()]).unwrap();
         assert!(!without.options.contains(&"x.env".to_owned()));
         let variables = BTreeMap::from([("A", Some("hunter2")), ("GONE", None)]);

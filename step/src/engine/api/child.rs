@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use xshell::Cmd;
 
 use super::http::{Answer, Socket, receive, send};
 use crate::engine::Engine;
@@ -39,12 +40,15 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn post(path: String) -> Self {
-        let (method, body) = ("POST", String::new());
-        Self { method, path, body }
+        Self::new("POST", path)
     }
 
     pub(crate) fn delete(path: String) -> Self {
-        let (method, body) = ("DELETE", String::new());
+        Self::new("DELETE", path)
+    }
+
+    fn new(method: &'static str, path: String) -> Self {
+        let body = String::new();
         Self { method, path, body }
     }
 }
@@ -75,6 +79,12 @@ impl Engine {
         }
         reply.call = call;
         Ok(reply)
+    }
+
+    /// The same of what is to succeed.
+    pub(crate) fn ordered(&self, request: Request, cli: Cmd<'_>) -> Result<(), EngineError> {
+        let reply = self.command(request, cli.into(), &self.usual())?;
+        reply.success().map(drop)
     }
 }
 

@@ -181,10 +181,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn words(words: &[&str]) -> Vec<String> {
-        words.iter().map(|&word| word.to_owned()).collect()
-    }
+    use crate::words;
 
     fn live() -> Value {
         json!({
@@ -204,7 +201,7 @@ mod tests {
     fn a_candidate_inherits_all_but_what_is_given_and_never_an_alias() {
         let live = live();
         let inherited =
-            ServiceOptions::of(&live).inherited(&words(&["--env-file=x", "--limit-memory", "2M"]));
+            ServiceOptions::of(&live).inherited(&words("--env-file=x --limit-memory 2M"));
         let expected = [
             "--secret=source=key,target=key,uid=0,gid=0,mode=0444",
             "--network=n1",

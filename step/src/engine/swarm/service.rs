@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::options::ServiceOptions;
+use crate::engine::environment::pair;
 use crate::engine::json::nullable;
 use crate::text::secrets::Secrets;
 
@@ -150,11 +151,7 @@ impl Service {
 fn variables(template: &Value) -> BTreeMap<&str, Option<&str>> {
     let env = template["ContainerSpec"]["Env"].as_array();
     let pairs = env.into_iter().flatten().filter_map(Value::as_str);
-    let split = pairs.map(|pair| match pair.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (pair, None),
-    });
-    split.collect()
+    pairs.map(pair).collect()
 }
 
 fn log_options(template: &Value) -> BTreeMap<String, String> {

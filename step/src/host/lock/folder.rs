@@ -133,17 +133,14 @@ impl Folder {
             let moved = renameat_with(CWD, &new, CWD, &self.path, RenameFlags::NOREPLACE);
             moved.map_err(io::Error::from)
         });
-        match made {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let _ = fs::remove_dir(&new);
+        made.or_else(|error| {
+            let _ = fs::remove_dir(&new);
+            match error.kind() {
                 // Somebody else was faster.
-                Err(error).or_else(|error| match error.kind() {
-                    ErrorKind::AlreadyExists => Ok(()),
-                    _ => Err(error),
-                })
+                ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(error),
             }
-        }
+        })
     }
 }
 
