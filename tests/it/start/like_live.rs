@@ -226,7 +226,7 @@ fn a_live_containers_image_that_is_gone_is_20_by_whose_image_it_is() {
     let report = failed(&start(&app, &v2, &["--like-live"]), 20, "image_absent");
     let message = report["error"]["message"].to_string();
     assert!(
-        message.contains(app.name()) && message.contains(&v1.name) && !message.contains(&v2.name),
+        message.contains(&format!("of {}, {}", app.name(), v1.name)),
         "{message}"
     );
 }
