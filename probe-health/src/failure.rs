@@ -113,7 +113,7 @@ impl failure::Failure for Failure {
             ),
             Self::NoAddress(..) => Verdict::new(
                 Code::NoAddress,
-                "publish the port, name another with --port, or look from inside with --exec or --docker-health",
+                "publish the port, name another with --port, or look from inside with --exec, or with --docker-health where there is a HEALTHCHECK",
             ),
             Self::Elsewhere(_) => Verdict::new(
                 Code::NoAddress,

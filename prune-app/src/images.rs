@@ -49,16 +49,17 @@ fn remove_image(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let entry = Entry::of(image);
+    let going = going(image, args);
     if args.dry_run {
-        report.removed.push(entry);
+        report.removed.push(going);
         return Ok(());
     }
     let mut tries = 1;
     loop {
         let Some(refusal) = removed_at_last(engine, args, image)? else {
-            let tags = entry.tags.join(" ");
-            progress(&format!("prune-app: removed {} {tags}", entry.id));
-            report.removed.push(entry);
+            let tags = going.tags.join(" ");
+            progress(&format!("prune-app: removed {} {tags}", going.id));
+            report.removed.push(going);
             return Ok(());
         };
         // A deployment may have begun to use it since it was looked at, and have given it up again since it was refused.
@@ -74,6 +75,21 @@ fn remove_image(
             }),
         }
         return Ok(());
+    }
+}
+
+/// What is removed of an image: its names in `--repo` only, and no byte, where it is somebody else's as well.
+fn going(image: &Image, args: &Args) -> Entry {
+    let references = references(image, args.repo.as_ref());
+    let whole = Entry::of(image);
+    if references.contains(&image.id) {
+        return whole;
+    }
+    let tags = whole.tags.into_iter();
+    Entry {
+        tags: tags.filter(|tag| references.contains(tag)).collect(),
+        size_bytes: 0,
+        ..whole
     }
 }
 

@@ -44,9 +44,10 @@ impl Report {
 pub(crate) struct Entry {
     /// Its full id.
     pub(crate) id: String,
-    /// Its tags, `repository:tag`.
+    /// Its tags, `repository:tag`; of a removed one those that are gone.
     pub(crate) tags: Vec<String>,
-    /// Its size, layers shared with other images included; in containerd's store that of the packed layers.
+    /// Its size, layers shared with other images included; in containerd's store that of the packed layers. 0 where only
+    /// names were removed, and the image stays under those of others.
     pub(crate) size_bytes: u64,
 }
 

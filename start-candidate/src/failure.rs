@@ -8,6 +8,7 @@ use step::engine::environment::Uncarried;
 use step::engine::error::EngineError;
 use step::exit_code::{Code, Verdict};
 use step::model::image_ref::ImageRef;
+use step::ownership::way_back::RUN_OPTIONS;
 use thiserror::Error;
 
 /// The kernel's words for a full disk, which the engine hands on.
@@ -21,6 +22,8 @@ pub(crate) enum Failure {
     Interrupted(String),
     #[error("the image {0} is not present on this engine")]
     ImageAbsent(String),
+    #[error("--like-live needs the image of {live}, {image}, which is not present on this engine")]
+    LiveImageAbsent { live: String, image: String },
     #[error("the image {0} has no digest by which the nodes of the swarm could pull it")]
     NotPinned(ImageRef),
     #[error("{0} does not exist or does not say which release it replaced")]
@@ -168,6 +171,10 @@ impl failure::Failure for Failure {
             Self::ImageAbsent(_) => {
                 Verdict::new(Code::ImageAbsent, "pull it first: pull-image IMAGE")
             }
+            Self::LiveImageAbsent { .. } => Verdict::new(
+                Code::ImageAbsent,
+                "without it nobody knows which options are the container's own: pull it (pull-image), or give the run options after `--` in place of --like-live",
+            ),
             Self::NotPinned(_) => Verdict::new(
                 Code::ImageAbsent,
                 "push it to a registry that every node reaches, and pull it from there: pull-image --swarm IMAGE",
@@ -204,6 +211,10 @@ impl failure::Failure for Failure {
             Self::NotStarted { .. } => Verdict::new(
                 Code::NotStarted,
                 "check the image's program, the run options and the log lines; nothing was left behind",
+            ),
+            Self::ValuesGone(missing) if *missing == [RUN_OPTIONS] => Verdict::new(
+                Code::ValuesGone,
+                "it was started by hand, give its run options: `start-candidate --previous … -- OPTIONS`, or `-- --` for none",
             ),
             Self::ValuesGone(_) => Verdict::new(
                 Code::ValuesGone,
@@ -249,6 +260,7 @@ impl failure::Failure for Failure {
             },
             Self::Common(_)
             | Self::ImageAbsent(_)
+            | Self::LiveImageAbsent { .. }
             | Self::NotPinned(_)
             | Self::NoPrevious(_)
             | Self::OptionRefused { .. }

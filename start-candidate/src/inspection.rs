@@ -1,11 +1,15 @@
 //! What a created container must not be, seen on the container and not guessed from its options.
 
+use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use step::engine::container::Container;
 use step::model::name::Names;
 use step::model::port::Publish;
-use step::ownership::marks::Marks;
+use step::model::run_options::flags;
+use step::ownership::marks::{Marks, PREFIX};
+use step::recipe::Recipe;
 
 use crate::addresses;
 use crate::failure::{Failure, WayOut};
@@ -13,6 +17,7 @@ use crate::plan::Plan;
 
 /// Those behind the `--`, in a refusal.
 const OPTIONS: &str = "the run options";
+const LABELS_OF_OURS: &str = "the labels of deploy-steps";
 
 /// Refuses what the engine's CLI would write, or whom it would remove, before the container could be looked at.
 pub(crate) fn does_nothing_else(plan: &Plan) -> Result<(), Failure> {
@@ -26,7 +31,34 @@ pub(crate) fn does_nothing_else(plan: &Plan) -> Result<(), Failure> {
     let options = &plan.recipe.options;
     let given = |flag: &str| options.iter().any(|option| option.starts_with(flag));
     let found = DOES_MORE.map(|(flag, what)| (given(flag), what, WayOut::LeaveOut));
-    Failure::first_refused(found, OPTIONS)
+    let in_file = (in_a_label_file(&plan.recipe), LABELS_OF_OURS, WayOut::File);
+    Failure::first_refused(found.into_iter().chain([in_file]), OPTIONS)
+}
+
+/// Whether a file of labels has ours. The labels themselves go before those of any file, so afterwards nobody sees it.
+fn in_a_label_file(recipe: &Recipe) -> bool {
+    let flags = flags(&recipe.options).into_iter();
+    let files = flags.filter(|flag| flag.name == "label-file");
+    let paths = files.map(|flag| Path::new(&recipe.folder).join(flag.value));
+    // What can be read once only is the engine's client's to read.
+    let mut texts =
+        paths.filter_map(|path| path.is_file().then(|| fs::read_to_string(path).ok())?);
+    texts.any(|text| {
+        let mut lines = text.lines().map(str::trim_start);
+        lines.any(|line| line.starts_with(PREFIX))
+    })
+}
+
+/// Whether it has labels that only the steps give, and they did not; those of its image say nothing.
+fn has_more_of_ours(created: &Container, plan: &Plan, marks: &Marks) -> bool {
+    let ours = marks.labels();
+    let is_ours = |name: &str| {
+        let names = ours.iter().filter_map(|label| label.split_once('='));
+        names.map(|(name, _)| name).any(|it| it == name)
+    };
+    let by_image = |name: &str| plan.inherited.label(name) == created.label(name);
+    let mut names = created.config.labels.keys();
+    names.any(|name| name.starts_with(PREFIX) && !is_ours(name) && !by_image(name))
 }
 
 /// Refuses what would touch the live container or keep promote from making the same container again.
@@ -49,8 +81,8 @@ pub(crate) fn allowed(
             WayOut::Image,
         ),
         (
-            !marks.are_among(&created.config.labels),
-            "the labels of deploy-steps",
+            !marks.are_among(&created.config.labels) || has_more_of_ours(created, plan, marks),
+            LABELS_OF_OURS,
             WayOut::LeaveOut,
         ),
         (

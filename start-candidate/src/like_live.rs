@@ -10,8 +10,9 @@ mod table;
 use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
+use step::engine::image::Image;
 use step::model::run_options::flags;
-use step::ownership::marks::recipe_of;
+use step::ownership::marks::{image_of, recipe_of};
 use step::ownership::way_back::Found;
 use step::recipe::Recipe;
 use step::recipe::values::{Given, Values};
@@ -19,7 +20,7 @@ use step::terminal::warn;
 use step::text::printable;
 
 use crate::failure::Failure;
-use merge::{names, over};
+use merge::{names, over, without_given};
 use read_back::ReadBack;
 
 /// The run options of a candidate, with their values apart.
@@ -33,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) from_live: Vec<String>,
     /// The names of options of the live container that the candidate does not have.
     pub(crate) not_carried: Vec<String>,
+    /// The same of those that nobody gave.
+    pub(crate) missed: Vec<String>,
 }
 
 /// What a podman container ends within that nobody gave a time.
@@ -77,6 +80,7 @@ pub(crate) fn take(
         gone: found.gone,
         from_live: found.from_live,
         not_carried,
+        missed: Vec::new(),
     })
 }
 
@@ -108,7 +112,10 @@ fn by_hand(
         .shown(&live.id, &live.image)
         .map_err(CommonFailure::from)?;
     let Some((container, image)) = shown else {
-        return Err(Failure::ImageAbsent(live.config.image.clone()));
+        return Err(Failure::LiveImageAbsent {
+            live: live.name().to_owned(),
+            image: image_of(live),
+        });
     };
     let found = ReadBack::of(&container, &image, live);
     let given = Given::of(&found.options);
@@ -122,36 +129,60 @@ fn by_hand(
     Ok((recipe, Some(given.values), found.unreadable))
 }
 
-/// Says what a release without any run options does not have of `live`, and returns the names.
+/// The names of what a release with the run options `given` does not have of `live`.
 pub(crate) fn missed(
     engine: &Engine,
     live: &Container,
-    recipe: &Recipe,
+    given: &Recipe,
 ) -> Result<Vec<String>, Failure> {
-    let (own, unreadable) = match recipe_of(live) {
+    let (own, mut missed) = match recipe_of(live) {
         Some(own) => (limits::as_now(own, live), Vec::new()),
         None => match by_hand(engine, live) {
             Ok((own, _, unreadable)) => (own, unreadable),
             // Nothing is known of it, and nothing was asked.
-            Err(Failure::ImageAbsent(_)) => return Ok(Vec::new()),
+            Err(Failure::LiveImageAbsent { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         },
     };
-    let mut missed = [names(&own.options), unreadable].concat();
+    let (left, _) = without_given(&own.options, given);
+    missed.splice(..0, names(&left));
+    let theirs = flags(&given.options).into_iter().map(|it| it.shown());
+    let theirs: Vec<String> = theirs.chain(given.options.iter().cloned()).collect();
+    missed.retain(|name| !theirs.contains(name));
     // Podman does not show a fixed address, so nothing carries it over.
-    let options = flags(&own.options).into_iter();
+    let options = flags(&left).into_iter();
     let fixed = options.filter(|it| live.is_podman() && ["ip", "ip6"].contains(&it.name));
     missed.extend(fixed.map(|it| it.shown()));
-    if recipe.command.is_empty() && !own.command.is_empty() {
+    if given.command.is_empty() && !own.command.is_empty() {
         missed.push("the command".to_owned());
     }
-    tell(
-        live,
-        &missed,
-        "will be gone",
-        "; --like-live keeps what can be kept",
-    );
     Ok(missed)
+}
+
+/// Of what is missed, what the candidate has not got all the same, which is said: the engine's client gives proxies to
+/// every container, and its daemon options of the log.
+pub(crate) fn tell_missed(
+    missed: Vec<String>,
+    live: &Container,
+    created: &Container,
+    inherited: &Image,
+) -> Vec<String> {
+    let (was, is) = (live.variables(), created.variables());
+    let has_variable = |name: &str| {
+        let now = is.get(name).copied().flatten();
+        let by_image = |value: &str| inherited.env().contains(&format!("{name}={value}"));
+        now.is_some_and(|value| was.get(name) == Some(&now) || !by_image(value))
+    };
+    let log = created.host_config.log_options();
+    let has = |shown: &String| match shown.split_once(' ') {
+        Some(("--env", name)) => has_variable(name),
+        Some(("--log-opt", name)) => log.contains_key(name),
+        _ => false,
+    };
+    let missed: Vec<String> = missed.into_iter().filter(|it| !has(it)).collect();
+    let more = "; --like-live keeps what can be kept";
+    tell(live, &missed, "will be gone", more);
+    missed
 }
 
 fn tell(live: &Container, names: &[String], what: &str, more: &str) {
@@ -164,8 +195,8 @@ fn tell(live: &Container, names: &[String], what: &str, more: &str) {
 
 /// How long the live container may take to end is what its successor may, unless the options say so.
 pub(crate) fn keep_stop_timeout(recipe: &mut Recipe, live: &Container) {
-    let own = live.config.stop_timeout().map(|it| it.as_secs());
-    let own = own.filter(|&it| !(live.is_podman() && it == PODMANS_GRACE));
+    let own = live.config.stop_timeout();
+    let own = own.filter(|it| !(live.is_podman() && it.as_u64() == Some(PODMANS_GRACE)));
     let is_given = |options: &[String]| flags(options).iter().any(|it| it.name == "stop-timeout");
     if let Some(seconds) = own.filter(|_| !is_given(&recipe.options)) {
         recipe.options.push(format!("--stop-timeout={seconds}"));

@@ -12,7 +12,7 @@ use step::model::places::mode;
 use step::model::port::{Protocol, Publish};
 use step::model::run_options::has_operand;
 use step::ownership::marks::{MadeAs, Marks, previous_of, recipe_of};
-use step::ownership::way_back::replaced;
+use step::ownership::way_back::{RUN_OPTIONS, replaced};
 use step::recipe::values::{Filled, Given, Values, Variables};
 use step::recipe::{Previous, Recipe};
 
@@ -37,6 +37,10 @@ pub(crate) struct Plan {
     pub(crate) from_live: Vec<String>,
     /// The names of what the live container has and the candidate has not.
     pub(crate) not_carried: Vec<String>,
+    /// The same of what nobody gave, as far as the candidate does not have it by itself.
+    pub(crate) missed: Vec<String>,
+    /// What the candidate has by its image.
+    pub(crate) inherited: Image,
 }
 
 impl Plan {
@@ -74,6 +78,7 @@ pub(crate) fn plan(
         gone,
         from_live,
         not_carried,
+        missed,
     } = chosen;
     let image = engine.image_for(wanted, platform(&rest.options))?;
     let image = image.ok_or_else(|| Failure::ImageAbsent(wanted.to_owned()))?;
@@ -99,6 +104,8 @@ pub(crate) fn plan(
         filled,
         from_live,
         not_carried,
+        missed,
+        inherited: image,
         recipe,
     })
 }
@@ -189,26 +196,30 @@ fn options(
     earlier: Option<Recipe>,
     live: Option<&Container>,
 ) -> Result<Options, Failure> {
-    let found = |recipe: &Recipe, live: &Container| values::of_container(engine, recipe, live);
+    let own = |recipe: &Recipe, live: &Container| values::of_its_own(engine, recipe, live);
     let (given, values) = given(args)?;
     Ok(match (earlier, live) {
         (Some(earlier), Some(live)) if args.rest.is_empty() => {
             let probe = given.probe.or(&earlier.probe);
             let earlier = Recipe { probe, ..earlier };
-            let found = found(&earlier, live)?;
+            let found = values::of_container(engine, &earlier, live)?;
             Options::found(earlier, found)
         }
         (Some(earlier), _) => {
             let probe = given.probe.clone().or(&earlier.probe);
             Options::given(Recipe { probe, ..given }, values)
         }
-        (None, Some(live)) if args.like_live => {
-            like_live::take(engine, live, given, values, found)?
+        (None, Some(live)) if args.like_live => like_live::take(engine, live, given, values, own)?,
+        (None, _) if args.previous && args.rest.is_empty() => {
+            return Err(Failure::ValuesGone(vec![RUN_OPTIONS.to_owned()]));
         }
-        (None, Some(live)) if !args.previous && !args.has_options() => {
+        // Whoever gives options to what the steps have made has left out the others.
+        (None, Some(live))
+            if !args.previous && (!args.has_options() || recipe_of(live).is_none()) =>
+        {
             let missed = like_live::missed(engine, live, &given)?;
             Options {
-                not_carried: missed,
+                missed,
                 ..Options::given(given, values)
             }
         }

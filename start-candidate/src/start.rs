@@ -18,6 +18,7 @@ use crate::followed;
 use crate::half_made::STEP;
 use crate::inspection;
 use crate::left_behind;
+use crate::like_live::tell_missed;
 use crate::own_ports;
 use crate::plan::{Plan, plan};
 use crate::report::Report;
@@ -57,19 +58,27 @@ pub(crate) fn run(args: &Args) -> Result<Report, Failure> {
         let _ = engine.remove_with_volumes(&[&id]);
     }
     lock.note(STEP, "");
-    let fresh_volumes = started?;
+    let started = started?;
     progress(&format!("start-candidate: {} runs", names.candidate));
     Ok(Report {
-        not_carried: plan.not_carried,
+        not_carried: [plan.not_carried, started.missed].concat(),
         values_from_live: plan.from_live,
         cut_off,
-        fresh_volumes,
+        fresh_volumes: started.fresh,
         ..Report::of(app, live, &names, id, plan.recipe)
     })
 }
 
-/// Starts what was created, if it is what it was to be. Returns the places where it begins with an empty volume and the
-/// live container does not.
+/// What a candidate that was started has not got of the live container's.
+#[derive(Default)]
+struct Started {
+    /// Names of run options.
+    missed: Vec<String>,
+    /// Places where it begins with an empty volume.
+    fresh: Vec<String>,
+}
+
+/// Starts what was created, if it is what it was to be.
 fn start(
     engine: &Engine,
     args: &Args,
@@ -77,7 +86,7 @@ fn start(
     plan: &Plan,
     marks: &Marks,
     (created, found): Seen,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Started, Failure> {
     let id = created.id.as_str();
     inspection::allowed(&created, names, plan, marks)?;
     followed::by_no_proxy(&created, &args.proxy_follows)?;
@@ -85,13 +94,16 @@ fn start(
         return Err(Failure::Unfinished(names.old.clone()));
     }
     let live = found.live.as_ref();
-    let fresh = match live {
+    let told = match live {
         Some(live) => {
             inspection::no_shared_network(&created, live)?;
-            volumes::not_shared(&created, live, args.allow_shared_volumes.as_ref())?;
-            volumes::tell_fresh(&created, live)
+            volumes::not_shared(engine, &created, live, args.allow_shared_volumes.as_ref())?;
+            Started {
+                fresh: volumes::tell_fresh(&created, live),
+                missed: tell_missed(plan.missed.clone(), live, &created, &plan.inherited),
+            }
         }
-        None => Vec::new(),
+        None => Started::default(),
     };
     addresses::free(engine, &plan.recipe, live)?;
     let reply = engine.start(id)?;
@@ -112,7 +124,7 @@ fn start(
     }
     addresses::leave(engine, &plan.recipe, live, id)?;
     own_ports::leave(engine, plan, id)?;
-    Ok(fresh)
+    Ok(told)
 }
 
 fn not_started(

@@ -26,7 +26,9 @@ pub mod ports;
 mod queries;
 pub mod summary;
 pub mod swarm;
+pub mod volume;
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,6 +68,10 @@ impl Engine {
                     EngineError::NoCli("neither docker nor podman is on the PATH".to_owned())
                 }),
         };
+        // A folder that was removed is none to begin in.
+        if env::current_dir().is_err() {
+            let _ = env::set_current_dir("/");
+        }
         let sh = Shell::new().map_err(|error| EngineError::NoCli(error.to_string()))?;
         if !may_be_entered(".") {
             sh.change_dir("/");

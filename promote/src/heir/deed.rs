@@ -11,12 +11,16 @@ use std::time::{Duration, Instant};
 use step::contract::handoff::Handoff;
 use step::engine::Engine;
 use step::host::lock::Lock;
+use step::model::name::{Name, Names};
 
 use super::{DONE, KEEP, READY, STEP, kept, told};
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::promotion::Killed;
 use crate::report::Report;
+
+/// The longest that an heir waits for one that may take any time to end.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How an heir promotes: it is handed this, as it cannot know the promotion that leaves it.
 pub(crate) type Promote = fn(&Args, &Engine, &Lock, Killed) -> Result<Report, Failure>;
@@ -56,15 +60,23 @@ fn wait(args: Vec<OsString>, promote: Promote) -> io::Result<()> {
     }
 }
 
+/// How long the engine may take for a stop that it was asked for.
+fn longest_grace(args: &Args, engine: &Engine, live: &Name) -> Duration {
+    let names = Names::of(live);
+    let found = engine.containers(&[&names.live, &names.old, &names.candidate]);
+    let graces = found.iter().flatten().map(|it| args.grace(it));
+    graces.fold(args.usual_grace(), Duration::max).min(LONGEST)
+}
+
 /// Finishes or rolls back what the killed promotion has left, and leaves word of it.
 fn act(args: &Args, promote: Promote) -> io::Result<()> {
     let started = Instant::now();
     let Some(live) = args.identity.live() else {
         return Ok(());
     };
-    // Its last command may still be under way.
-    let patience = args.common.engine.engine_timeout + args.usual_grace();
     let engine = Engine::find(&args.common.engine).map_err(io::Error::other)?;
+    // Its last command may still be under way.
+    let patience = args.common.engine.engine_timeout + longest_grace(args, &engine, live);
     let lock = engine.lock(live, patience).map_err(io::Error::other)?;
     let result = match &lock {
         Some(lock) => promote(args, &engine, lock, Killed::default()),

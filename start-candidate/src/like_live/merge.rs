@@ -81,11 +81,27 @@ const CARRIED: [&str; 8] = [
 
 /// The recipe of the live container without what the caller gives, and the names of what goes for an env file.
 pub(super) fn over(own: &Recipe, given: &Recipe) -> Result<(Recipe, Vec<String>), Failure> {
+    let (options, replaced) = without_given(&own.options, given);
+    let variables: BTreeSet<&str> = variables(&options).collect();
+    let mut values = own.values.clone();
+    values.retain(|name, _| variables.contains(name.as_str()));
+    let folder = folder(&options, own, given)?;
+    let kept = Recipe {
+        options: options.clone(),
+        values,
+        folder,
+        ..own.clone()
+    };
+    Ok((kept, replaced))
+}
+
+/// The live container's `own` options without what the caller gives, and the names of what goes for an env file.
+pub(super) fn without_given(own: &[String], given: &Recipe) -> (Vec<String>, Vec<String>) {
     let theirs: BTreeSet<(&str, String)> = flags(&given.options).iter().map(key).collect();
     let has = |flag: &str| theirs.iter().any(|(name, _)| *name == flag);
     let (has_network, in_files) = (has("network"), variables_of_files(given));
     let mut replaced = Vec::new();
-    let options = edited(&own.options, |flag| {
+    let options = edited(own, |flag| {
         let (name, part) = key(&flag);
         if theirs.contains(&(name, part)) || has_network && OF_A_NETWORK.contains(&name) {
             return Edit::Drop;
@@ -99,17 +115,7 @@ pub(super) fn over(own: &Recipe, given: &Recipe) -> Result<(Recipe, Vec<String>)
             _ => Edit::Keep,
         }
     });
-    let variables: BTreeSet<&str> = variables(&options).collect();
-    let mut values = own.values.clone();
-    values.retain(|name, _| variables.contains(name.as_str()));
-    let folder = folder(&options, own, given)?;
-    let kept = Recipe {
-        options: options.clone(),
-        values,
-        folder,
-        ..own.clone()
-    };
-    Ok((kept, replaced))
+    (options, replaced)
 }
 
 /// The variables that the caller's env files name; `None` where one of them is no file, and can be read once only.

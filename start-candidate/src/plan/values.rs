@@ -11,18 +11,24 @@ use step::terminal::warn;
 
 use crate::failure::Failure;
 
-/// All that a recipe names, beside `live`.
+/// All that a recipe of another release names, beside `live`.
 pub(crate) fn of_container(
     engine: &Engine,
     recipe: &Recipe,
     live: &Container,
 ) -> Result<Found, Failure> {
-    of(
-        engine,
-        recipe,
-        &Live::container(live),
-        (live.name(), Some(live.image.as_str())),
-    )
+    let lender = Live::container(live);
+    of(engine, recipe, &lender, (live.name(), Some(&live.image)))
+}
+
+/// The same of what `live` itself was made with.
+pub(crate) fn of_its_own(
+    engine: &Engine,
+    recipe: &Recipe,
+    live: &Container,
+) -> Result<Found, Failure> {
+    let lender = Live::container(live).as_model();
+    of(engine, recipe, &lender, (live.name(), Some(&live.image)))
 }
 
 /// The same of a service, whose variables are all its own, with the names of those that come from it.

@@ -106,8 +106,12 @@ fn parsed<A: StepArgs>(
     words: &[OsString],
     counts: fn(&str) -> bool,
 ) -> Result<(A, ArgMatches), clap::Error> {
-    let mut command = A::command().mut_args(|arg| match arg.get_env().and_then(variable) {
-        Some(name) if !counts(name) => arg.env(Resettable::Reset),
+    let is_none = |name: &OsStr| {
+        let is_empty = env::var_os(name).is_some_and(|value| value.is_empty());
+        is_empty || variable(name).is_some_and(|name| !counts(name))
+    };
+    let mut command = A::command().mut_args(|arg| match arg.get_env() {
+        Some(name) if is_none(name) => arg.env(Resettable::Reset),
         _ => arg,
     });
     let matches = command.try_get_matches_from_mut(words)?;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::json::nullable;
+use super::json::{nullable, number};
 
 /// As much of an id as the engine shows where it shortens one.
 const SHORT_ID: usize = 12;
@@ -16,7 +16,7 @@ const SHORT_ID: usize = 12;
 pub struct Attachment {
     #[serde(rename = "IPAddress")]
     ip_address: String,
-    #[serde(rename = "IPPrefixLen")]
+    #[serde(rename = "IPPrefixLen", deserialize_with = "number")]
     prefix: u8,
     #[serde(rename = "GlobalIPv6Address")]
     ipv6_address: String,
@@ -34,6 +34,7 @@ pub struct Attachment {
     #[serde(deserialize_with = "nullable")]
     pub driver_opts: BTreeMap<String, String>,
     /// Which network has the default route: the highest; 0 where nobody has said so.
+    #[serde(deserialize_with = "number")]
     pub gw_priority: i64,
     #[serde(rename = "NetworkID", deserialize_with = "nullable")]
     network_id: String,

@@ -10,6 +10,7 @@ use super::Engine;
 use super::api::child::Request;
 use super::api::http::encoded;
 use super::cli::Reply;
+use super::config::WITHOUT_END;
 use super::endpoint::Endpoint;
 use super::environment::Environment;
 use super::error::EngineError;
@@ -18,6 +19,8 @@ use crate::host::process::How;
 
 /// Between two looks whether a container is gone.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The longest that one is waited for which may take any time to end: longer than any flag takes.
+const LONGEST_STOP: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Engine {
     /// Pulls; on a terminal the CLI draws its progress bars on our stderr. Given up on interrupt.
@@ -92,7 +95,7 @@ impl Engine {
         self.command(order, cmd!(sh, "{cli} start {id}").into(), &self.usual())
     }
 
-    /// Stops a container: SIGTERM, and SIGKILL after `grace`.
+    /// Stops a container: SIGTERM, and SIGKILL after `grace`; one [`WITHOUT_END`] is waited for as the engine does.
     ///
     /// # Errors
     /// When the engine refuses, or overruns its deadline.
@@ -101,8 +104,11 @@ impl Engine {
             sh, cli, limits, ..
         } = self;
         // The engine takes whole seconds: rather one more than a shutdown that is cut short.
-        let seconds = grace.as_millis().div_ceil(1000).to_string();
-        let how = How::within(limits.timeout + grace);
+        let seconds = match grace {
+            WITHOUT_END => "-1".to_owned(),
+            grace => grace.as_millis().div_ceil(1000).to_string(),
+        };
+        let how = How::within(limits.timeout + grace.min(LONGEST_STOP));
         // `-t` is the one spelling every CLI knows: `--timeout` is new, `--time` is deprecated.
         let stop = || {
             let order = Request::post(format!("/containers/{id}/stop?t={seconds}"));

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Number;
 
-use super::json::{nullable, tcp_port, words};
+use super::json::{nullable, number, tcp_port, words};
 use crate::model::id::is_full_id;
 
 /// As `docker stop` gives a container that says nothing (Docker's reference of `docker stop`).
 pub const USUAL_GRACE: Duration = Duration::from_secs(10);
+/// Of a container that is never killed, however long it takes to end: its stop timeout is below zero.
+pub const WITHOUT_END: Duration = Duration::MAX;
+/// No engine takes more seconds than fit in its number of them.
+const MOST_SECONDS: u64 = i32::MAX as u64;
 
 /// What a container was created with.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,7 +45,8 @@ pub struct Config {
     healthcheck: Healthcheck,
     #[serde(deserialize_with = "nullable")]
     shell: Vec<String>,
-    stop_timeout: Option<u64>,
+    #[serde(deserialize_with = "number")]
+    stop_timeout: Option<Number>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -65,14 +71,20 @@ impl Config {
         }
     }
 
-    /// How long it may take to end after SIGTERM, as it was created with (`--stop-timeout`).
-    pub fn stop_timeout(&self) -> Option<Duration> {
-        self.stop_timeout.map(Duration::from_secs)
+    /// The seconds that it may take to end after SIGTERM, as it was created with (`--stop-timeout`).
+    pub fn stop_timeout(&self) -> Option<&Number> {
+        self.stop_timeout.as_ref()
     }
 
     /// How long it may take to end after SIGTERM.
     pub fn grace(&self) -> Duration {
-        self.stop_timeout().unwrap_or(USUAL_GRACE)
+        let Some(seconds) = &self.stop_timeout else {
+            return USUAL_GRACE;
+        };
+        match seconds.as_u64() {
+            Some(seconds) => Duration::from_secs(seconds.min(MOST_SECONDS)),
+            None => WITHOUT_END,
+        }
     }
 
     /// The TCP ports the image or the options expose, ascending.
@@ -106,5 +118,28 @@ impl Mount {
     /// A volume that the engine named itself, with 64 hex digits: no other container means it.
     pub fn is_anonymous(&self) -> bool {
         self.kind == "volume" && is_full_id(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_seconds_is_read_and_below_zero_there_is_no_end() {
+        let grace = |written: &str| {
+            let config = format!(r#"{{"StopTimeout": {written}}}"#);
+            serde_json::from_str::<Config>(&config).unwrap().grace()
+        };
+        assert_eq!(grace("7"), Duration::from_secs(7));
+        assert_eq!(grace("0"), Duration::ZERO);
+        assert_eq!(grace("-1"), WITHOUT_END);
+        for none in ["null", "{}", r#""x""#] {
+            assert_eq!(grace(none), USUAL_GRACE, "{none}");
+        }
+        assert_eq!(
+            grace("18446744073709551615"),
+            Duration::from_secs(MOST_SECONDS)
+        );
     }
 }

@@ -9,7 +9,7 @@ use super::address;
 use super::attachment::Attachment;
 use super::config::{Config, Mount};
 use super::environment::pair;
-use super::json::{image_id, nullable};
+use super::json::{image_id, nullable, number};
 use super::network::HostConfig;
 use super::ports::NetworkSettings;
 use crate::model::port::Publish;
@@ -25,7 +25,7 @@ pub struct Container {
     #[serde(deserialize_with = "image_id")]
     pub image: String,
     /// How often the engine restarted it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub restart_count: u32,
     /// Whether it runs, and how it ended.
     pub state: State,
@@ -60,8 +60,10 @@ pub struct State {
     #[serde(rename = "OOMKilled")]
     pub oom_killed: bool,
     /// The main process's id on the engine's host; 0 when not running.
+    #[serde(deserialize_with = "number")]
     pub pid: i32,
     /// The main process's exit code.
+    #[serde(deserialize_with = "number")]
     pub exit_code: i64,
     /// Why the engine could not start it.
     pub error: String,

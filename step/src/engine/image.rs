@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::config::Config;
-use super::json::{image_id, nullable};
+use super::json::{image_id, nullable, number};
 use crate::model::image_ref::{ImageRef, repository};
 
 /// An image, by `docker image inspect`.
@@ -28,7 +28,7 @@ pub struct Image {
     #[serde(default)]
     pub created: String,
     /// Bytes on disk, shared layers included.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub size: u64,
     #[serde(default)]
     os: String,

@@ -1,6 +1,8 @@
 //! How engines write JSON: what they leave out, and where they differ.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::error::Category;
 
 use crate::model::id::is_full_id;
@@ -10,6 +12,13 @@ pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>
     value: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(value)?.unwrap_or_default())
+}
+
+/// A number. One that is not of this kind is none: nobody is to be unable to read a container for a number in it.
+pub(crate) fn number<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(
+    value: D,
+) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(value)?).unwrap_or_default())
 }
 
 /// A full id as docker writes an image's: podman leaves out what it is a digest by.

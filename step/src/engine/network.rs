@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::json::nullable;
+use super::json::{nullable, number};
 use super::ports::{Binding, NetworkSettings, Ports, bindings, named_bindings};
 use crate::model::port::{Publish, container_port};
 use crate::text::printable;
@@ -51,6 +51,7 @@ pub struct RestartPolicy {
     /// `no`, `always`, `unless-stopped` or `on-failure`; empty is `no`.
     pub name: String,
     /// Older podman writes a negative number for none.
+    #[serde(deserialize_with = "number")]
     maximum_retry_count: i64,
 }
 

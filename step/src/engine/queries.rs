@@ -124,9 +124,11 @@ impl Engine {
             return Err(reply.failure());
         }
         let found = reply.read(&reply.stdout);
-        found.map_err(|unreadable| match reply.code {
-            Some(0) => unreadable,
-            _ => reply.failure(),
+        let has_answered = reply.code == Some(0) || !reply.stdout.trim().is_empty();
+        found.map_err(|unreadable| match has_answered {
+            // What else it says is of another object, or of none.
+            true => unreadable,
+            false => reply.failure(),
         })
     }
 

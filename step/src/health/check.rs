@@ -14,6 +14,8 @@ use crate::engine::error::EngineError;
 use crate::model::probe::Probe;
 use crate::text::printable;
 
+/// What is said of a container that --docker-health cannot be asked about.
+pub(crate) const NO_HEALTHCHECK: &str = "it has no HEALTHCHECK";
 const BODY_READ: u64 = 64 << 10;
 /// A connection closed sooner than this was accepted by docker-proxy for an app that is not there.
 const STAYS_OPEN: Duration = Duration::from_millis(50);
@@ -179,7 +181,7 @@ pub(crate) fn healthcheck(
         return Ok(Some(Ok("healthy".to_owned())));
     }
     let Some(words) = container.config.healthcheck() else {
-        return Ok(Some(Err("the image has no HEALTHCHECK".to_owned())));
+        return Ok(Some(Err(NO_HEALTHCHECK.to_owned())));
     };
     let seen = run_inside(engine, id, &words, timeout)?;
     let word = printable(word.unwrap_or("starting"), 50);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::ProbeConfig;
-use super::check::{HttpCheck, NetworkCheck};
+use super::check::{HttpCheck, NO_HEALTHCHECK, NetworkCheck};
 use crate::engine::address::host_side;
 use crate::engine::container::Container;
 use crate::engine::summary::Crash;
@@ -50,8 +50,11 @@ impl Target {
             config: config.clone(),
             shown: container.name().to_owned(),
         };
-        if crashed || config.is_inside() {
+        if crashed {
             return Ok(target);
+        }
+        if config.is_inside() {
+            return config.may_pass(container).map(|()| target);
         }
         let port = port(container, probe)?;
         let own = container.own_address(port);
@@ -128,6 +131,15 @@ impl ProbeConfig {
     /// By a program in the container or its HEALTHCHECK.
     fn is_inside(&self) -> bool {
         self.probe.docker_health || !self.probe.exec.is_empty()
+    }
+
+    /// What the engine has no word of, and nothing to run for, is never healthy.
+    fn may_pass(&self, container: &Container) -> Result<(), String> {
+        let is_checked = container.config.healthcheck().is_some();
+        match container.state.health() {
+            None if self.probe.docker_health && !is_checked => Err(NO_HEALTHCHECK.to_owned()),
+            _ => Ok(()),
+        }
     }
 
     fn only_connects(&self) -> bool {

@@ -13,12 +13,17 @@ use crate::model::run_options::{Flag, flags};
 use crate::recipe::values::{Source, Values, Variables, log_names};
 use crate::recipe::{Previous, Recipe};
 
+/// What is missing of a release that was started by hand.
+pub const RUN_OPTIONS: &str = "the run options";
+
 /// What a container or a service that is live has of values.
 #[derive(Debug)]
 pub struct Live<'a> {
     variables: Variables<'a>,
     log: BTreeMap<String, String>,
     recipe: Option<Recipe>,
+    /// Whether the values are for a release that is made as it is itself.
+    is_model: bool,
 }
 
 /// The values of a release to go back to, as far as they are found.
@@ -50,7 +55,7 @@ impl WayBack {
     pub fn to(recipe: Option<&Recipe>, live: &Live<'_>) -> Self {
         let missing = match recipe {
             Some(recipe) => Found::of(recipe, live).missing,
-            None => vec!["the run options".to_owned()],
+            None => vec![RUN_OPTIONS.to_owned()],
         };
         Self {
             open: missing.is_empty(),
@@ -66,6 +71,16 @@ impl<'a> Live<'a> {
             variables: container.variables(),
             log: container.host_config.log_options().clone(),
             recipe: recipe_of(container),
+            is_model: false,
+        }
+    }
+
+    /// The same, for a release that is made as it is.
+    #[must_use]
+    pub fn as_model(self) -> Self {
+        Self {
+            is_model: true,
+            ..self
         }
     }
 
@@ -75,11 +90,15 @@ impl<'a> Live<'a> {
             variables: service.variables(),
             log: service.log_options(),
             recipe: Marks::of_service(service).map(|marks| marks.recipe),
+            is_model: false,
         }
     }
 
-    /// Whether it was made with the same file.
+    /// Whether it was made with the same file. A file of a process, as of `<(…)`, was another one at each deployment.
     fn has_file(&self, recipe: &Recipe, flag: &str, path: &str) -> bool {
+        if is_of_a_process(path) && !self.is_model {
+            return false;
+        }
         self.recipe.as_ref().is_some_and(|own| {
             let same_place = path.starts_with('/') || own.folder == recipe.folder;
             same_place && files(own).any(|(its, file)| its == flag && file == path)
@@ -172,10 +191,13 @@ fn files(recipe: &Recipe) -> impl Iterator<Item = (String, String)> {
 }
 
 /// A number of a process's own, as of `<(…)`, is another file in another process.
-fn exists(folder: &str, path: &str) -> bool {
+fn is_of_a_process(path: &str) -> bool {
     const OF_A_PROCESS: [&str; 3] = ["/dev/fd/", "/proc/", "/dev/std"];
-    let is_own = OF_A_PROCESS.iter().any(|it| path.starts_with(it));
-    !is_own && Path::new(folder).join(path).exists()
+    OF_A_PROCESS.iter().any(|it| path.starts_with(it))
+}
+
+fn exists(folder: &str, path: &str) -> bool {
+    !is_of_a_process(path) && Path::new(folder).join(path).exists()
 }
 
 #[cfg(test)]
@@ -203,6 +225,7 @@ mod tests {
             ]),
             log: BTreeMap::from([("tag".to_owned(), "t".to_owned())]),
             recipe,
+            is_model: false,
         }
     }
 
@@ -249,6 +272,15 @@ mod tests {
         assert!(found.missing.is_empty() && found.gone == ["/no/such.env"]);
         found.fill_from(&beside, &["PATH=/bin".to_owned()], &earlier);
         assert_eq!(found.values.env.keys().collect::<Vec<_>>(), ["A", "F"]);
+    }
+
+    #[test]
+    fn a_file_of_a_process_is_the_live_ones_own_and_no_other_releases() {
+        let earlier = recipe(&["--env-file", "/dev/fd/63"], &[]);
+        let beside = || live(Some(recipe(&["--env-file", "/dev/fd/63"], &[])));
+        assert_eq!(Found::of(&earlier, &beside()).missing, ["/dev/fd/63"]);
+        let itself = Found::of(&earlier, &beside().as_model());
+        assert_eq!((itself.missing.len(), itself.gone.len()), (0, 1));
     }
 
     #[test]

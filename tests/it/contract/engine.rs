@@ -203,3 +203,32 @@ fn a_docker_that_is_a_script_is_asked_every_question_and_no_socket_is() {
     let log = fs::read_to_string(&log).unwrap();
     assert!(log.contains("ps --all"), "{log}");
 }
+
+#[test]
+fn a_container_that_cannot_be_read_is_not_told_as_another_one_that_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let cli = folder.path().join("docker");
+    let script = "#!/bin/sh\n[ \"$2\" = inspect ] || exec docker \"$@\"\necho '[{\"Id\": 1}]'\necho 'Error: No such container: web-new' >&2\nexit 1\n";
+    fs::write(&cli, script).unwrap();
+    fs::set_permissions(&cli, fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["probe-health", "promote"] {
+        let scope = Scope::new("unread");
+        let mut command = ready(name, scope.app());
+        command.arg("--docker").arg(&cli);
+        let report = failed(&asked(command), 1, "unexpected");
+        let message = report["error"]["message"].as_str().unwrap();
+        assert!(message.contains("not of the expected shape"), "{message}");
+    }
+}
+
+#[test]
+fn a_step_that_begins_in_a_folder_that_was_removed_reaches_the_engine() {
+    let scope = Scope::new("nofolder");
+    let ready = ready("prune-app", scope.app());
+    let mut sh = Command::new("sh");
+    scrub(&mut sh)
+        .args(["-c", "cd $(mktemp -d) && rmdir $PWD && exec \"$@\"", "sh"])
+        .arg(ready.get_program())
+        .args(ready.get_args());
+    done(&asked(sh));
+}

@@ -221,3 +221,21 @@ fn a_given_app_does_not_get_the_container_of_the_report_of_another() {
     let message = report["error"]["message"].as_str().unwrap();
     assert!(message.contains("its-own-new"), "{message}");
 }
+
+#[test]
+fn a_variable_that_is_empty_is_none_whatever_it_is_for() {
+    let empty = tempfile::tempdir().unwrap();
+    for (name, _) in STEPS {
+        let mut command = step(name).unwrap();
+        command
+            .args(beside_the_app(name))
+            .args(["--app", "web"])
+            .env("PATH", empty.path());
+        for variable in STEERING {
+            command.env(variable, "");
+        }
+        let report = failed(&asked(command), 3, "no_docker");
+        let message = report["error"]["message"].as_str().unwrap();
+        assert!(message.contains("neither docker nor podman"), "{message}");
+    }
+}

@@ -58,7 +58,7 @@ fn what_a_person_started_from_such_an_image_is_taken_over_without_its_labels() {
     app.prove_candidate();
     ok(&app.promote(&[]));
     app.assert_live(&v2);
-    ok(&app.step("start-candidate", &["--previous"]));
+    ok(&app.step("start-candidate", &["--previous", "--", "--"]));
     let back = app.container("-new").unwrap();
     assert_eq!(back["HostConfig"]["Privileged"], false);
     assert_eq!(back["Mounts"], json!([]));

@@ -136,11 +136,13 @@ fn docker_health_runs_the_check_itself_before_the_engine_does() {
 }
 
 #[test]
-fn docker_health_is_30_for_an_image_without_a_check() {
+fn docker_health_is_33_at_once_for_a_container_without_a_check() {
     let scope = Scope::new("dhnone");
     start(&scope, &Image::of(scope.app()));
-    let report = unhealthy(&scope, &["--docker-health"]);
-    assert_eq!(last_saw(&report), "the image has no HEALTHCHECK");
+    let run = probe(&scope, &["--docker-health", "--within", "10m"]);
+    let report = failed(&run, 33, "no_address");
+    let message = report["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with("it has no HEALTHCHECK"), "{message}");
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Requests in flight and deaf containers: what the old container is given before it is stopped.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 use stage::docker::docker;
-use stage::ground::on_rootless_docker;
+use stage::ground::{on_podman, on_rootless_docker};
+use stage::skipped::skip;
 
 use crate::support::{App, get, ok};
 
@@ -91,6 +92,50 @@ fn a_container_with_a_stop_timeout_of_its_own_is_given_that_long() {
     // It is killed at last, and not after the usual ten seconds.
     assert!(report["took_ms"].as_u64().unwrap() >= 13_000, "{report}");
     app.assert_live(&v2);
+}
+
+#[test]
+fn a_container_that_is_never_to_be_killed_ends_by_itself_and_so_may_the_next_one() {
+    if on_podman() {
+        return skip("podman's create takes no negative stop timeout");
+    }
+    let app = App::new("endless");
+    let v1 = app.tagged(&app.image("v1").env("GRACEFUL", "1"), "v1");
+    let v2 = app.build("v2");
+    let port = format!("{}:8080", app.port);
+    let words = ["run", "-d", "--stop-timeout", "-1", "-p", &port];
+    let words = [&words[..], &["--name", app.name(), &v1.name]].concat();
+    docker(words).unwrap();
+    ok(&app.step("probe-health", &["--live"]));
+    app.candidate(&v2, &["--stop-timeout", "-1"]);
+    let addr = app.addr();
+    // Longer than the usual time until a container is killed.
+    let slow = thread::spawn(move || ask(addr, "/slow?ms=14000"));
+    thread::sleep(Duration::from_millis(500));
+    ok(&app.promote(&["--drain", "1s"]));
+    assert_eq!(slow.join().unwrap(), "HTTP/1.1 200 OK");
+    app.assert_live(&v2);
+    let timeout = |end: &str| app.container(end).unwrap()["Config"]["StopTimeout"].clone();
+    assert_eq!(timeout(""), -1);
+    for words in [&[][..], &["--like-live"]] {
+        let flags = ["--replace", "--image", &v1.name];
+        ok(&app.step("start-candidate", &[&flags[..], words].concat()));
+        assert_eq!(timeout("-new"), -1);
+    }
+    ok(&app.step("prune-app", &["--candidate"]));
+}
+
+/// The first line of the answer, however long it takes.
+fn ask(addr: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer.lines().next().unwrap_or_default().to_owned()
 }
 
 #[test]

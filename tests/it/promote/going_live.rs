@@ -67,7 +67,8 @@ fn a_live_container_started_by_hand_is_taken_over_and_named_as_replaced() {
     assert_eq!(report["replaced"]["image_id"], v1.id.as_str());
     assert!(report["swap"]["probes"].as_u64() > Some(0), "{report}");
 
-    ok(&app.step("start-candidate", &["--previous"]));
+    // It had no run options.
+    ok(&app.step("start-candidate", &["--previous", "--", "--"]));
     app.prove_candidate();
     ok(&app.promote(&[]));
     app.assert_live(&v1);

@@ -93,7 +93,16 @@ fn an_unlabelled_image_that_another_repository_names_loses_only_this_ones_names(
     docker(["tag", &id, &tag_of(&mine, "again")]).unwrap();
     docker(["tag", &id, &tag_of(&other, "v1")]).unwrap();
     let args = ["--keep", "0", "--repo", mine.app()];
-    done(&prune(&mine, &args));
+    let dry = done(&prune(&mine, &[&args[..], &["--dry-run"]].concat()));
+    let report = done(&prune(&mine, &args));
+    assert_eq!(dry["removed"], report["removed"]);
+    let [removed] = &report["removed"].as_array().unwrap()[..] else {
+        panic!("{report}");
+    };
+    let tags = removed["tags"].to_string();
+    assert!(tags.contains(&tag_of(&mine, "again")), "{report}");
+    assert!(!tags.contains(other.app()), "{report}");
+    assert_eq!(removed["size_bytes"], 0, "the image stays");
     assert!(list(&format!("reference={}", mine.app())).is_empty());
     assert_eq!(list(&format!("reference={}", other.app())).len(), 1);
     let second = done(&prune(&mine, &args));

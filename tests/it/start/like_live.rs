@@ -1,11 +1,13 @@
 //! `--like-live`: what the caller does not give is the live container's, whoever made that.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use stage::docker::docker;
 use stage::ground::on_podman;
 use stage::image::Built;
+use stage::skipped::skip;
 
 use super::recipe;
 use crate::support::{App, failed, ok};
@@ -145,16 +147,87 @@ fn without_any_run_options_what_will_be_gone_is_named_without_values() {
         }
         assert!(!run.stderr.contains("hunter2"), "{run:?}");
     }
-    for words in [&["--", "--init"][..], &["--like-live"]] {
-        let report = ok(&start(&app, &v2, words));
-        assert!(report.get("not_carried").is_none(), "{report}");
-    }
+    let beside = start(&app, &v2, &["--", "--init", "-e", "TOKEN=x", "-h", "crate"]);
+    assert_eq!(names(&ok(&beside)), "--label tier, the command");
+    assert!(beside.stderr.contains("--label tier"), "{beside:?}");
+    let report = ok(&start(&app, &v2, &["--like-live"]));
+    assert!(report.get("not_carried").is_none(), "{report}");
     app.prove_candidate();
     ok(&app.promote(&[]));
     assert_eq!(
         names(&ok(&start(&app, &v2, &[]))),
         expected,
         "of one of the steps"
+    );
+    let report = ok(&start(&app, &v2, &["--", "--init"]));
+    assert!(
+        report.get("not_carried").is_none(),
+        "the others were left out: {report}"
+    );
+}
+
+#[test]
+fn what_the_candidate_has_without_being_given_it_is_not_said_to_be_gone() {
+    if on_podman() {
+        return skip("podman reads no proxies from docker's settings");
+    }
+    let app = App::new("proxies");
+    let (v1, v2) = (
+        app.build("v1"),
+        app.tagged(&app.image("v2").env("KEY", "image"), "v2"),
+    );
+    let settings = tempfile::tempdir().unwrap();
+    let proxies = r#"{"proxies": {"default": {"httpProxy": "http://127.0.0.1:9"}}}"#;
+    fs::write(settings.path().join("config.json"), proxies).unwrap();
+    let mut by_hand = Command::new("docker");
+    by_hand.args([
+        "run",
+        "-d",
+        "-e",
+        "KEY=mine",
+        "--name",
+        app.name(),
+        &v1.name,
+    ]);
+    let config = ("DOCKER_CONFIG", settings.path());
+    assert!(
+        by_hand
+            .env(config.0, config.1)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let flags = ["--replace", "--image", &v2.name];
+    let mut command = app.command("start-candidate", &flags);
+    command.env(config.0, config.1);
+    let run = stage::steps::run(command, None).unwrap();
+    // The image has a value of its own for it.
+    assert_eq!(ok(&run)["not_carried"], json!(["--env KEY"]));
+    assert!(!run.stderr.contains("PROXY"), "{run:?}");
+    assert!(env(&app, "HTTP_PROXY").is_some());
+    // Without those settings it has none.
+    let report = ok(&start(&app, &v2, &[]));
+    assert!(
+        report["not_carried"].to_string().contains("HTTP_PROXY"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_live_containers_image_that_is_gone_is_20_by_whose_image_it_is() {
+    let app = App::new("imageless");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    run_by_hand(&app, &v1, &["-e", "A=b"], &[]);
+    docker(["stop", "-t", "1", app.name()]).unwrap();
+    if docker(["image", "rm", "-f", &v1.id]).is_err() {
+        return skip("this engine keeps the image of every container");
+    }
+    let report = failed(&start(&app, &v2, &["--like-live"]), 20, "image_absent");
+    let message = report["error"]["message"].to_string();
+    assert!(
+        message.contains(&format!("of {}, {}", app.name(), v1.name)),
+        "{message}"
     );
 }
 

@@ -1,10 +1,12 @@
 //! `--previous`: the way back to the release that the live container replaced.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use stage::docker::docker;
 use stage::image::Built;
+use stage::process::scrub;
 use stage::registry;
 use stage::steps::run;
 
@@ -102,6 +104,71 @@ fn a_value_that_is_nowhere_is_27_by_its_name_and_promote_had_said_so() {
     let candidate = app.container("-new").unwrap();
     assert_eq!(candidate["Image"], first.id.as_str());
     assert_eq!(variable(&candidate, "DB_PASSWORD"), Some("hunter2-again"));
+}
+
+#[test]
+fn a_release_that_a_person_started_is_27_until_its_options_are_given() {
+    let app = App::new("byhand");
+    let (first, second) = (app.build("v1"), app.build("v2"));
+    let port = format!("{}:8080", app.port);
+    let by_hand = ["run", "-d", "-e", "MODE=safe", "--memory=64m", "-p", &port];
+    docker([&by_hand[..], &["--name", app.name(), &first.name]].concat()).unwrap();
+    let report = app.deploy(&second, &[]);
+    let missing = json!(["the run options"]);
+    assert_eq!(
+        report["way_back"],
+        json!({"open": false, "missing": missing})
+    );
+    let run = app.step("start-candidate", &["--previous"]);
+    let report = failed(&run, 27, "values_gone");
+    assert_eq!(report["missing"], missing);
+    assert_eq!(app.present(), [""]);
+    for (options, mode) in [(&["-e", "MODE=safe"][..], Some("safe")), (&["--"], None)] {
+        let flags = ["--previous", "--replace", "--"];
+        ok(&app.step("start-candidate", &[&flags[..], options].concat()));
+        let candidate = app.container("-new").unwrap();
+        assert_eq!(candidate["Image"], first.id.as_str());
+        assert_eq!(variable(&candidate, "MODE"), mode);
+    }
+}
+
+#[test]
+fn what_a_process_handed_on_to_one_release_is_not_what_the_release_before_had() {
+    let app = App::new("handed");
+    let (first, second) = (app.build("v1"), app.build("v2"));
+    let port = format!("{}:8080", app.port);
+    let start = |flags: &[&str], key: &str| {
+        let step = app.command("start-candidate", flags);
+        let mut bash = Command::new("bash");
+        let script = "exec \"$0\" \"$@\" -- --env-file <(echo \"KEY=$KEY\")";
+        scrub(&mut bash)
+            .args(["-c", script])
+            .arg(step.get_program());
+        bash.args(step.get_args()).env("KEY", key);
+        ok(&run(bash, None).unwrap())
+    };
+    start(&["--image", &first.name, "-p", &port], "old");
+    app.prove_candidate();
+    ok(&app.promote(&[]));
+    start(&["--image", &second.name], "new");
+    app.prove_candidate();
+    let report = ok(&app.promote(&[]));
+    let [file] = &report["way_back"]["missing"].as_array().unwrap()[..] else {
+        panic!("{report}");
+    };
+    assert!(file.as_str().unwrap().starts_with("/dev/fd/"), "{report}");
+    let run = app.step("start-candidate", &["--previous"]);
+    assert_eq!(failed(&run, 27, "values_gone")["missing"], json!([file]));
+    // Of the live one itself nobody else was handed it.
+    let like = ["--like-live", "--image", &second.name];
+    let report = ok(&app.step("start-candidate", &like));
+    assert_eq!(report["values_from_live"], json!([file]));
+    let candidate = app.container("-new").unwrap();
+    assert_eq!(variable(&candidate, "KEY"), Some("new"));
+    start(&["--previous", "--replace"], "old");
+    let candidate = app.container("-new").unwrap();
+    assert_eq!(candidate["Image"], first.id.as_str());
+    assert_eq!(variable(&candidate, "KEY"), Some("old"));
 }
 
 #[test]

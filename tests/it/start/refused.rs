@@ -60,6 +60,31 @@ fn a_replacement_that_cannot_be_made_leaves_the_left_over_alone() {
 }
 
 #[test]
+fn labels_of_ours_in_a_file_are_22_as_those_among_the_options_are() {
+    let app = App::new("labelfile");
+    let image = app.build("v1");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("labels");
+    let path = file.to_str().unwrap();
+    for ours in ["deploy-steps.app=other", "deploy-steps.zzz=1"] {
+        std::fs::write(&file, format!("# of ours\ntier=web\n{ours}\n")).unwrap();
+        let flags = ["--image", &image.name, "--"];
+        for options in [["--label-file", path], ["--label", ours]] {
+            let words = [&flags[..], &options].concat();
+            let report = failed(&app.step("start-candidate", &words), 22, "option_refused");
+            let message = report["error"]["message"].to_string();
+            assert!(message.contains("the labels of deploy-steps"), "{message}");
+            nothing_left(&app);
+        }
+    }
+    std::fs::write(&file, "tier=web\nnot.deploy-steps.app=x\n").unwrap();
+    ok(&app.step(
+        "start-candidate",
+        &["--image", &image.name, "--", "--label-file", path],
+    ));
+}
+
+#[test]
 fn options_that_are_promotes_business_or_nonsense_are_22_and_leave_nothing() {
     let app = App::new("option");
     let (image, other) = (app.build("v1"), app.build("v2"));

@@ -168,3 +168,39 @@ fn volumes_that_the_engine_names_itself_are_not_shared_and_it_is_told_that_they_
     assert!(report.get("fresh_volumes").is_none(), "{report}");
     assert_eq!(app.present(), ["", "-new"]);
 }
+
+#[test]
+fn a_folder_that_is_mounted_by_another_path_is_23_as_well() {
+    let app = App::new("paths");
+    let image = app.build("v1");
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = path("releases/1/data");
+    std::fs::create_dir_all(format!("{data}/inner")).unwrap();
+    std::fs::create_dir_all(path("releases/2/data")).unwrap();
+    let point_to = |release: &str| {
+        let _ = std::fs::remove_file(path("current"));
+        std::os::unix::fs::symlink(path(release), path("current")).unwrap();
+    };
+    point_to("releases/1");
+    let bind = format!("{data}:/data");
+    docker(["run", "-d", "--name", app.name(), "-v", &bind, &image.name]).unwrap();
+    let volume = |name: &str, device: &str| {
+        let name = format!("{}-{name}", app.name());
+        app.scope.at_end(["volume", "rm", "-f", &name]);
+        let device = format!("device={device}");
+        let options = ["--opt", "type=none", "--opt", "o=bind", "--opt", &device];
+        docker([&["volume", "create"], &options[..], &[&name]].concat()).unwrap();
+        format!("{name}:/data")
+    };
+    let (current, inner) = (path("current/data:/data"), path("current/data/inner:/data"));
+    for shared in [&current, &inner, &volume("same", &data)] {
+        let run = start(&app, &image.name, &["-v", shared]);
+        failed(&run, 23, "shared_volume");
+        assert_eq!(app.present(), [""]);
+    }
+    point_to("releases/2");
+    for other in [&current, &volume("other", &path("releases/2/data"))] {
+        ok(&start(&app, &image.name, &["-v", other]));
+    }
+}

@@ -29,7 +29,7 @@ pub(crate) const ROLE: Role = Role {
     run: |args| send_and_wait(&args).unwrap_or(ExitCode::FAILURE),
 };
 /// Longer than any command: the step that waits for this process has its own deadline, and ends it.
-const WHATEVER_IT_TAKES: Duration = Duration::from_secs(24 * 3600);
+const WHATEVER_IT_TAKES: Duration = Duration::from_secs(60 * 24 * 3600);
 
 /// A request that changes something.
 pub(crate) struct Request {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::service::Service;
 use super::service::secrets_of;
-use crate::engine::json::nullable;
+use crate::engine::json::{nullable, number};
 use crate::text::secrets::Secrets;
 
 /// A task, by `docker inspect --type task`.
@@ -48,6 +48,7 @@ struct Status {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Ended {
+    #[serde(deserialize_with = "number")]
     exit_code: i64,
 }
 
