@@ -154,7 +154,7 @@ impl Runner<'_> {
     fn identity(&self, args: &[String]) -> Vec<String> {
         let mut identity = vec![format!("--app={}", self.flags.app)];
         let mut flags = args.iter().take_while(|it| *it != "--");
-        let is_named = flags.any(|it| it.starts_with("--container="));
+        let is_named = flags.any(|it| it.split('=').next() == Some("--container"));
         let name = self.flags.container.as_ref().unwrap_or(&self.flags.app);
         identity.extend((!is_named).then(|| format!("--container={name}")));
         identity

@@ -56,6 +56,20 @@ EOF
         case $argument in
         '') refuse "$word is given nothing: write its argument behind it" ;;
         *[" $tab"]'#'*) refuse "a comment needs a line of its own" ;;
+        *\\) refuse "a backslash joins no lines: write one argument a line" ;;
+        esac
+        options=''
+        case $newline$lines_of_conf in *"$newline$word --$newline"*) options=1 ;; esac
+        # The dashes and what stands behind them may be on one line: -- -e LOG=info.
+        while case $argument in --[" $tab"]*) ;; *) false ;; esac; do
+            [ -n "$options" ] || give --
+            options=1
+            IFS=" $tab" read -r argument <<EOF
+${argument#--}
+EOF
+        done
+        [ "$word" = each ] || [ -n "$options" ] || case ${argument%%["= $tab"]*} in
+        --app | --container) refuse "what names the app or its container is for all steps: begin with each" ;;
         esac
         # A flag and its value may be two arguments: -e LOG=info.
         flag=${argument%%["= $tab"]*}
