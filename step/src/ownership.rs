@@ -19,7 +19,7 @@ use crate::engine::container::Container;
 use crate::engine::error::EngineError;
 use crate::engine::swarm::service::Service;
 use crate::model::name::{Name, Names};
-use marks::{APP, MadeAs, Marks, keeps_clients};
+use marks::{APP, MadeAs, Marks};
 
 /// What is found under an app's names on one engine.
 pub trait Marked {
@@ -163,16 +163,13 @@ fn checked<T: Marked>(it: Option<T>, is_ours: impl Fn(&T) -> bool) -> Result<Opt
     }
 }
 
-/// Removes an app's candidate. One that clients stayed connected to may say its last to them before.
+/// Removes an app's candidate. It ends by itself before, as nothing tells whether it has served: a rollback leaves one that
+/// has, and it may work on what it has accepted.
 ///
 /// # Errors
 /// When the engine does not remove it.
-pub fn remove_candidate(
-    engine: &Engine,
-    candidate: &Container,
-    live: Option<&Container>,
-) -> Result<(), EngineError> {
-    if keeps_clients(candidate, live) {
+pub fn remove_candidate(engine: &Engine, candidate: &Container) -> Result<(), EngineError> {
+    if candidate.state.up() {
         // What it cannot end by itself is ended below.
         let _ = engine.stop(&candidate.id, candidate.config.grace());
     }

@@ -18,6 +18,7 @@ use step::ownership::marks::secrets_of;
 use step::recipe::Condition;
 use step::terminal::{progress, warn};
 
+use super::cleanup::Then;
 use super::error::{Kind, SwapError};
 use super::link::Link;
 use super::{Swap, cleanup, verify};
@@ -55,8 +56,8 @@ fn drain_next(swap: &Swap<'_>) {
     };
     let drained = swap.drain(&next);
     swap.await_answers(&next);
-    // One that hangs would not end by itself either.
-    if drained.in_flight == 0 && drained.may_be_open() {
+    // It may work on what it has accepted. One that hangs would not end by itself either.
+    if drained.in_flight == 0 {
         cleanup::stop_gracefully(swap.promotion, &next);
     }
 }
@@ -156,7 +157,7 @@ fn end_bridge(swap: &mut Swap<'_>, old_serves: bool) {
         return;
     }
     let staying = swap.old.as_ref().map(|old| old.container.id.clone());
-    cleanup::drain_candidate(swap, staying.as_deref(), false);
+    cleanup::drain_candidate(swap, staying.as_deref(), Then::RunsOn);
     drop(swap.link.take());
 }
 
