@@ -169,6 +169,13 @@ pub fn candidate_of(container: &Container) -> Option<String> {
     Marks::of(container)?.candidate
 }
 
+/// Whether the candidate was started where something else was live than `live`, or nothing was. An earlier version's does
+/// not say.
+pub fn replaces_another(candidate: &Container, live: &Container) -> bool {
+    let said = candidate.config.labels.get(REPLACES);
+    said.is_some_and(|id| *id != live.id)
+}
+
 /// Whether the candidate was promoted and still runs: `promote --keep-connections` leaves it to its clients for a while.
 pub fn keeps_clients(candidate: &Container, live: Option<&Container>) -> bool {
     candidate.state.up() && live.and_then(candidate_of).as_ref() == Some(&candidate.id)
