@@ -20,6 +20,8 @@ use crate::text::secrets::{HIDDEN, Secrets};
 /// What all labels of the steps begin with.
 pub const PREFIX: &str = "deploy-steps.";
 
+/// What an app's images say, and all containers of them.
+pub(super) const LABEL: &str = "app";
 /// The app.
 pub(super) const APP: &str = "deploy-steps.app";
 const ROLE: &str = "deploy-steps.role";
