@@ -71,7 +71,11 @@ pub(super) fn into_failure(
     match undone {
         Ok(()) => {
             let live = &swap.promotion.names.live;
-            error.evidence.rolled_back_to = swap.old.as_ref().map(|_| live.clone());
+            match &swap.old {
+                Some(old) if old.was_up() => error.evidence.rolled_back_to = Some(live.clone()),
+                Some(_) => error.evidence.down_as_before = Some(live.clone()),
+                None => {}
+            }
             error.undone()
         }
         Err((why, commands)) => Failure::RollbackFailed {
@@ -107,9 +111,7 @@ pub(super) fn restore_old(swap: &Swap<'_>) -> Result<(), String> {
     let before = &old.container;
     let now = engine.container(&before.id).map_err(said)?;
     let now = now.ok_or_else(|| format!("{} does not exist any more", names.old))?;
-    // One that was down before the promotion stays down.
-    let was_up = before.state.running || old.was != Condition::Down;
-    if was_up && !now.state.running {
+    if old.was_up() && !now.state.running {
         network::rejoin(engine, before, &now).map_err(said)?;
         let reply = engine.start(&before.id).map_err(said)?;
         if reply.code != Some(0) {
