@@ -88,6 +88,9 @@ pub(crate) struct Evidence {
     /// The container that serves after the rollback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rolled_back_to: Option<String>,
+    /// The container that is as before, and was down.
+    #[serde(skip)]
+    pub(crate) down_as_before: Option<String>,
     /// What clients saw of the attempt, on the host port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) swap: Option<Seen>,
@@ -106,10 +109,16 @@ pub(crate) struct Evidence {
 }
 
 fn undone(evidence: &Evidence) -> String {
-    match &evidence.rolled_back_to {
-        Some(name) => format!("; rolled back, {name} serves as before"),
-        None => "; no live container was touched".to_owned(),
+    match (&evidence.rolled_back_to, &evidence.down_as_before) {
+        (Some(name), _) => format!("; rolled back, {name} serves as before"),
+        (None, Some(name)) => format!("; rolled back, {name} is down as before"),
+        (None, None) => "; no live container was touched".to_owned(),
     }
+}
+
+/// Whether the engine said so. A container that is down may have been on one that is gone.
+fn lacks_network(message: &str) -> bool {
+    message.contains("network") && message.contains("not found")
 }
 
 impl From<EngineError> for Failure {
@@ -178,6 +187,10 @@ impl failure::Failure for Failure {
             Self::Unhealthy { .. } => Verdict::new(
                 Code::RolledBackUnhealthy,
                 "the candidate was healthy, the final container was not: compare last_attempts and log; remove the candidate with prune-app --candidate",
+            ),
+            Self::NotStarted { message, .. } if lacks_network(message) => Verdict::new(
+                Code::RolledBackNotStarted,
+                "make the network again by docker network create; or remove the live container if it is down, and give --network after the `--`; then start-candidate --replace, probe-health and promote",
             ),
             Self::NotStarted { .. } => Verdict::new(
                 Code::RolledBackNotStarted,

@@ -9,7 +9,7 @@ use step::health::poll::{await_health, probe_once};
 use step::health::target::{By, Target};
 use step::health::{ProbeConfig, RetryPolicy, Unhealthy};
 use step::ownership::Marked;
-use step::ownership::marks::recipe_of;
+use step::ownership::marks::{recipe_of, replaces_another};
 use step::recipe::{Condition, Recipe};
 use step::terminal::spinner::waiting;
 
@@ -29,6 +29,18 @@ pub(crate) fn not_overtaken<T: Marked>(candidate: &T, live: Option<&T>) -> Resul
         Some((deploy_id, newer)) => Err(Failure::Overtaken { deploy_id, newer }),
         None => Ok(()),
     }
+}
+
+/// The candidate was started beside what is live now: only of that it is known what the next release takes over.
+pub(crate) fn beside_live(candidate: &Container, live: Option<&Container>) -> Result<(), Failure> {
+    if live.is_some_and(|live| replaces_another(candidate, live)) {
+        let name = candidate.name();
+        let strange = format!(
+            "{name} was started beside another container than the one that is live now: start it again"
+        );
+        return Err(Failure::NoCandidate(strange, WayOut::Restart));
+    }
+    Ok(())
 }
 
 /// The candidate is the one that was probed, runs, and is healthy now.

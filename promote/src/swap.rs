@@ -89,6 +89,11 @@ impl Old {
             log_kept: None,
         }
     }
+
+    /// Whether it ran before the promotion. One that was down stays down.
+    fn was_up(&self) -> bool {
+        self.container.state.running || self.was != Condition::Down
+    }
 }
 
 impl<'a> Swap<'a> {

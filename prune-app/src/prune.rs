@@ -64,7 +64,7 @@ fn remove_candidate(
         } else if args.dry_run {
             report.containers_removed.push(name);
         } else {
-            match ownership::remove_candidate(engine, container, found.live.as_ref()) {
+            match ownership::remove_candidate(engine, container) {
                 Ok(()) => {
                     progress(&format!("prune-app: removed the container {name}"));
                     report.containers_removed.push(name);

@@ -60,7 +60,7 @@ impl Slot {
                 return Err(Failure::CandidateExists(name.to_owned()));
             }
             progress(&format!("start-candidate: removing the stale {name}"));
-            remove_candidate(engine, stale, self.live.as_ref())?;
+            remove_candidate(engine, stale)?;
         }
         Ok(self.lock)
     }

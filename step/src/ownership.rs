@@ -19,7 +19,8 @@ use crate::engine::container::Container;
 use crate::engine::error::EngineError;
 use crate::engine::swarm::service::Service;
 use crate::model::name::{Name, Names};
-use marks::{APP, MadeAs, Marks, keeps_clients};
+use crate::text::printable;
+use marks::{APP, LABEL, MadeAs, Marks};
 
 /// What is found under an app's names on one engine.
 pub trait Marked {
@@ -77,6 +78,23 @@ impl Marked for Service {
 pub struct NotOurs {
     name: String,
     id: String,
+    /// The other app that its image is of, where it is in the place of what is live.
+    app: Option<String>,
+}
+
+impl NotOurs {
+    /// The way out.
+    pub fn hint(&self) -> String {
+        match &self.app {
+            Some(app) => format!(
+                "its label says app={}: give that --app, rename it, or deploy under another name with --container",
+                printable(app, 100)
+            ),
+            None => {
+                "rename what has the name, or deploy under another one with --container".to_owned()
+            }
+        }
+    }
 }
 
 /// What an app has under its four names, each proven to be its own.
@@ -105,6 +123,7 @@ impl<T: Marked> Owned<T> {
         };
         let (old, next) = (take(&names.old), take(&names.next));
         let (running, candidate) = (take(&names.live), take(&names.candidate));
+        let claimed = running.as_ref().and_then(|it| claimed_by(it, app));
         let made_as = |it: &T, wanted: MadeAs| {
             let marks = it.marks();
             marks.is_some_and(|it| it.made_as == wanted && it.app == *app && it.of == *live)
@@ -112,7 +131,8 @@ impl<T: Marked> Owned<T> {
         let all = Self {
             candidate: checked(candidate, |it| made_as(it, MadeAs::Candidate))?,
             next: checked(next, |it| made_as(it, MadeAs::Final))?,
-            live: checked(running, |it| may_be_live(it, app))?,
+            live: checked(running, |it| may_be_live(it, app))
+                .map_err(|it| NotOurs { app: claimed, ..it })?,
             old: None,
         };
         let replaces = |it: &Option<T>, id: &str| {
@@ -145,12 +165,24 @@ impl<T: Marked> Owned<T> {
 /// The app's own, or what a person started; not what was made for another name and has not got it yet.
 fn may_be_live<T: Marked>(it: &T, app: &Name) -> bool {
     let Some(marks) = it.marks() else {
-        let claimed = it.labels().get(APP).filter(|claimed| !claimed.is_empty());
-        return claimed.is_none_or(|claimed| claimed == app.as_str());
+        return claims(it).all(|claimed| claimed == app.as_str());
     };
     let others = Names::of(&marks.of);
     let is_unfinished = [&others.candidate, &others.next, &others.old].contains(&&it.name().into());
     marks.app == *app && !is_unfinished
+}
+
+/// The apps that labels name: ours, and the one that an app's images have, which containers inherit.
+fn claims<T: Marked>(it: &T) -> impl Iterator<Item = &String> {
+    let labels = [APP, LABEL].into_iter();
+    let claimed = labels.filter_map(|name| it.labels().get(name));
+    claimed.filter(|claimed| !claimed.is_empty())
+}
+
+/// The other app whose image something is made of that no step has made.
+fn claimed_by<T: Marked>(it: &T, app: &Name) -> Option<String> {
+    let label = it.labels().get(LABEL).filter(|_| it.marks().is_none());
+    label.filter(|it| *it != app.as_str()).cloned()
 }
 
 fn checked<T: Marked>(it: Option<T>, is_ours: impl Fn(&T) -> bool) -> Result<Option<T>, NotOurs> {
@@ -158,21 +190,19 @@ fn checked<T: Marked>(it: Option<T>, is_ours: impl Fn(&T) -> bool) -> Result<Opt
         Some(it) if !is_ours(&it) => Err(NotOurs {
             name: it.name().to_owned(),
             id: it.id().to_owned(),
+            app: None,
         }),
         ours => Ok(ours),
     }
 }
 
-/// Removes an app's candidate. One that clients stayed connected to may say its last to them before.
+/// Removes an app's candidate. It ends by itself before, as nothing tells whether it has served: a rollback leaves one that
+/// has, and it may work on what it has accepted.
 ///
 /// # Errors
 /// When the engine does not remove it.
-pub fn remove_candidate(
-    engine: &Engine,
-    candidate: &Container,
-    live: Option<&Container>,
-) -> Result<(), EngineError> {
-    if keeps_clients(candidate, live) {
+pub fn remove_candidate(engine: &Engine, candidate: &Container) -> Result<(), EngineError> {
+    if candidate.state.up() {
         // What it cannot end by itself is ended below.
         let _ = engine.stop(&candidate.id, candidate.config.grace());
     }

@@ -6,6 +6,7 @@ mod clients;
 mod connections;
 mod crossings;
 mod datagrams;
+mod ended;
 mod handshakes;
 mod kept;
 pub(crate) mod kinds;

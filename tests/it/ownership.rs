@@ -95,6 +95,11 @@ fn a_container_that_somebody_keeps_as_old_is_neither_removed_nor_renamed() {
     assert_eq!(app.id("-old"), kept);
     docker(["rename", &old, &format!("{old}-kept")]).unwrap();
     app.scope.also_container(&format!("{old}-kept"));
+    // The candidate was started beside the other one.
+    failed(&app.promote(&[]), 40, "no_candidate");
+    let again = ["--image", &v2.name, "--publish", &port, "--replace"];
+    ok(&app.step("start-candidate", &again));
+    app.prove_candidate();
     ok(&app.promote(&[]));
     app.assert_live(&v2);
 }

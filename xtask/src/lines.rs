@@ -25,6 +25,9 @@ pub(crate) const ROLLBACK: &str = "rollback";
 /// Behind it stand options of `docker run`.
 const RUN_OPTIONS: &str = "--";
 
+/// What all steps must be given alike.
+const IDENTITY: [&str; 2] = ["--app", "--container"];
+
 /// An argument, behind the word that says whose it is.
 type Line = (&'static str, String);
 
@@ -51,7 +54,8 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Adds a line, `STEP ARGUMENT`; a flag and its value may be two arguments, `-e LOG=info`.
+    /// Adds a line, `STEP ARGUMENT`; a flag and its value may be two arguments, `-e LOG=info`, also behind dashes that
+    /// run options begin with.
     ///
     /// # Errors
     /// When it begins with no word of ours, has no argument, or may be meant otherwise than it would be read.
@@ -69,6 +73,29 @@ impl Lines {
         ensure!(
             !argument.contains(" #") && !argument.contains("\t#"),
             "a comment needs a line of its own"
+        );
+        ensure!(
+            !argument.ends_with('\\'),
+            "a backslash joins no lines: write one argument a line"
+        );
+        self.argument(word, argument)
+    }
+
+    fn argument(&mut self, word: &'static str, argument: &str) -> anyhow::Result<()> {
+        let has_options = self
+            .0
+            .iter()
+            .any(|it| *it == (word, RUN_OPTIONS.to_owned()));
+        let behind = argument.strip_prefix(RUN_OPTIONS);
+        if let Some(behind) = behind.filter(|it| it.starts_with(BLANKS)) {
+            let dashes = (!has_options).then(|| (word, RUN_OPTIONS.to_owned()));
+            self.0.extend(dashes);
+            return self.argument(word, behind.trim_start_matches(BLANKS));
+        }
+        let name = argument.split(['=', ' ', '\t']).next();
+        ensure!(
+            word == EACH || has_options || name.is_none_or(|it| !IDENTITY.contains(&it)),
+            "what names the app or its container is for all steps: begin with each"
         );
         let blank = argument.find(['=', ' ', '\t']);
         let is_flag = argument.starts_with('-') && argument.len() > 1;
@@ -214,13 +241,16 @@ mod tests {
 
     #[test]
     fn a_line_is_taken_as_it_is_meant() {
-        let meant: [(&str, &[&str]); 8] = [
+        let meant: [(&str, &[&str]); 11] = [
             ("start-candidate\t--publish=80:8080", &["--publish=80:8080"]),
             ("  start_candidate --replace \r", &["--replace"]),
             ("start-candidate -e LOG=info", &["-e", "LOG=info"]),
             ("start-candidate --env=A=b  c", &["--env=A=b  c"]),
             ("start-candidate --memory  512m", &["--memory", "512m"]),
             ("start-candidate --", &["--"]),
+            ("start-candidate -- -e A=b c", &["--", "-e", "A=b c"]),
+            ("start-candidate --\t--label=a=b", &["--", "--label=a=b"]),
+            ("start-candidate -- -- sh", &["--", "sh"]),
             ("start-candidate echo \"it's\" me", &["echo \"it's\" me"]),
             (
                 "start-candidate --x=\"status\":\"ok\"",
@@ -230,6 +260,21 @@ mod tests {
         for (line, arguments) in meant {
             assert_eq!(lines(&[line]).of("start-candidate"), arguments, "{line}");
         }
+    }
+
+    #[test]
+    fn dashes_before_each_run_option_begin_the_run_options_once() {
+        let options = lines(&["start-candidate -- -e A=b", "start-candidate -- --tty"]);
+        let shown = ["--", "-e", "A=b", "--tty"];
+        assert_eq!(options.of("start-candidate"), shown);
+    }
+
+    #[test]
+    fn what_names_the_container_is_for_all_steps_and_may_be_a_word_of_the_app() {
+        let all = lines(&["each --container=other", "start-candidate -- --app=mine"]);
+        assert_eq!(all.of("promote"), ["--container=other"]);
+        let start = ["--container=other", "--", "--app=mine"];
+        assert_eq!(all.of("start-candidate"), start);
     }
 
     #[test]
@@ -243,6 +288,11 @@ mod tests {
             "start-candidate --env=\"A=b c\"",
             "start-candidate --env=A='b c'",
             "start-candidate -e \"A=b\"",
+            "start-candidate -- -e \"A=b\"",
+            "start-candidate --env=A=b \\",
+            "start-candidate --container=other",
+            "probe-health --container other",
+            "rollback --app=other",
         ] {
             assert!(Lines::default().push(line).is_err(), "{line:?}");
         }

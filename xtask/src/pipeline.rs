@@ -1,6 +1,6 @@
 //! The five steps as child processes, the way a shell script would run them, with the fallback and one report.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime};
@@ -21,6 +21,10 @@ const NOT_REMOVED: i32 = 50;
 /// The exit code of a promotion whose release is live: its candidate is no failed one.
 pub(crate) const GAP_TOO_LONG: i32 = 48;
 
+/// The exit code of a start-candidate that finds a promotion which was killed, and whose heir is gone.
+const UNFINISHED: i32 = 25;
+const INTERRUPTED: i32 = 7;
+
 /// The report of a whole pipeline, one line on stdout.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -36,6 +40,9 @@ pub(crate) struct Report {
     pub(crate) failed_step: Option<&'static str>,
     /// Every step's own report, in order; `null` where a step printed none (a usage error).
     pub(crate) steps: Vec<Value>,
+    /// The report of the promote that was run first, as an earlier promotion was unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resumed: Option<Value>,
     /// The report of the step that cleared away after a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fallback: Option<Value>,
@@ -75,6 +82,7 @@ impl Runner<'_> {
             exit_code: 0,
             failed_step: None,
             steps: Vec::new(),
+            resumed: None,
             fallback: None,
             at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             took_ms: 0,
@@ -82,7 +90,7 @@ impl Runner<'_> {
         };
         for step in steps {
             let from = SystemTime::now();
-            let (code, said) = self.step(&step, report.steps.last())?;
+            let (code, said) = self.with_unfinished(&step, &mut report)?;
             report.spans.push(Span::until_now(step.name, from));
             report.steps.push(said);
             // The release is live by then: what prune left behind is in its report.
@@ -100,6 +108,30 @@ impl Runner<'_> {
         }
         report.took_ms = u64::try_from(began.elapsed().as_millis())?;
         Ok(report)
+    }
+
+    /// Runs a step. Where it finds a promotion that nobody has finished, promote resumes that or rolls it back, and the
+    /// step is run once more.
+    fn with_unfinished(&self, step: &Step, report: &mut Report) -> anyhow::Result<(i32, Value)> {
+        let (code, said) = self.step(step, report.steps.last())?;
+        if step.name != "start-candidate" || code != UNFINISHED {
+            return Ok((code, said));
+        }
+        let app = &self.flags.app;
+        writeln!(
+            io::stderr(),
+            "xtask: a promotion of {app} is unfinished: promote is run first"
+        )?;
+        let promote = Step {
+            name: "promote",
+            args: self.lines.of("promote"),
+        };
+        let (code, resumed) = self.step(&promote, None)?;
+        report.resumed = Some(resumed);
+        if code == INTERRUPTED {
+            return Ok((code, said));
+        }
+        self.step(step, report.steps.last())
     }
 
     /// Only the very candidate that was started here: another deployment's stays.
@@ -122,7 +154,7 @@ impl Runner<'_> {
     fn identity(&self, args: &[String]) -> Vec<String> {
         let mut identity = vec![format!("--app={}", self.flags.app)];
         let mut flags = args.iter().take_while(|it| *it != "--");
-        let is_named = flags.any(|it| it.starts_with("--container="));
+        let is_named = flags.any(|it| it.split('=').next() == Some("--container"));
         let name = self.flags.container.as_ref().unwrap_or(&self.flags.app);
         identity.extend((!is_named).then(|| format!("--container={name}")));
         identity

@@ -56,6 +56,20 @@ EOF
         case $argument in
         '') refuse "$word is given nothing: write its argument behind it" ;;
         *[" $tab"]'#'*) refuse "a comment needs a line of its own" ;;
+        *\\) refuse "a backslash joins no lines: write one argument a line" ;;
+        esac
+        options=''
+        case $newline$lines_of_conf in *"$newline$word --$newline"*) options=1 ;; esac
+        # The dashes and what stands behind them may be on one line: -- -e LOG=info.
+        while case $argument in --[" $tab"]*) ;; *) false ;; esac; do
+            [ -n "$options" ] || give --
+            options=1
+            IFS=" $tab" read -r argument <<EOF
+${argument#--}
+EOF
+        done
+        [ "$word" = each ] || [ -n "$options" ] || case ${argument%%["= $tab"]*} in
+        --app | --container) refuse "what names the app or its container is for all steps: begin with each" ;;
         esac
         # A flag and its value may be two arguments: -e LOG=info.
         flag=${argument%%["= $tab"]*}
@@ -149,11 +163,24 @@ shown() {
 
 # The same as a part of the pipeline, whose report has a place for each.
 next() {
+    before=$report
     step "$@" || failed=$2
+    [ "$2 $code" != 'start-candidate 25' ] || [ -n "$stopped" ] || resume "$@"
     reports=$reports${reports:+,}${report:-null}
     id=$(printf '%s\n' "$report" | sed -n 's/.*"candidate_id":"\([0-9a-z]*\)".*/\1/p')
     candidate=${id:-$candidate}
     [ -z "$failed" ]
+}
+
+# Nobody has finished a promotion that was killed: promote resumes it or rolls it back, and the step is run once more.
+resume() {
+    echo "deploy.sh: a promotion of $app is unfinished: promote is run first" >&2
+    unfinished=$report report=''
+    step promote promote || :
+    resumed=${report:-null} report=$unfinished
+    [ $code -ne 7 ] || return 0
+    failed='' report=$before
+    step "$@" || failed=$2
 }
 
 pipeline() {
@@ -234,7 +261,8 @@ whole() {
     [ $code -eq 0 ] && ok=true || ok=false
     printf '{"pipeline":"%s","ok":%s,"app":"%s","exit_code":%d' "$task" "$ok" "$app" $code
     printf '%s' "${failed:+,\"failed_step\":\"$failed\"}"
-    printf ',"steps":[%s]%s' "$reports" "${fallback:+,\"fallback\":$fallback}"
+    printf ',"steps":[%s]%s' "$reports" "${resumed:+,\"resumed\":$resumed}"
+    printf '%s' "${fallback:+,\"fallback\":$fallback}"
     printf ',"at":"%s","took_ms":%d}\n' "$at" $(($(milliseconds) - began))
 }
 
@@ -247,7 +275,7 @@ remember() {
     ) 2>/dev/null || echo "deploy.sh: $history cannot be written: no line of history" >&2
 }
 
-lines='' stopped='' code=0 report='' reports='' candidate='' failed='' fallback=''
+lines='' stopped='' code=0 report='' reports='' candidate='' failed='' resumed='' fallback=''
 [ "${1-}" != --lines ] || { lines=1 && shift; }
 case ${2-}$# in deploy3 | deploy4 | rollback2 | status2 | check2) ;; *) usage ;; esac
 app=$1 task=$2 image=${3-} conf=/etc/deploy-steps/$1.conf

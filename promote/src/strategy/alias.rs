@@ -3,7 +3,7 @@
 use step::contract::failure::CommonFailure;
 use step::engine::container::Container;
 use step::ownership::keeper::no_labels_are_missed;
-use step::ownership::marks::{Marks, recipe_of};
+use step::ownership::marks::recipe_of;
 use step::recipe::{Condition, Recipe};
 use step::signals::{defer_interrupts, interrupted};
 use step::terminal::progress;
@@ -67,8 +67,8 @@ fn put_live(
     alias: Alias<'_>,
 ) -> Result<Report, Failure> {
     no_labels_are_missed(live.as_ref()).map_err(CommonFailure::from)?;
-    check_alias(&candidate, live.as_ref(), alias)
-        .map_err(|why| Failure::NoCandidate(why, WayOut::Restart))?;
+    check_alias(&candidate, alias).map_err(|why| Failure::NoCandidate(why, WayOut::Restart))?;
+    preflight::beside_live(&candidate, live.as_ref())?;
     let recipe = preflight::check(promotion, &candidate)?;
     let old = live.map(|live| {
         let was = preflight::condition(promotion, &live);
@@ -160,11 +160,7 @@ fn has_links(candidate: &Container) -> bool {
 ///
 /// # Errors
 /// Why it cannot, and what to do.
-fn check_alias(
-    candidate: &Container,
-    live: Option<&Container>,
-    alias: Alias<'_>,
-) -> Result<(), String> {
+fn check_alias(candidate: &Container, alias: Alias<'_>) -> Result<(), String> {
     let name = candidate.name();
     let on = alias.network;
     // One without a recipe is refused when it is looked at.
@@ -184,12 +180,6 @@ fn check_alias(
     if let Some(publish) = recipe.publish.first() {
         return Err(format!(
             "{name} is to publish the port {publish}, which needs a new container: promote it without --network, or deploy under another --container"
-        ));
-    }
-    let replaces = Marks::of(candidate).and_then(|marks| marks.replaces);
-    if live.is_some_and(|live| replaces.as_ref() != Some(&live.id)) {
-        return Err(format!(
-            "{name} was started beside another container than the one that is live now: start it again"
         ));
     }
     Ok(())

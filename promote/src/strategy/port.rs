@@ -54,6 +54,7 @@ fn replace(
     live: Option<Container>,
     candidate: Container,
 ) -> Result<Report, Failure> {
+    preflight::beside_live(&candidate, live.as_ref())?;
     let candidate = network::put_back(&promotion.engine, candidate)?;
     let recipe = preflight::check(promotion, &candidate)?;
     preflight::verifiable(promotion, &candidate, &recipe)?;

@@ -66,15 +66,17 @@ fn end(swap: &mut Swap<'_>) -> Vec<String> {
 ///
 /// An engine that was restarted meanwhile has started the old container as well, for its
 /// policy, and it may have the port: then the new one must show once more that it serves.
-/// With `may_keep` the candidate may stay for clients that are connected to it.
+/// With `may_keep` the candidate may stay for clients that are connected to it. Without, another promotion began this one.
 pub(super) fn give_up_old(swap: &mut Swap<'_>, may_keep: bool) -> Result<(), SwapError> {
     let promotion = swap.promotion.clone();
     let old = swap.old.as_ref().map(|old| old.container.clone());
     let ((), (log_kept, removed)) = both(
         || {
-            if !swap.link.is_off() || swap.candidate_has_name() {
+            // A promotion that was killed may have had a bridge that this one has not.
+            if !swap.link.is_off() || swap.candidate_has_name() || !may_keep {
                 let staying = swap.next.clone();
-                drain_candidate(swap, staying.as_deref(), may_keep);
+                let then = if may_keep { Then::MayStay } else { Then::Ends };
+                drain_candidate(swap, staying.as_deref(), then);
             }
         },
         move || {
@@ -110,9 +112,20 @@ fn has_no_callers(swap: &Swap<'_>) -> bool {
     !swap.candidate_has_name() && drained.is_some_and(|drained| !drained.may_be_open())
 }
 
-/// Waits for what was redirected to the candidate, which `staying` takes over; idle connections are
-/// closed by the app's own shutdown.
-pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>, may_keep: bool) {
+/// What becomes of a candidate that has served clients.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It ends, unless clients stay connected to it.
+    MayStay,
+    /// It ends.
+    Ends,
+    /// It runs on, to be looked at or promoted once more.
+    RunsOn,
+}
+
+/// Waits for what was redirected to the candidate, which `staying` takes over. Where it ends, the app's own shutdown closes
+/// idle connections, and finishes what the app has accepted and works on in the background.
+pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>, then: Then) {
     let promotion = swap.promotion;
     let forwarders = Forwarders::of(promotion.live);
     let named = swap.candidate_has_name();
@@ -129,10 +142,10 @@ pub(super) fn drain_candidate(swap: &mut Swap<'_>, staying: Option<&str>, may_ke
     }
     let drained = forwarders.drain(candidate, &swap.recipe.tcp(), promotion.args.drain);
     swap.await_answers(candidate);
-    let is_kept = may_keep && drained.open > 0 && keeps_clients(swap);
+    let is_kept = then == Then::MayStay && drained.open > 0 && keeps_clients(swap);
     swap.waits.kept = is_kept.then_some(drained.open);
     // Stopped it loses the name, which it must not keep after a rollback.
-    if named || drained.may_be_open() && !is_kept {
+    if named || !is_kept && (then != Then::RunsOn || drained.may_be_open()) {
         // It may say its last to those who were redirected to it.
         swap.link.bridge_mut().into_iter().for_each(Bridge::unwatch);
         stop_gracefully(promotion, candidate);

@@ -11,7 +11,8 @@ use crate::args::Args;
 use crate::bridge::carried::Forwarders;
 use crate::bridge::stale;
 
-/// Ends it: it answers what it was asked, the app's own shutdown closes connections, and it is removed with its rules.
+/// Ends it: it answers what it was asked, the app's own shutdown closes connections and finishes work that was accepted,
+/// and it is removed with its rules.
 ///
 /// # Errors
 /// When it cannot be removed.
@@ -21,8 +22,8 @@ pub(crate) fn end(
     live: &Name,
     candidate: &Container,
 ) -> Result<(), EngineError> {
-    let drained = Forwarders::of(live).drain(candidate, &published(candidate), args.drain);
-    if drained.may_be_open() {
+    if candidate.state.running {
+        Forwarders::of(live).drain(candidate, &published(candidate), args.drain);
         // Where it does not stop it is removed by force.
         let _ = engine.stop(&candidate.id, args.grace(candidate));
     }

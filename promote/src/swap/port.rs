@@ -8,6 +8,7 @@ use step::recipe::Condition;
 use step::terminal::spinner::waiting;
 use step::terminal::warn;
 
+use super::cleanup::Then;
 use super::error::SwapError;
 use super::link::{Link, warn_of_gap};
 use super::outcome::Outcome;
@@ -154,7 +155,7 @@ fn unless_blocked(swap: &mut Swap<'_>) -> Result<Passage, SwapError> {
     if let Some(bridge) = &bridge {
         bridge.close()?;
     }
-    cleanup::drain_candidate(swap, None, false);
+    cleanup::drain_candidate(swap, None, Then::Ends);
     drop(bridge);
     swap.link = Link::Off(Some(why));
     Ok(passage)

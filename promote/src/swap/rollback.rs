@@ -18,6 +18,7 @@ use step::ownership::marks::secrets_of;
 use step::recipe::Condition;
 use step::terminal::{progress, warn};
 
+use super::cleanup::Then;
 use super::error::{Kind, SwapError};
 use super::link::Link;
 use super::{Swap, cleanup, verify};
@@ -55,8 +56,8 @@ fn drain_next(swap: &Swap<'_>) {
     };
     let drained = swap.drain(&next);
     swap.await_answers(&next);
-    // One that hangs would not end by itself either.
-    if drained.in_flight == 0 && drained.may_be_open() {
+    // It may work on what it has accepted. One that hangs would not end by itself either.
+    if drained.in_flight == 0 {
         cleanup::stop_gracefully(swap.promotion, &next);
     }
 }
@@ -70,7 +71,11 @@ pub(super) fn into_failure(
     match undone {
         Ok(()) => {
             let live = &swap.promotion.names.live;
-            error.evidence.rolled_back_to = swap.old.as_ref().map(|_| live.clone());
+            match &swap.old {
+                Some(old) if old.was_up() => error.evidence.rolled_back_to = Some(live.clone()),
+                Some(_) => error.evidence.down_as_before = Some(live.clone()),
+                None => {}
+            }
             error.undone()
         }
         Err((why, commands)) => Failure::RollbackFailed {
@@ -106,9 +111,7 @@ pub(super) fn restore_old(swap: &Swap<'_>) -> Result<(), String> {
     let before = &old.container;
     let now = engine.container(&before.id).map_err(said)?;
     let now = now.ok_or_else(|| format!("{} does not exist any more", names.old))?;
-    // One that was down before the promotion stays down.
-    let was_up = before.state.running || old.was != Condition::Down;
-    if was_up && !now.state.running {
+    if old.was_up() && !now.state.running {
         network::rejoin(engine, before, &now).map_err(said)?;
         let reply = engine.start(&before.id).map_err(said)?;
         if reply.code != Some(0) {
@@ -156,7 +159,7 @@ fn end_bridge(swap: &mut Swap<'_>, old_serves: bool) {
         return;
     }
     let staying = swap.old.as_ref().map(|old| old.container.id.clone());
-    cleanup::drain_candidate(swap, staying.as_deref(), false);
+    cleanup::drain_candidate(swap, staying.as_deref(), Then::RunsOn);
     drop(swap.link.take());
 }
 

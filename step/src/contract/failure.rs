@@ -49,10 +49,7 @@ impl CommonFailure {
         match self {
             Self::Engine(error) => error.verdict(),
             Self::Usage(_) => Verdict::new(Code::Usage, "see --help"),
-            Self::NotOurs(_) => Verdict::new(
-                Code::NameTaken,
-                "rename what has the name, or deploy under another one with --container",
-            ),
+            Self::NotOurs(foreign) => Verdict::new(Code::NameTaken, foreign.hint()),
             Self::Kept(kept) => Verdict::new(Code::NameTaken, kept.hint()),
         }
     }

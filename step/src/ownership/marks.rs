@@ -20,6 +20,8 @@ use crate::text::secrets::{HIDDEN, Secrets};
 /// What all labels of the steps begin with.
 pub const PREFIX: &str = "deploy-steps.";
 
+/// What an app's images say, and all containers of them.
+pub(super) const LABEL: &str = "app";
 /// The app.
 pub(super) const APP: &str = "deploy-steps.app";
 const ROLE: &str = "deploy-steps.role";
@@ -167,6 +169,13 @@ pub fn previous_of(container: &Container) -> Option<Previous> {
 /// The candidate that a container was made from.
 pub fn candidate_of(container: &Container) -> Option<String> {
     Marks::of(container)?.candidate
+}
+
+/// Whether the candidate was started where something else was live than `live`, or nothing was. An earlier version's does
+/// not say.
+pub fn replaces_another(candidate: &Container, live: &Container) -> bool {
+    let said = candidate.config.labels.get(REPLACES);
+    said.is_some_and(|id| *id != live.id)
 }
 
 /// Whether the candidate was promoted and still runs: `promote --keep-connections` leaves it to its clients for a while.

@@ -4,9 +4,9 @@ use serde_json::json;
 use stage::docker::{docker, inspect};
 use stage::image::Image;
 
-use super::{refused, run_as};
+use super::{as_it_is, every_step, refused, run_as};
 use crate::resume::KILLED;
-use crate::support::{App, Fault, failed, ok};
+use crate::support::{App, Fault, failed, ok, text};
 
 /// A label with all that an image could want to say.
 fn label(name: &str, value: &str) -> String {
@@ -90,4 +90,25 @@ fn what_was_committed_from_a_candidate_is_nobodys_candidate_and_any_release() {
     assert_eq!(app.present(), [""]);
     let live = inspect(app.name()).unwrap().unwrap();
     assert_eq!(live["Config"]["Labels"]["deploy-steps.role"], "final");
+}
+
+#[test]
+fn what_a_person_started_from_another_apps_image_is_that_apps_whoever_has_its_name_configured() {
+    let (app, theirs) = (App::new("copied"), App::new("theirs"));
+    let (v1, n1) = (app.build("v1"), theirs.build("n1"));
+    let id = run_as(app.name(), &[], &n1);
+    let before = as_it_is(app.name());
+    for run in every_step(&app, &v1) {
+        refused(&run, &id);
+        let report = run.json().unwrap();
+        let hint = text(&report["error"]["hint"]);
+        assert!(hint.contains(&format!("app={}", theirs.name())), "{hint}");
+    }
+    assert_eq!(as_it_is(app.name()), before);
+    // A label that a person gives goes before the image's.
+    docker(["rm", "-f", app.name()]).unwrap();
+    let own = format!("--label=app={}", app.name());
+    run_as(app.name(), &[&own], &n1);
+    app.deploy(&v1, &[]);
+    app.assert_live(&v1);
 }

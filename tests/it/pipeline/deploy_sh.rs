@@ -12,7 +12,8 @@ use stage::registry;
 use stage::steps::{Run, run, step};
 
 use crate::bridge::has_bridge;
-use crate::support::{App, eventually, ok, text};
+use crate::resume::KILLED;
+use crate::support::{App, Fault, eventually, ok, text};
 use crate::vm::Vm;
 
 const STEPS: [&str; 5] = [
@@ -214,6 +215,37 @@ fn the_script_for_the_vm_reports_and_ends_as_xtask_deploy_does() {
     let codes: Vec<&Value> = lines.iter().map(|it| &it["exit_code"]).collect();
     assert_eq!(codes, [0, 0, 30, 32, 10, 0, 2]);
     assert_eq!(lines[6], wrong);
+}
+
+#[test]
+fn a_promotion_that_was_killed_with_its_heir_is_finished_by_the_next_deployment_and_the_next_rollback()
+ {
+    let both = Both::new("cut-off");
+    let [v1, v2, v3] = ["v1", "v2", "v3"].map(|version| both.push(version, |image| image));
+    both.compare("deploy", names(&v1));
+    let kill_promotions_of = |images: &[Built; 2]| {
+        for (app, image) in [(&both.script, &images[0]), (&both.xtask, &images[1])] {
+            ok(&app.step("pull-image", &[&image.name]));
+            app.candidate(image, &[]);
+            let fault = Fault::After("stop", "kill -KILL $CALLER");
+            assert_eq!(app.promote_with(fault, &[]).code, KILLED);
+            assert_eq!(app.present(), ["-new", "-old", "-next"]);
+        }
+    };
+    kill_promotions_of(&v2);
+    let deployed = both.compare("deploy", names(&v3));
+    assert_eq!(deployed["exit_code"], 0, "{deployed}");
+    assert_eq!(deployed["resumed"]["carried_on"], true, "{deployed}");
+    assert_eq!(deployed["resumed"]["image"], v2[0].name.as_str());
+    let replaced = &deployed["steps"][3]["replaced"];
+    assert_eq!(replaced["image"], v2[0].name.as_str(), "{deployed}");
+    both.script.assert_live(&v3[0]);
+    kill_promotions_of(&v1);
+    let back = both.compare("rollback", None);
+    assert_eq!(back["exit_code"], 0, "{back}");
+    assert_eq!(back["resumed"]["carried_on"], true, "{back}");
+    both.script.assert_live(&v3[0]);
+    both.xtask.assert_live(&v3[1]);
 }
 
 #[test]

@@ -27,6 +27,35 @@ fn a_candidate_that_is_not_the_one_that_was_probed_is_not_promoted() {
 }
 
 #[test]
+fn a_live_container_that_somebody_started_after_the_candidate_is_not_replaced() {
+    for was_live in [true, false] {
+        let app = App::new("newcomer");
+        let (v1, v2) = (app.build("v1"), app.build("v2"));
+        if was_live {
+            app.deploy(&v1, &[]);
+        }
+        app.candidate(&v2, &[]);
+        let _ = docker(["rm", "-f", app.name()]);
+        let publish = format!("{}:8080", app.port);
+        let words = ["run", "-d", "--name", app.name(), "-p", &publish];
+        docker(words.into_iter().chain(["-e", "BY_HAND=1", &v1.name])).unwrap();
+        let live = app.id("");
+        let report = failed(&app.promote(&[]), 40, "no_candidate");
+        let error = &report["error"];
+        let message = text(&error["message"]);
+        assert!(message.contains("beside another container"), "{message}");
+        assert!(text(&error["hint"]).contains("--replace"), "{error}");
+        assert_eq!(app.id(""), live);
+        assert_eq!(app.present(), ["", "-new"]);
+        let again = ["--image", &v2.name, "--publish", &publish, "--replace"];
+        ok(&app.step("start-candidate", &again));
+        app.prove_candidate();
+        ok(&app.promote(&[]));
+        app.assert_live(&v2);
+    }
+}
+
+#[test]
 fn a_host_port_that_a_process_listens_on_is_refused_before_anything_is_touched() {
     let app = App::new("process");
     let v1 = app.build("v1");

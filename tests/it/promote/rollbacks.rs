@@ -262,6 +262,35 @@ fn an_old_container_that_was_sick_before_need_not_be_healthy_after_a_rollback() 
 }
 
 #[test]
+fn a_live_container_that_was_down_is_not_said_to_serve_after_a_rollback() {
+    let app = App::new("was-down");
+    let network = format!("{}-net", app.name());
+    docker(["network", "create", &network]).unwrap();
+    app.scope.at_end(["network", "rm", &network]);
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &["--network", &network]);
+    let live = app.id("");
+    docker(["stop", app.name()]).unwrap();
+    docker(["network", "rm", &network]).unwrap();
+    app.candidate(&v2, &[]);
+    let report = failed(&app.promote(&[]), 42, "rolled_back_not_started");
+    let error = &report["error"];
+    let message = text(&error["message"]);
+    assert!(message.ends_with("is down as before"), "{message}");
+    let hint = text(&error["hint"]);
+    assert!(
+        hint.contains("network create") && hint.contains("--network"),
+        "{hint}"
+    );
+    assert!(report.get("rolled_back_to").is_none(), "{report}");
+    assert_eq!(app.id(""), live);
+    assert_eq!(app.present(), ["", "-new"]);
+    docker(["network", "create", &network]).unwrap();
+    ok(&app.promote(&[]));
+    app.assert_live(&v2);
+}
+
+#[test]
 fn a_failed_first_deployment_leaves_nothing_under_the_apps_name() {
     let app = App::new("first-fails");
     let flags = tempfile::tempdir().unwrap();

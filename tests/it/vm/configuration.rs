@@ -65,6 +65,30 @@ fn check_shows_what_each_step_would_be_given() {
     assert_eq!(said.stdout.lines().collect::<Vec<_>>(), shown);
 }
 
+#[test]
+fn dashes_and_a_run_option_may_be_on_one_line() {
+    let configured = Configured::new();
+    let lines = [
+        "each --container\tother",
+        "start-candidate --publish=80:8080",
+        "start-candidate -- -e LOG=info",
+        "start-candidate --\t--label a=b  c",
+        "rollback -- -- --app=mine",
+    ];
+    let said = configured.check(&lines.join("\n"));
+    assert_eq!((said.code, &*said.stderr), (0, ""), "{said:?}");
+    let shown: Vec<&str> = said.stdout.lines().skip(1).take(2).collect();
+    let app = configured.app.name();
+    let expected = [
+        format!(
+            "start-candidate --app {app} --from - --replace --container other --publish=80:8080 -- -e 'LOG=…' \
+             --label 'a=b  c'"
+        ),
+        format!("start-candidate --app {app} --previous --replace --container other -- --app=mine"),
+    ];
+    assert_eq!(shown, expected);
+}
+
 /// The words that a shell makes of a line.
 fn pasted(line: &str) -> Vec<String> {
     let script = format!("set -- {line}; printf '%s\\n' \"$@\"");
@@ -152,6 +176,11 @@ fn a_line_that_may_be_meant_otherwise_is_refused_with_its_number_and_nothing_is_
         ("start-candidate --env=\"A=b c\"", "leave the quotes out"),
         ("start-candidate --env=A='secret'", "leave the quotes out"),
         ("start-candidate -e \"A=secret\"", "leave the quotes out"),
+        ("start-candidate -- -e \"A=secret\"", "leave the quotes out"),
+        ("start-candidate --env=A=secret \\", "a backslash joins"),
+        ("start-candidate --container=other", "begin with each"),
+        ("probe-health --container other", "begin with each"),
+        ("rollback --app=other", "begin with each"),
     ];
     for (line, why) in refused {
         let said = configured.check(&format!("# first\n{line}\n"));
