@@ -105,6 +105,16 @@ pub(crate) struct Evidence {
     pub(crate) tasks: Vec<TaskStatus>,
 }
 
+impl Evidence {
+    /// Of attempts alone.
+    pub(crate) fn of(last_attempts: Vec<Attempt>) -> Self {
+        Self {
+            last_attempts,
+            ..Self::default()
+        }
+    }
+}
+
 fn undone(evidence: &Evidence) -> String {
     match &evidence.rolled_back_to {
         Some(name) => format!("; rolled back, {name} serves as before"),
