@@ -108,6 +108,16 @@ pub(crate) struct Evidence {
     pub(crate) tasks: Vec<TaskStatus>,
 }
 
+impl Evidence {
+    /// Of attempts alone.
+    pub(crate) fn of(last_attempts: Vec<Attempt>) -> Self {
+        Self {
+            last_attempts,
+            ..Self::default()
+        }
+    }
+}
+
 fn undone(evidence: &Evidence) -> String {
     match (&evidence.rolled_back_to, &evidence.down_as_before) {
         (Some(name), _) => format!("; rolled back, {name} serves as before"),

@@ -71,7 +71,8 @@ pub(crate) struct Seen {
     /// Why they were not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) not_handed_over_because: Option<String>,
-    /// How many requests were sent, each over a new connection; 0 where nothing was watched, as behind a proxy.
+    /// How many requests were sent, each over a new connection; 0 where nothing was watched, as behind a proxy and
+    /// where the next release has none of the live container's ports.
     pub(crate) probes: u32,
     /// How many of them were not answered healthily.
     pub(crate) failed: u32,

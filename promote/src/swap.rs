@@ -15,6 +15,7 @@ pub(crate) mod outcome;
 mod podman;
 pub(crate) mod port;
 pub(crate) mod prepare;
+mod published;
 mod rollback;
 mod verify;
 
@@ -23,7 +24,7 @@ use std::time::Duration;
 use step::engine::container::Container;
 use step::engine::error::EngineError;
 use step::health::ProbeConfig;
-use step::health::target::Target;
+use step::model::port::Publish;
 use step::recipe::{Condition, Recipe};
 use step::terminal::warn;
 use step::time::millis;
@@ -37,7 +38,8 @@ use crate::report::Seen;
 use crate::restart::RestartPolicy;
 use crate::traffic::datagrams::await_answers;
 use crate::traffic::drain::{Drained, drain};
-use crate::traffic::monitor::{Monitor, watched_port};
+use crate::traffic::monitor::Monitor;
+use crate::traffic::watched::{self, Watched};
 use error::SwapError;
 use link::Link;
 
@@ -54,6 +56,8 @@ pub(crate) struct Swap<'a> {
     /// The full id of the container that goes live, once there is one.
     pub(crate) next: Option<String>,
     pub(crate) link: Link,
+    /// The port that is watched.
+    pub(crate) watched: Option<Publish>,
     monitor: Monitor,
     waits: Waits,
 }
@@ -63,6 +67,8 @@ pub(crate) struct Old {
     pub(crate) container: Container,
     /// What a rollback may ask of it.
     pub(crate) was: Condition,
+    /// Its ports that took connections at its own address when the promotion began.
+    pub(crate) open: Vec<u16>,
     /// Whether it has been removed.
     pub(crate) gone: bool,
     /// Whether its log was kept, where it was to be.
@@ -83,6 +89,7 @@ struct Waits {
 impl Old {
     pub(crate) fn new(container: Container, was: Condition) -> Self {
         Self {
+            open: watched::open(&container),
             container,
             was,
             gone: false,
@@ -96,6 +103,23 @@ impl Old {
     }
 }
 
+/// What a client of the live container calls, at which the next release is called as well.
+fn watched_of(promotion: &Promotion<'_>, recipe: &Recipe, old: Option<&Old>) -> Option<Watched> {
+    let old = &old?.container;
+    let config = ProbeConfig {
+        timeout: MONITOR_TIMEOUT,
+        ..promotion.args.probe_config(Some(recipe))
+    };
+    let up = Some(old).filter(|old| old.state.up());
+    let watched = up.and_then(|old| Watched::shared(recipe, &config, old));
+    if watched.is_none() && promotion.args.max_gap.is_some() {
+        warn(
+            "promote: --max-gap sees nothing: nobody calls the live container on a port of the next release",
+        );
+    }
+    watched
+}
+
 impl<'a> Swap<'a> {
     /// Starts to watch the host port, where there is something live to be watched.
     pub(crate) fn new(
@@ -106,16 +130,10 @@ impl<'a> Swap<'a> {
         next: Option<String>,
         link: Link,
     ) -> Self {
-        let config = promotion.args.probe_config(Some(&recipe));
-        let up = old.as_ref().is_some_and(|old| old.container.state.up());
-        let watched = watched_port(&recipe, config.probe.port).filter(|_| up);
-        let config = ProbeConfig {
-            timeout: MONITOR_TIMEOUT,
-            ..config
-        };
-        let target = watched.map(|publish| Target::host_port(&publish, &config));
+        let watched = watched_of(promotion, &recipe, old.as_ref());
         Self {
-            monitor: Monitor::start(target),
+            monitor: Monitor::start(watched.as_ref().map(Watched::target)),
+            watched: watched.map(|it| it.publish),
             promotion,
             recipe,
             old,

@@ -5,3 +5,4 @@ pub(crate) mod datagrams;
 mod diag;
 pub(crate) mod drain;
 pub(crate) mod monitor;
+pub(crate) mod watched;

@@ -62,6 +62,12 @@ impl Recipe {
         self.spoken(Protocol::Udp)
     }
 
+    /// The port of the container at which `probe` asks: the one that it names, else the first that is published.
+    pub fn asked(&self, probe: &Probe) -> Option<u16> {
+        let first = || self.tcp().first().map(|it| it.container);
+        probe.port.or_else(first)
+    }
+
     fn spoken(&self, protocol: Protocol) -> Vec<Publish> {
         let all = self.publish.iter().copied();
         all.filter(|it| it.protocol == protocol).collect()

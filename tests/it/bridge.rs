@@ -1,5 +1,6 @@
 //! The bridge: nobody notices the swap, whoever and wherever they are.
 
+mod addresses;
 mod answers;
 mod carriers;
 mod clients;
@@ -14,6 +15,7 @@ mod limits;
 mod losses;
 pub(crate) mod modes;
 mod names;
+mod ports;
 mod rootless;
 mod surroundings;
 mod worlds;
@@ -34,6 +36,11 @@ pub(crate) static RULES: RwLock<()> = RwLock::new(());
 /// Promotes `image` over what is live; the report of the swap, which went over a bridge without a failure.
 pub(crate) fn bridged(app: &App, image: &Built, flags: &[&str]) -> Value {
     app.candidate(image, &[]);
+    bridged_now(app, flags)
+}
+
+/// The same of the candidate that is there.
+fn bridged_now(app: &App, flags: &[&str]) -> Value {
     let report = ok(&app.promote(flags));
     let swap = &report["swap"];
     assert_eq!(text(&swap["bridge"]), "on", "{report}");

@@ -128,6 +128,27 @@ impl App {
         self.prove_candidate()
     }
 
+    /// The same at these ports, with flags of `start-candidate`.
+    pub(crate) fn candidate_at(
+        &self,
+        image: &Built,
+        publish: &[String],
+        flags: &[&str],
+        options: &[&str],
+    ) {
+        let ports = publish.iter().flat_map(|it| ["--publish", it]);
+        let ports: Vec<&str> = ports.collect();
+        let words = [
+            &["--image", &image.name],
+            &ports[..],
+            flags,
+            &["--"],
+            options,
+        ];
+        ok(&self.step("start-candidate", &words.concat()));
+        self.prove_candidate();
+    }
+
     pub(crate) fn prove_candidate(&self) -> String {
         let probed = self.step("probe-health", &[]);
         ok(&probed);

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use step::engine::address::towards;
+use step::engine::address::{is_here, towards};
 use step::engine::container::Container;
 use step::health::ProbeConfig;
 use step::health::poll::probe_once;
@@ -73,9 +73,9 @@ impl Call {
     ///
     /// # Errors
     /// When nobody takes the connection.
-    pub(crate) fn connect(&self, within: Duration) -> Option<io::Result<()>> {
+    pub(crate) fn connect(&self, within: Duration) -> Option<io::Result<TcpStream>> {
         let at = self.at;
-        self.there(move || TcpStream::connect_timeout(&at, within).map(drop))
+        self.there(move || TcpStream::connect_timeout(&at, within))
     }
 
     /// Sends a datagram with nothing in it, whatever becomes of it; `None` as in [`Self::make`]. The kernel tells of one that
@@ -93,11 +93,6 @@ impl Call {
         self.there(send)?.ok()
     }
 
-    /// Whether the address is this host's own: then the way there begins at itself.
-    fn is_there(&self) -> bool {
-        towards(self.at.ip()) == Some(self.at.ip())
-    }
-
     fn there<T: Send + 'static, E: Send + 'static>(
         &self,
         ask: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -106,7 +101,7 @@ impl Call {
             None => ask(),
             Some(pid) => within(pid, move || Ok(ask())).ok()?,
         };
-        Some(asked).filter(|it| it.is_ok() || self.is_there())
+        Some(asked).filter(|it| it.is_ok() || is_here(self.at.ip()))
     }
 }
 
@@ -119,12 +114,12 @@ pub(crate) fn one_of_each_kind<'a>(
     let mut doors: Vec<&Door> = doors.collect();
     doors.sort_by_key(|it| !it.is_asked(config));
     let mut all: Vec<Call> = Vec::new();
-    // Where health is asked at none of them, any answer of the first one shows as much.
-    let of = |(nth, door): (usize, &Door)| {
-        let is_first = nth == 0 && door.protocol == Protocol::Tcp;
-        calls(door, candidate, is_first || door.is_asked(config))
+    // A connection that is accepted says nothing of who accepts it.
+    let of = |door: &Door| {
+        let is_asked = door.is_asked(config) && !config.only_connects();
+        calls(door, candidate, is_asked)
     };
-    for call in doors.into_iter().enumerate().flat_map(of) {
+    for call in doors.into_iter().flat_map(of) {
         let kind = |it: &Call| (it.client, it.at.is_ipv6());
         if !all.iter().any(|it| kind(it) == kind(&call)) {
             all.push(call);

@@ -10,7 +10,11 @@
 //! A kind that cannot call the port of the health check calls another one. One port may be published on loopback, and
 //! another one for everybody. The port of the health check has to answer. A connection to any other port is only opened,
 //! and no datagram comes through: the app gets nothing that it would have to make sense of.
+//!
+//! An engine without a proxy listens on some ports all the same, and never takes what comes. So a connection shows a
+//! proxy when a program has taken it, or when another call was answered that nobody had translated.
 
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,19 +28,19 @@ use super::calls::Call;
 use super::error::NoBridge;
 use super::listing;
 use super::served::{By, Client, Served, Way};
+use crate::traffic::connections::connections_here;
 
 /// How long an answer may take: an engine without a proxy takes some connections and answers none.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A datagram from a container may wait for the address of whom it calls (arp(7)).
-const COUNTED_WITHIN: Duration = Duration::from_millis(500);
+/// A datagram from a container may wait for the address of whom it calls (arp(7)), and a proxy for its turn to run.
+const SHOWN_WITHIN: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// What became of a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Made {
     Answered,
     /// A connection was opened, and nothing was asked.
-    Opened,
+    Opened(TcpStream),
     Refused,
     /// A datagram, which rules count and drop.
     Sent,
@@ -63,11 +67,12 @@ pub(super) fn look(
 ) -> Result<Served, NoBridge> {
     let config = any_answer(config);
     let made: Vec<Option<Made>> = calls.iter().map(|it| make(it, &config)).collect();
-    let end = Instant::now() + COUNTED_WITHIN;
+    let end = Instant::now() + SHOWN_WITHIN;
     loop {
         let rules = nft.read(live).ok_or(NoBridge::Unread)?;
         let seen = seen(&rules, calls, &made);
-        let are_late = |(made, seen)| (made, seen) == (&Some(Made::Sent), &Seen::Unserved);
+        let may_come = |made: &Option<Made>| matches!(made, Some(Made::Sent | Made::Opened(_)));
+        let are_late = |(made, seen): (&_, &_)| may_come(made) && *seen == Seen::Unserved;
         if !made.iter().zip(&seen).any(are_late) || Instant::now() > end {
             return served(calls.iter().zip(seen));
         }
@@ -77,12 +82,22 @@ pub(super) fn look(
 
 /// Makes a call; `None` where nobody may call from there.
 fn make(call: &Call, config: &ProbeConfig) -> Option<Made> {
-    let (good, is_good) = match (call.spoken, call.is_asked) {
-        (Protocol::Udp, _) => (Made::Sent, call.send().is_some()),
-        (_, true) => (Made::Answered, call.make(config)?.is_ok()),
-        (_, false) => (Made::Opened, call.connect(config.timeout)?.is_ok()),
+    let good = match (call.spoken, call.is_asked) {
+        (Protocol::Udp, _) => call.send().map(|()| Made::Sent),
+        (_, true) => call.make(config)?.ok().map(|_| Made::Answered),
+        (_, false) => call.connect(config.timeout)?.ok().map(Made::Opened),
     };
-    Some(if is_good { good } else { Made::Refused })
+    Some(good.unwrap_or(Made::Refused))
+}
+
+/// Whether a program of this host has taken the connection. One that waits to be taken is no file yet, and has no number.
+fn is_taken(connection: &TcpStream) -> bool {
+    let Ok(ours) = connection.local_addr() else {
+        return false;
+    };
+    let is_ours = |it: SocketAddr| (it.ip(), it.port()) == (ours.ip(), ours.port());
+    let taken = connections_here(|it| !it.listens && is_ours(it.peer) && it.inode != 0);
+    taken.is_ok_and(|found| found.open > 0)
 }
 
 /// What each call has shown, by what the rules have counted.
@@ -91,15 +106,16 @@ fn seen(rules: &Value, calls: &[Call], made: &[Option<Made>]) -> Vec<Seen> {
     let is_translated = |call: &Call| counted(&call.tag());
     let mut all = calls.iter().zip(made);
     // An engine without a proxy takes some connections, too, and answers none.
-    let has_proxy = all.any(|(call, made)| *made == Some(Made::Answered) && !is_translated(call));
+    let has_proxy =
+        all.any(|(call, made)| matches!(made, Some(Made::Answered)) && !is_translated(call));
     let by = |(call, made): (&Call, &Option<Made>)| match made {
         None => Seen::Nothing,
         Some(Made::Refused) => Seen::Unserved,
         Some(_) if is_translated(call) => Seen::Served(By::Kernel),
         Some(Made::Answered) => Seen::Served(By::Proxy),
-        Some(Made::Opened) if has_proxy => Seen::Served(By::Proxy),
+        Some(Made::Opened(it)) if has_proxy || is_taken(it) => Seen::Served(By::Proxy),
         Some(Made::Sent) if counted(&call.tag_of_taken()) => Seen::Served(By::Proxy),
-        Some(Made::Opened | Made::Sent) => Seen::Unserved,
+        Some(Made::Opened(_) | Made::Sent) => Seen::Unserved,
     };
     calls.iter().zip(made).map(by).collect()
 }

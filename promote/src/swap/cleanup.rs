@@ -40,6 +40,7 @@ pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
         container_id: swap.next.unwrap_or_default(),
         recipe: swap.recipe,
         seen,
+        watched: swap.watched,
         left_over,
     }
 }

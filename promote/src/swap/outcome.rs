@@ -1,13 +1,13 @@
 //! A finished swap as a report.
 
 use step::contract::handoff::Handoff;
+use step::model::port::Publish;
 use step::ownership::way_back::WayBack;
 use step::recipe::{Previous, Recipe};
 
 use crate::failure::{Evidence, Failure};
 use crate::promotion::Promotion;
 use crate::report::{Replaced, Report, Seen};
-use crate::traffic::monitor::watched_port;
 
 /// A swap that was done.
 #[derive(Default)]
@@ -17,6 +17,8 @@ pub(crate) struct Outcome {
     pub(crate) previous: Option<Previous>,
     pub(crate) way_back: Option<WayBack>,
     pub(crate) seen: Option<Seen>,
+    /// The port at which that was.
+    pub(crate) watched: Option<Publish>,
     pub(crate) log_kept: Option<bool>,
     pub(crate) volumes_left: Vec<String>,
     pub(crate) left_over: Vec<String>,
@@ -37,6 +39,7 @@ pub(crate) fn report(
         previous,
         way_back,
         seen,
+        watched: _,
         log_kept,
         volumes_left,
         left_over,
@@ -69,15 +72,13 @@ fn too_long(promotion: &Promotion<'_>, outcome: &Outcome) -> Option<Failure> {
     if u128::from(gap_ms) <= allowed.as_millis() {
         return None;
     }
-    let config = promotion.args.probe_config(Some(&outcome.recipe));
-    let watched = watched_port(&outcome.recipe, config.probe.port);
     let evidence = Evidence {
         swap: outcome.seen.clone(),
         ..Evidence::default()
     };
     Some(Failure::GapTooLong {
         live: promotion.names.live.clone(),
-        port: watched.map(|it| it.host_port()).unwrap_or_default(),
+        port: outcome.watched.map(|it| it.host_port()).unwrap_or_default(),
         gap_ms,
         allowed,
         evidence: Box::new(evidence),

@@ -1,5 +1,7 @@
 //! The published port moves: the old container is drained and stopped, then the final one starts and gets its name.
 
+use std::time::Instant;
+
 use step::engine::cli::Reply;
 use step::engine::container::Container;
 use step::join::both;
@@ -12,7 +14,7 @@ use super::cleanup::Then;
 use super::error::SwapError;
 use super::link::{Link, warn_of_gap};
 use super::outcome::Outcome;
-use super::{Swap, callers, cleanup, create, podman, rollback, verify};
+use super::{Swap, callers, cleanup, create, podman, published, rollback, verify};
 use crate::args::BridgeMode;
 use crate::bridge::Bridge;
 use crate::bridge::error::NoBridge;
@@ -40,7 +42,7 @@ pub(crate) fn run(mut swap: Swap<'_>, from: Stage) -> Result<Outcome, Failure> {
         Stage::Rename => rename_old(&swap).and_then(|()| take_over(&mut swap)),
         Stage::Create => create_again(&mut swap).and_then(|()| take_over(&mut swap)),
         Stage::Verify => name_verified(&swap),
-        Stage::Port => verify_again(&swap).and_then(|()| verify::for_clients(&swap)),
+        Stage::Port => verify_again(&swap).and_then(|()| for_clients(&swap)),
     };
     match swapped.and_then(|()| cleanup::give_up_old(&mut swap, may_keep)) {
         Ok(()) => Ok(cleanup::finish(swap)),
@@ -180,18 +182,18 @@ fn not_started(swap: &Swap<'_>, next: &str, reply: &Reply) -> SwapError {
 /// Verifies the final container on its own address; only then gives it the live name and verifies it for clients.
 fn name_verified(swap: &Swap<'_>) -> Result<(), SwapError> {
     let Promotion { engine, names, .. } = swap.promotion;
-    verify::on_its_address(swap)?;
+    on_its_address(swap)?;
     callers::give_names(swap)?;
     let (next, policy) = (swap.next_id()?, swap.restart_policy());
     if swap.is_on_podman() {
         // Two changes of one container at once: the one would undo the other.
         policy.set(engine, next)?;
         engine.rename(next, &names.live)?;
-        return verify::for_clients(swap);
+        return for_clients(swap);
     }
     let (beside, further, live) = (engine.clone(), engine.clone(), names.live.as_str());
     let (verified, (renamed, restarts)) = both(
-        || verify::through_the_port(swap),
+        || published::through_the_host(swap),
         move || {
             both(
                 || beside.rename(next, live),
@@ -203,9 +205,22 @@ fn name_verified(swap: &Swap<'_>) -> Result<(), SwapError> {
     verify::settle(swap)
 }
 
+/// It is healthy on its own address, and all its ports are open there.
+fn on_its_address(swap: &Swap<'_>) -> Result<(), SwapError> {
+    let end = Instant::now() + swap.promotion.args.within;
+    verify::on_its_address(swap)?;
+    published::as_the_candidate(swap, end)
+}
+
+/// Healthy on its own address is not yet healthy for clients, nor for long.
+fn for_clients(swap: &Swap<'_>) -> Result<(), SwapError> {
+    published::through_the_host(swap)?;
+    verify::settle(swap)
+}
+
 /// A kill may have come between its name and its restart policy.
 fn verify_again(swap: &Swap<'_>) -> Result<(), SwapError> {
-    verify::on_its_address(swap)?;
+    on_its_address(swap)?;
     let engine = &swap.promotion.engine;
     Ok(swap.restart_policy().set(engine, swap.next_id()?)?)
 }

@@ -187,7 +187,9 @@ fn open(
     candidate: &Container,
     recipe: &Recipe,
 ) -> Result<Bridge, NoBridge> {
-    let config = promotion.args.probe_config(Some(recipe));
+    let mut config = promotion.args.probe_config(Some(recipe));
+    // Not at all ports where none is named.
+    config.probe.port = recipe.asked(&config.probe);
     let limit = promotion.args.drain;
     let sides = Sides {
         container: promotion.live,

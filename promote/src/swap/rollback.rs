@@ -21,7 +21,7 @@ use step::terminal::{progress, warn};
 use super::cleanup::Then;
 use super::error::{Kind, SwapError};
 use super::link::Link;
-use super::{Swap, cleanup, verify};
+use super::{Swap, cleanup, published, verify};
 use crate::bridge::Bridge;
 use crate::failure::Failure;
 use crate::network;
@@ -42,7 +42,10 @@ pub(super) fn run(mut swap: Swap<'_>, mut error: SwapError) -> Failure {
     let restored = restore(&swap).or_else(|_| restore(&swap));
     let undone = restored
         .and_then(|()| verify_restored(&swap))
-        .and_then(|()| close_bridge(&swap));
+        .and_then(|()| {
+            published::as_before(&swap);
+            close_bridge(&swap)
+        });
     end_bridge(&mut swap, undone.is_ok());
     error.evidence.swap = swap.seen();
     let undone = undone.map_err(|why| (why, manual_commands(&swap, &error, bridged)));

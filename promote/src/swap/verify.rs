@@ -1,4 +1,4 @@
-//! Verifies the final container: on its own address, and then as clients reach it.
+//! Verifies the final container on its own address, at once and while it settles; and the old one after a rollback.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,14 +15,11 @@ use super::Swap;
 use super::error::SwapError;
 use crate::failure::Evidence;
 use crate::promotion::Promotion;
-use crate::traffic::monitor::{answers, watched_port};
 
 /// How long the final container may be sick while it settles: a busy app may miss one probe.
 const SICK_FOR: Duration = Duration::from_secs(1);
 /// Between two probes while it settles.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
-/// How long the final container may take to answer through the host port once it is healthy.
-const PORT_WITHIN: Duration = Duration::from_secs(3);
 
 /// The final container is healthy on its own address.
 pub(super) fn on_its_address(swap: &Swap<'_>) -> Result<(), SwapError> {
@@ -46,7 +43,8 @@ fn own_target(swap: &Swap<'_>) -> Result<(Container, Target), SwapError> {
     Ok((next, target))
 }
 
-fn judge(
+/// What the wait for its health has come to.
+pub(super) fn judge(
     swap: &Swap<'_>,
     next: &Container,
     probed: Result<Probed, Unhealthy>,
@@ -100,33 +98,6 @@ fn unhealthy(
         format!("the final container was not healthy: {why}"),
         evidence,
     )
-}
-
-/// Healthy on its own address is not yet healthy for clients, nor for long.
-pub(super) fn for_clients(swap: &Swap<'_>) -> Result<(), SwapError> {
-    through_the_port(swap)?;
-    settle(swap)
-}
-
-pub(super) fn through_the_port(swap: &Swap<'_>) -> Result<(), SwapError> {
-    swap.close_bridge(swap.next.as_deref())?;
-    let config = swap.promotion.args.probe_config(Some(&swap.recipe));
-    let Some(publish) = watched_port(&swap.recipe, config.probe.port) else {
-        return Ok(());
-    };
-    let Err(proof) = answers(&publish, &config, PORT_WITHIN) else {
-        return Ok(());
-    };
-    let port = publish.host;
-    let message = format!(
-        "the final container is healthy, but not through the host port {port}: {}",
-        proof.saw()
-    );
-    let evidence = Evidence {
-        last_attempts: proof.last,
-        ..Evidence::default()
-    };
-    Err(SwapError::unhealthy(message, evidence))
 }
 
 /// The old container, started again, is healthy.

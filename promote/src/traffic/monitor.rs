@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use step::health::poll::{await_health, probe_once};
 use step::health::target::Target;
-use step::health::{ProbeConfig, Probed, RetryPolicy, Unhealthy};
-use step::model::port::Publish;
-use step::recipe::Recipe;
+use step::health::{Probed, RetryPolicy, Unhealthy};
 use step::terminal::warn;
 use step::time::millis;
 
@@ -70,21 +68,9 @@ fn watch(target: &Target, ended: &Receiver<()>) -> Seen {
 ///
 /// # Errors
 /// What was seen instead, when the time is over.
-pub(crate) fn answers(
-    publish: &Publish,
-    config: &ProbeConfig,
-    within: Duration,
-) -> Result<(), Probed> {
-    let target = Target::host_port(publish, config);
-    match await_health(None, &target, &RetryPolicy::of(within)) {
+pub(crate) fn answers(target: &Target, within: Duration) -> Result<(), Probed> {
+    match await_health(None, target, &RetryPolicy::of(within)) {
         Err(Unhealthy::NotInTime(proof)) => Err(proof),
         _ => Ok(()),
     }
-}
-
-/// The published port behind which health is asked, else the first.
-pub(crate) fn watched_port(recipe: &Recipe, port: Option<u16>) -> Option<Publish> {
-    let all = recipe.tcp();
-    let asked = all.iter().find(|publish| Some(publish.container) == port);
-    asked.or(all.first()).copied()
 }

@@ -56,9 +56,57 @@ pub fn towards(ip: IpAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
+/// Whether this host has the address now. A route to it would not tell: its own side may be another address of the same
+/// subnet. Nor would a socket bound to it, where a host lets programs bind what it does not have.
+pub fn is_here(ip: IpAddr) -> bool {
+    let listed = |at: &str| fs::read_to_string(at).unwrap_or_default();
+    let is_named = match ip {
+        IpAddr::V4(ip) => is_own_v4(&listed("/proc/net/fib_trie"), ip),
+        IpAddr::V6(ip) => is_own_v6(&listed("/proc/net/if_inet6"), ip),
+    };
+    ip.is_loopback() || is_named || towards(ip) == Some(ip)
+}
+
+/// A leaf of the kernel's routes has its address in one line, and what it is in the lines below.
+fn is_own_v4(routes: &str, ip: Ipv4Addr) -> bool {
+    let mut leaf = None;
+    routes.lines().map(str::trim).any(|line| {
+        if let Some(address) = line.strip_prefix("|-- ") {
+            leaf = address.parse().ok();
+        }
+        leaf == Some(ip) && line == "/32 host LOCAL"
+    })
+}
+
+/// The address is the first field, in hexadecimal digits.
+fn is_own_v6(addresses: &str, ip: Ipv6Addr) -> bool {
+    let mut fields = addresses.lines().filter_map(|it| it.split(' ').next());
+    fields.any(|field| u128::from_str_radix(field, 16) == Ok(ip.to_bits()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_this_host_are_told_from_networks_and_from_those_of_others() {
+        let routes = "Local:\n  +-- 0.0.0.0/0 3 0 5\n\
+            \x20    |-- 10.77.0.0\n           /24 link UNICAST\n\
+            \x20    |-- 10.77.0.9\n           /32 host LOCAL\n\
+            \x20    |-- 10.77.0.255\n           /32 link BROADCAST\n";
+        for (ip, is_own) in [
+            ("10.77.0.9", true),
+            ("10.77.0.0", false),
+            ("10.77.0.255", false),
+        ] {
+            assert_eq!(is_own_v4(routes, ip.parse().unwrap()), is_own, "{ip}");
+        }
+        let addresses = "fd770000000000000000000000000001 02 40 00 80     eth0\n";
+        assert!(is_own_v6(addresses, "fd77::1".parse().unwrap()));
+        assert!(!is_own_v6(addresses, "fd77::2".parse().unwrap()));
+        assert!(is_here(Ipv4Addr::new(127, 9, 9, 9).into()));
+        assert!(!is_here(Ipv4Addr::new(192, 0, 2, 1).into()));
+    }
 
     #[test]
     fn an_engine_that_a_user_runs_is_told_from_one_of_roots_by_the_ids_it_maps() {

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use super::ProbeConfig;
 use super::check::{HttpCheck, NO_HEALTHCHECK, NetworkCheck};
-use crate::engine::address::host_side;
 use crate::engine::container::Container;
 use crate::engine::summary::Crash;
 use crate::model::port::Publish;
@@ -92,13 +91,8 @@ impl Target {
         Self::without_container(look, config, printable(&without_login(url), 200))
     }
 
-    /// A published port of this machine. A program inside or a HEALTHCHECK cannot be asked
-    /// through a port, so a connection must do.
-    pub fn host_port(publish: &Publish, config: &ProbeConfig) -> Self {
-        Self::at(host_side(publish), config)
-    }
-
-    /// Whatever answers at an address of this machine, as [`Self::host_port`] asks it.
+    /// Whatever answers at an address. A program inside or a HEALTHCHECK cannot be asked from outside, so a connection
+    /// must do.
     pub fn at(at: SocketAddr, config: &ProbeConfig) -> Self {
         Self::without_container(config.network(at), config, config.shown(at))
     }
@@ -128,8 +122,22 @@ fn no_address(port: u16) -> String {
 
 /// How to probe at an address, and how that is shown.
 impl ProbeConfig {
+    /// The same where nothing is known of what a port speaks: a connection that stays open for a moment must do.
+    #[must_use]
+    pub fn connecting(&self, port: u16) -> Self {
+        let probe = Probe {
+            tcp: true,
+            port: Some(port),
+            ..Probe::default()
+        };
+        Self {
+            probe,
+            ..self.clone()
+        }
+    }
+
     /// By a program in the container or its HEALTHCHECK.
-    fn is_inside(&self) -> bool {
+    pub fn is_inside(&self) -> bool {
         self.probe.docker_health || !self.probe.exec.is_empty()
     }
 
@@ -142,7 +150,8 @@ impl ProbeConfig {
         }
     }
 
-    fn only_connects(&self) -> bool {
+    /// Whether an accepted connection is all that can be seen from outside.
+    pub fn only_connects(&self) -> bool {
         self.probe.tcp || self.is_inside()
     }
 

@@ -16,6 +16,10 @@
 //! | `GRACEFUL=1` | on SIGTERM finishes the requests under way first, and lets open connections know for a moment |
 //! | `SLOW_MS` | `/` takes so long |
 //! | `EAT_MB` | takes so much memory at its start |
+//! | `SECOND_PORT` | it listens there as well, where `/health` answers 404 |
+//! | `SECOND_MS` | only after so long |
+//! | `SECOND_UNLESS` | only if this file does not exist at its start |
+//! | `GREETS=1` | there it says its version at once, and ends when it is answered |
 //! | `UDP_PORT` | it answers each datagram there with its version and what it was sent |
 //!
 //! Called as `demo-app load HOST:PORT PATH RATE` it is a client instead: it makes that load until its standard
@@ -53,11 +57,27 @@ const LETTING_KNOW: Duration = Duration::from_millis(300);
 
 struct App {
     port: u16,
+    /// Whether it has another one, and this is that.
+    is_second: bool,
     version: String,
     started: Instant,
     ending: AtomicBool,
     busy: AtomicUsize,
     open: AtomicUsize,
+}
+
+impl App {
+    fn at(port: u64, is_second: bool) -> Self {
+        Self {
+            port: port as u16,
+            is_second,
+            version: env::var("VERSION").unwrap_or_else(|_| "unversioned".to_owned()),
+            started: Instant::now(),
+            ending: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        }
+    }
 }
 
 struct Request {
@@ -111,14 +131,7 @@ fn main() -> io::Result<ExitCode> {
         return Ok(ExitCode::from(5));
     }
     let eaten = vec![1_u8; number("EAT_MB").unwrap_or(0) as usize * 1024 * 1024];
-    let app = Arc::new(App {
-        port: number("PORT").unwrap_or(8080) as u16,
-        version: env::var("VERSION").unwrap_or_else(|_| "unversioned".to_owned()),
-        started: Instant::now(),
-        ending: AtomicBool::new(false),
-        busy: AtomicUsize::new(0),
-        open: AtomicUsize::new(0),
-    });
+    let app = Arc::new(App::at(number("PORT").unwrap_or(8080), false));
     let (ends, ended) = channel();
     end_on_term(Arc::clone(&app), ends.clone())?;
     end_on_crash(ends.clone());
@@ -126,8 +139,12 @@ fn main() -> io::Result<ExitCode> {
         let app = Arc::clone(&app);
         thread::spawn(move || answer_datagrams(&app, port as u16));
     }
+    if let Some(port) = number("SECOND_PORT").filter(|_| !exists("SECOND_UNLESS")) {
+        let second = Arc::new(App::at(port, true));
+        thread::spawn(move || listen(&second, "SECOND_MS"));
+    }
     thread::spawn(move || {
-        if let Err(error) = listen(&app) {
+        if let Err(error) = listen(&app, "BOOT_MS") {
             say(&format!("fatal: cannot listen: {error}"));
             let _ = ends.send(1);
         }
@@ -194,8 +211,8 @@ fn end_on_crash(ends: Sender<u8>) {
     }
 }
 
-fn listen(app: &Arc<App>) -> io::Result<()> {
-    thread::sleep(Duration::from_millis(number("BOOT_MS").unwrap_or(0)));
+fn listen(app: &Arc<App>, after: &str) -> io::Result<()> {
+    thread::sleep(Duration::from_millis(number(after).unwrap_or(0)));
     let both = TcpListener::bind(("::", app.port));
     let listener = both.or_else(|_| TcpListener::bind(("0.0.0.0", app.port)))?;
     say(&format!("{} listens on {}", app.version, app.port));
@@ -228,8 +245,12 @@ fn answer_datagrams(app: &App, port: u16) -> io::Result<()> {
     }
 }
 
-fn serve(app: &App, stream: TcpStream) -> io::Result<()> {
+fn serve(app: &App, mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    if app.is_second && is_on("GREETS") {
+        writeln!(stream, "{}", app.version)?;
+        return stream.read(&mut [0]).map(drop);
+    }
     let mut reader = BufReader::new(stream.try_clone()?);
     // A request counts as under way from its first byte on.
     while !reader.fill_buf()?.is_empty() {
@@ -298,6 +319,7 @@ fn answer(app: &App, request: &Request, read: u64) -> (&'static str, String, Str
             thread::sleep(Duration::from_millis(number("SLOW_MS").unwrap_or(0)));
             ("200 OK", String::new(), app.version.clone())
         }
+        "/health" if app.is_second => ("404 Not Found", String::new(), "no such page".to_owned()),
         "/health" if is_sick(app) => ("503 Service Unavailable", String::new(), "sick".to_owned()),
         "/health" => ("200 OK", String::new(), "ok".to_owned()),
         "/slow" => {
