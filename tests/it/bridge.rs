@@ -1,6 +1,7 @@
 //! The bridge: nobody notices the swap, whoever and wherever they are.
 
 mod answers;
+mod arrivals;
 mod carriers;
 mod clients;
 mod connections;
