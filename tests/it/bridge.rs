@@ -2,6 +2,7 @@
 
 mod addresses;
 mod answers;
+mod arrivals;
 mod carriers;
 mod clients;
 mod connections;

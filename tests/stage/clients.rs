@@ -60,6 +60,53 @@ impl Peer {
         format!("{}1", self.prefix6())
     }
 
+    /// This host's end of the cable.
+    pub fn cable(&self) -> String {
+        format!("dsh{}", self.number)
+    }
+
+    /// Takes the IPv6 addresses that routers know from both ends. Returns how this host is called there by that of the link,
+    /// without brackets.
+    ///
+    /// # Errors
+    /// Where it has none.
+    pub fn on_the_link(&self) -> anyhow::Result<String> {
+        let (here, there) = (self.cable(), format!("dsp{}", self.number));
+        ip(&["-6", "addr", "flush", "dev", &here, "scope", "global"])?;
+        let inside = ["-n", &self.name];
+        let flush = ["-6", "addr", "flush", "dev", &there, "scope", "global"];
+        ip(&[&inside[..], &flush].concat())?;
+        let shown = ip(&["-6", "-o", "addr", "show", "dev", &here, "scope", "link"])?;
+        let mut words = shown.split_whitespace();
+        let address = words.find_map(|it| it.strip_suffix("/64"));
+        let address = address.context("the cable has no address of the link")?;
+        let index = ip(&[&inside[..], &["-o", "link", "show", &there]].concat())?;
+        let index = index.split(':').next().unwrap_or_default();
+        Ok(format!("{address}%{index}"))
+    }
+
+    /// Makes this host's end of the cable a port of a bridge that has its addresses, as hosts of virtual machines have it.
+    /// Returns the bridge's name.
+    ///
+    /// # Errors
+    /// Without the right to make one.
+    pub fn behind_a_bridge(&self) -> anyhow::Result<String> {
+        let (bridge, cable) = (self.bridge(), self.cable());
+        ip(&["link", "add", &bridge, "type", "bridge"])?;
+        ip(&["addr", "flush", "dev", &cable])?;
+        ip(&["link", "set", &cable, "master", &bridge])?;
+        ip(&["link", "set", &bridge, "up"])?;
+        let (v4, v6) = (self.host_v4(), self.host_v6());
+        ip(&["addr", "add", &format!("{v4}/24"), "dev", &bridge])?;
+        let v6 = format!("{v6}/64");
+        ip(&["-6", "addr", "add", &v6, "dev", &bridge, "nodad"])?;
+        Ok(bridge)
+    }
+
+    fn bridge(&self) -> String {
+        format!("dsb{}", self.number)
+    }
+
     /// Makes load from there.
     ///
     /// # Errors
@@ -107,6 +154,7 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         let _ = ip(&["netns", "del", &self.name]);
+        let _ = ip(&["link", "del", &self.bridge()]);
     }
 }
 
@@ -222,7 +270,8 @@ fn contained(network: &str, image: &str) -> Command {
     command
 }
 
-fn ip(args: &[&str]) -> anyhow::Result<()> {
+/// What it says.
+fn ip(args: &[&str]) -> anyhow::Result<String> {
     let null = File::open("/dev/null")?;
     let output = Command::new("ip")
         .args(args)
@@ -235,5 +284,5 @@ fn ip(args: &[&str]) -> anyhow::Result<()> {
         args.join(" "),
         String::from_utf8_lossy(&output.stderr).trim()
     );
-    Ok(())
+    Ok(String::from_utf8(output.stdout)?)
 }

@@ -17,7 +17,7 @@ use super::listing::Former;
 use super::look::look;
 use super::plan::{Before, Plan};
 use super::redirect::{Door, PortRedirect};
-use super::route::{self, Interface, filters_bridges};
+use super::route::{self, Interface, filters_any_bridge};
 use super::ruleset::{self, datagrams, looking, proxied::label};
 use super::served::Served;
 use super::sockets::Sockets;
@@ -44,8 +44,8 @@ pub(super) fn plan(
     sides: &Sides<'_>,
     config: &ProbeConfig,
 ) -> Result<(Plan, Vec<Sockets>), NoBridge> {
-    // The kernel then loses what `tproxy` has handed over of a container's packets: seen with Linux 6.18.
-    let is_filtered = filters_bridges("ip") || filters_bridges("ip6");
+    // The kernel then loses what `tproxy` has handed over of packets from a bridge: seen with Linux 6.18.
+    let is_filtered = filters_any_bridge();
     let container = sides.container;
     let listing = nft.may_have(container).then(|| nft.read(container));
     let listing = listing.flatten().unwrap_or_default();
@@ -65,6 +65,7 @@ pub(super) fn plan(
     let interface = route::interface(sides.candidate, address)?;
     let of_connections = |it: &PortRedirect| it.door.protocol == Protocol::Tcp;
     let (redirects, datagrams) = ports.into_iter().partition(of_connections);
+    let bridges = bridges(engine, &interface);
     let plan = Plan {
         container: container.clone(),
         redirects,
@@ -72,7 +73,11 @@ pub(super) fn plan(
         zone: zone(sides.candidate),
         served,
         before,
-        bridges: bridges(engine, &interface),
+        other_bridges: match is_filtered {
+            true => route::bridges_beside(&bridges),
+            false => Vec::new(),
+        },
+        bridges,
         veth: veth(sides.candidate, &interface.name),
         interface,
     };
@@ -161,7 +166,11 @@ fn served(
     let doors = redirects.iter().map(|it| &it.door);
     let calls = one_of_each_kind(doors, candidate, config);
     nft.apply(&(looking::look(container, &calls, before) + guard))?;
-    look(nft, container, &calls, config)
+    let seen = look(nft, container, &calls, config)?;
+    Ok(match route::own_v6() {
+        None => seen.with_neighbours(),
+        Some(_) => seen,
+    })
 }
 
 /// The candidate's own port of the bridge.

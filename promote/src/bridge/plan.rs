@@ -27,6 +27,9 @@ pub(crate) struct Plan {
     pub(crate) before: Before,
     /// The bridges of all the engine's networks.
     pub(crate) bridges: Vec<String>,
+    /// All others of this host, such as `br0` with its network card, where the kernel loses what it is handed of a bridge's
+    /// packets.
+    pub(crate) other_bridges: Vec<String>,
 }
 
 impl Plan {

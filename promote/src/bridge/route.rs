@@ -74,6 +74,27 @@ pub(crate) fn filters_bridges(family: &str) -> bool {
     fs::read_to_string(at).is_ok_and(|is| is.trim() == "1")
 }
 
+/// Whether those of any bridge do: one may say so for itself alone.
+pub(crate) fn filters_any_bridge() -> bool {
+    let says_so = |bridge: &String| {
+        ["nf_call_iptables", "nf_call_ip6tables"].iter().any(|it| {
+            let said = fs::read_to_string(format!("/sys/class/net/{bridge}/bridge/{it}"));
+            said.is_ok_and(|is| is.trim() == "1")
+        })
+    };
+    filters_bridges("ip") || filters_bridges("ip6") || bridges_beside(&[]).iter().any(says_so)
+}
+
+/// The bridges of this host that are not among `known`, as far as nft takes their names.
+pub(crate) fn bridges_beside(known: &[String]) -> Vec<String> {
+    let all = fs::read_dir("/sys/class/net").into_iter().flatten();
+    let bridges = all.flatten().filter(|it| it.path().join("bridge").is_dir());
+    let names = bridges.filter_map(|it| it.file_name().into_string().ok());
+    names
+        .filter(|it| is_plain(it) && !known.contains(it))
+        .collect()
+}
+
 /// An IPv6 address of this host that others may call; `None` where it has none.
 pub(crate) fn own_v6() -> Option<IpAddr> {
     global_v6(&fs::read_to_string("/proc/net/if_inet6").ok()?)

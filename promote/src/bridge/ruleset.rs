@@ -9,8 +9,9 @@
 //! - What the engine leaves to its proxy is handed to the forwarder (`tproxy`), behind all other rules: firewalld's
 //!   reverse path filter for IPv6 drops what has been handed over before. The packet stays as it is, so INPUT rules see
 //!   the port they saw before. Once the forwarder is gone the rule does not match. What is open goes on without any rule.
-//! - The kernel loses what it hands over of a container's packets where bridges pass the rules for packets through this
-//!   host (`br_netfilter`). Translated loopback clients never come that far. Both are redirected to the forwarder.
+//! - The kernel loses what it hands over of packets from a bridge where bridges pass the rules for packets through this
+//!   host (`br_netfilter`): of containers, and of other hosts behind a bridge of this host's own. Translated loopback clients
+//!   never come that far. All of them are redirected to the forwarder.
 //!
 //! The first edition redirected all that the proxy serves. INPUT rules then saw another port, the forwarder's own port
 //! had to be hidden from everybody, and clients were refused once the forwarder had died.

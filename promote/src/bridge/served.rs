@@ -76,6 +76,22 @@ impl Served {
         ])
     }
 
+    /// Where this host has no address at which others call it by IPv6, its neighbours may still call one of the link. Nobody
+    /// could make their call, so they are taken for clients on loopback: a proxy listens for both.
+    pub(crate) fn with_neighbours(mut self) -> Self {
+        let (client, is_v6, by) = (Client::Others, true, By::Proxy);
+        if self.by(client, is_v6).is_none() && self.by(Client::Loopback, is_v6) == Some(by) {
+            self.0.push(Way { client, is_v6, by });
+        }
+        self
+    }
+
+    /// Whether a program of the engine's listens on the port in this family.
+    pub(crate) fn has_proxy(&self, is_v6: bool) -> bool {
+        let mut family = self.0.iter().filter(|it| it.is_v6 == is_v6);
+        family.any(|it| it.by == By::Proxy)
+    }
+
     /// Who serves this kind of client; `None` where nobody does.
     pub(crate) fn by(&self, client: Client, is_v6: bool) -> Option<By> {
         let found = self
@@ -112,6 +128,17 @@ impl fmt::Display for Served {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn neighbours_are_served_as_loopback_is_where_a_proxy_serves_it_and_nothing_else_is_known() {
+        let of = |text: &str| Served(text.split(',').map(|it| way(it).unwrap()).collect());
+        let served = of("L4p,O4k,L6p").with_neighbours();
+        assert_eq!(served, of("L4p,O4k,L6p,O6p"));
+        for as_it_is in ["L4p,O4k", "L4k,L6k", "L6p,O6k"] {
+            assert_eq!(of(as_it_is).with_neighbours(), of(as_it_is));
+        }
+        assert!(served.has_proxy(true) && !of("L4k,L6p").has_proxy(false));
+    }
 
     #[test]
     fn what_a_rule_remembers_is_read_back() {

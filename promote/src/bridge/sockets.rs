@@ -22,7 +22,7 @@ pub(crate) struct Sockets {
     v4: Socket,
     /// None on a host without IPv6.
     v6: Option<Socket>,
-    /// For what is redirected from the engine's bridges, on any address.
+    /// For what is redirected from bridges, on any address.
     for_containers: Option<Socket>,
 }
 

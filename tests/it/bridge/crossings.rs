@@ -124,6 +124,16 @@ fn what_comes_in_for_this_port_is_dropped_during_the_swap_too() {
 }
 
 #[test]
+fn containers_that_may_not_call_the_host_do_not_cost_those_of_other_networks_a_request() {
+    if lacks_bridge() || !has_proxy() {
+        return;
+    }
+    // The candidate is among the former: its own call is not answered.
+    let chain = "chain input { type filter hook input priority filter; iifname docker0 tcp dport PORT drop; }";
+    crossed("", true, |app, _| closed(app, chain));
+}
+
+#[test]
 fn what_one_host_may_not_call_it_may_not_call_during_the_swap() {
     if lacks_bridge() {
         return;

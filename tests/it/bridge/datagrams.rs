@@ -18,13 +18,13 @@ use crate::resume::KILLED;
 use crate::support::{App, Fault, eventually, failed, free_port, ok};
 
 /// An app that answers by UDP, too.
-struct Resolver {
-    app: App,
-    udp: u16,
+pub(super) struct Resolver {
+    pub(super) app: App,
+    pub(super) udp: u16,
 }
 
 impl Resolver {
-    fn new(name: &str) -> Resolver {
+    pub(super) fn new(name: &str) -> Resolver {
         Resolver {
             app: App::new(name),
             udp: free_port(),
@@ -37,11 +37,11 @@ impl Resolver {
         image.env("SLOW_MS", "3")
     }
 
-    fn build(&self, version: &str) -> Built {
+    pub(super) fn build(&self, version: &str) -> Built {
         self.app.tagged(&self.image(version), version)
     }
 
-    fn candidate(&self, image: &Built) {
+    pub(super) fn candidate(&self, image: &Built) {
         self.candidate_with(image, &[]);
     }
 
@@ -54,7 +54,7 @@ impl Resolver {
         self.app.prove_candidate();
     }
 
-    fn deploy(&self, image: &Built) {
+    pub(super) fn deploy(&self, image: &Built) {
         self.candidate(image);
         ok(&self.app.promote(&[]));
     }
@@ -85,14 +85,14 @@ fn answer(at: &str) -> Option<String> {
 
 /// The kinds of clients that the engine answers by UDP. No container calls two addresses: Docker's proxy answers a port of
 /// a client from the address that this port has called first.
-fn served<'a>(resolver: &Resolver, peer: &'a Peer, scope: &Scope) -> Vec<Kind<'a>> {
+pub(super) fn served<'a>(resolver: &Resolver, peer: &'a Peer, scope: &Scope) -> Vec<Kind<'a>> {
     let mut kinds = kinds(&resolver.app, peer, scope);
     let is_other = |kind: &str| kind == "localhost" || kind.ends_with("by another address");
     kinds.retain(|it| is_served(it.0) && !is_other(it.0));
     kinds
 }
 
-fn assert_answered(seen: &[(&str, Outcome)], versions: &[&str]) {
+pub(super) fn assert_answered(seen: &[(&str, Outcome)], versions: &[&str]) {
     show(seen);
     for (kind, outcome) in seen {
         assert_eq!(outcome.failed(), 0, "{kind}: {:?}", outcome.kinds());

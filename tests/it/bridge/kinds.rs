@@ -53,7 +53,7 @@ pub(super) enum Client {
 
 impl Client {
     /// One that asks over new connections.
-    fn start(place: &Place<'_>, target: &str) -> Client {
+    pub(super) fn start(place: &Place<'_>, target: &str) -> Client {
         let elsewhere = match place {
             Place::Here => return Client::Here(Load::to(target, "/", rate())),
             Place::Peer(peer) => peer.load(target, rate()),

@@ -15,7 +15,7 @@ use std::iter;
 
 use step::host::nft::Nft;
 
-use super::proxied::of_containers;
+use super::proxied::by_bridges;
 use super::tables::{ANSWERS, Rules, chain};
 use super::translated::{by_proxy, mark};
 use super::words::{Words, families};
@@ -195,7 +195,7 @@ fn containers(plan: &Plan, it: &PortRedirect) -> Vec<String> {
             format!("{led} udp dport set {}", it.door.port),
         ]
     };
-    of_containers(plan, it).flat_map(rules).collect()
+    by_bridges(plan, it).flat_map(rules).collect()
 }
 
 /// What a forwarder answers that a killed promotion has left.

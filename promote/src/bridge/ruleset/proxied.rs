@@ -4,7 +4,7 @@ use super::words::{OPENING, Words, families};
 use crate::bridge::listing::{FORMER, Former};
 use crate::bridge::plan::Plan;
 use crate::bridge::redirect::PortRedirect;
-use crate::bridge::served::{By, Client};
+use crate::bridge::served::Client;
 
 /// On connections of containers that were opened to the forwarder at this port: a bit of 128 (`connlabel.conf`), of the
 /// last 64. Those of a forwarder before it are told apart by theirs.
@@ -21,11 +21,12 @@ pub(super) fn proxied(plan: &Plan, it: &PortRedirect) -> Vec<String> {
             (Some(_), None) => matches = format!("{matches} {}", words.is_called_on_loopback()),
             (_, Some(_)) => {}
         }
-        if it.for_containers.is_some() || words.by(Client::Containers).is_none() {
-            let beside = words.off_bridges("!= ").unwrap_or_default();
+        let shuts_out = words.by(Client::Containers).is_none() && !words.has_proxy();
+        if it.for_containers.is_some() || shuts_out {
+            let beside = words.beside_bridges().unwrap_or_default();
             matches = format!("{beside} {matches}");
         }
-        let matches = format!("{matches} ct status & dnat != dnat");
+        let matches = format!("{matches} {}", words.led_here());
         let (ip, near, port) = (words.ip(), words.loopback(), it.forwarder);
         Some(words.counted(
             'P',
@@ -57,7 +58,7 @@ pub(super) fn guards(it: &PortRedirect, comment: &str) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
-/// What containers call, behind all rules for what comes in: it goes on to the forwarder's port, if anybody listens
+/// What comes by a bridge, behind all rules for what comes in: it goes on to the forwarder's port, if anybody listens
 /// there, and back to its own if not. The kernel remembers which connections were opened so.
 pub(super) fn containers(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let Some(port) = it.for_containers else {
@@ -73,18 +74,18 @@ pub(super) fn containers(plan: &Plan, it: &PortRedirect) -> Vec<String> {
             format!("{led} tcp dport set {}", it.door.port),
         ]
     };
-    of_containers(plan, it).flat_map(rules).collect()
+    by_bridges(plan, it).flat_map(rules).collect()
 }
 
-/// What containers call, where the engine leaves them to its proxy.
-pub(super) fn of_containers<'a>(
+/// What containers call, and whoever else comes by a bridge, where the engine leaves them to its proxy. One container's call
+/// does not tell for those of other networks: a firewall may tell them apart, and goes on to do so before these rules.
+pub(super) fn by_bridges<'a>(
     plan: &'a Plan,
     it: &'a PortRedirect,
 ) -> impl Iterator<Item = (Words<'a>, String)> {
     families(plan, it).filter_map(|(words, calling)| {
-        let by_proxy = words.by(Client::Containers) == Some(By::Proxy);
-        let them = words.off_bridges("").filter(|_| by_proxy)?;
-        Some((words, format!("{them} {calling} ct status & dnat != dnat")))
+        let them = words.off_proxied_bridges()?;
+        Some((words, format!("{them} {calling} {}", words.led_here())))
     })
 }
 

@@ -45,7 +45,7 @@ pub(super) fn output(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// Leaves what containers call to the proxy, where the engine does not translate it.
 pub(super) fn by_proxy(words: Words<'_>, calling: &str) -> Option<String> {
     let is_translated = words.by(Client::Containers) == Some(By::Kernel);
-    let them = words.off_bridges("").filter(|_| !is_translated)?;
+    let them = words.off_bridges().filter(|_| !is_translated)?;
     Some(format!("{them} {calling} return"))
 }
 

@@ -89,11 +89,40 @@ impl<'a> Words<'a> {
         self.redirect.door.protocol.word()
     }
 
-    /// Comes from one of the engine's bridges, or with `!= ` from none of them; `None` where it has none.
-    pub(super) fn off_bridges(self, not: &str) -> Option<String> {
-        let names = self.plan.bridges.iter().map(|it| format!("\"{it}\""));
-        let names: Vec<String> = names.collect();
-        (!names.is_empty()).then(|| format!("iifname {not}{{ {} }}", names.join(", ")))
+    /// Comes from one of the engine's bridges; `None` where it has none.
+    pub(super) fn off_bridges(self) -> Option<String> {
+        from("", &self.plan.bridges)
+    }
+
+    /// Comes from none of the engine's bridges, nor of those from which the kernel would lose it.
+    pub(super) fn beside_bridges(self) -> Option<String> {
+        let all = [&self.plan.bridges[..], &self.plan.other_bridges].concat();
+        from("!= ", &all)
+    }
+
+    /// Comes from a bridge by which clients call who are the proxy's; `None` where there is none. Behind other bridges than
+    /// the engine's are other hosts.
+    pub(super) fn off_proxied_bridges(self) -> Option<String> {
+        let engines = self.has_proxy().then_some(&self.plan.bridges[..]);
+        let other = self
+            .by(Client::Others)
+            .map(|_| &self.plan.other_bridges[..]);
+        let all: Vec<&[String]> = engines.into_iter().chain(other).collect();
+        from("", &all.concat())
+    }
+
+    /// Whether a program of the engine's listens on the port, for whoever may come in.
+    pub(super) fn has_proxy(self) -> bool {
+        self.plan.served.has_proxy(self.is_v6)
+    }
+
+    /// Somebody's rules may lead another port or address of this host here, where a proxy serves that, too. What the
+    /// engine or a bridge has translated is not for this host any more. Without a proxy nobody serves what is.
+    pub(super) fn led_here(self) -> &'static str {
+        match self.has_proxy() {
+            true => "",
+            false => "ct status & dnat != dnat",
+        }
     }
 
     pub(super) fn by(self, client: Client) -> Option<By> {
@@ -126,4 +155,10 @@ impl<'a> Words<'a> {
         let comment: String = comment.chars().take(LONGEST_COMMENT).collect();
         format!("{matches} counter {verdict} comment \"{comment}\"")
     }
+}
+
+/// Comes from one of these interfaces, or with `!= ` from none of them; `None` where there are none.
+fn from(not: &str, interfaces: &[String]) -> Option<String> {
+    let names: Vec<String> = interfaces.iter().map(|it| format!("\"{it}\"")).collect();
+    (!names.is_empty()).then(|| format!("iifname {not}{{ {} }}", names.join(", ")))
 }
