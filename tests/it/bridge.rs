@@ -13,6 +13,7 @@ mod limits;
 mod losses;
 pub(crate) mod modes;
 mod names;
+mod numbers;
 mod rootless;
 mod surroundings;
 mod worlds;

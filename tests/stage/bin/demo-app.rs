@@ -3,6 +3,7 @@
 //! | variable | what it does |
 //! | --- | --- |
 //! | `PORT` | where it listens, 8080 |
+//! | `SECOND_PORT` | where it listens as well: there `/` answers the version and `-second` |
 //! | `VERSION` | what `/` answers |
 //! | `LOG` | a line it prints at its start |
 //! | `LOG_ENV=1` | it prints its whole environment at its start |
@@ -60,6 +61,19 @@ struct App {
     open: AtomicUsize,
 }
 
+impl App {
+    fn new(port: u64, version: String) -> App {
+        App {
+            port: port as u16,
+            version,
+            started: Instant::now(),
+            ending: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        }
+    }
+}
+
 struct Request {
     path: String,
     head: String,
@@ -111,14 +125,12 @@ fn main() -> io::Result<ExitCode> {
         return Ok(ExitCode::from(5));
     }
     let eaten = vec![1_u8; number("EAT_MB").unwrap_or(0) as usize * 1024 * 1024];
-    let app = Arc::new(App {
-        port: number("PORT").unwrap_or(8080) as u16,
-        version: env::var("VERSION").unwrap_or_else(|_| "unversioned".to_owned()),
-        started: Instant::now(),
-        ending: AtomicBool::new(false),
-        busy: AtomicUsize::new(0),
-        open: AtomicUsize::new(0),
-    });
+    let version = env::var("VERSION").unwrap_or_else(|_| "unversioned".to_owned());
+    if let Some(port) = number("SECOND_PORT") {
+        let second = Arc::new(App::new(port, format!("{version}-second")));
+        thread::spawn(move || listen(&second));
+    }
+    let app = Arc::new(App::new(number("PORT").unwrap_or(8080), version));
     let (ends, ended) = channel();
     end_on_term(Arc::clone(&app), ends.clone())?;
     end_on_crash(ends.clone());
