@@ -17,6 +17,7 @@
 
 mod calls;
 pub(crate) mod carried;
+mod door;
 pub(crate) mod error;
 pub(crate) mod firewall;
 pub(crate) mod flows;
@@ -102,7 +103,7 @@ impl Bridge {
         }
         // First, as no right to change rules would help there.
         for publish in publish {
-            redirect::address(candidate, *publish)?;
+            door::address(candidate, *publish)?;
         }
         Ok(Nft::find(engine.limits())?)
     }

@@ -72,9 +72,14 @@ fn create_with(
     options: &[String],
 ) -> Result<String, Failure> {
     let recipe = &plan.recipe;
-    let ports = plan.loopback.iter();
-    let ports =
-        ports.map(|(port, spoken)| format!("--publish=127.0.0.1::{port}/{}", spoken.word()));
+    let ports = plan.loopback.iter().map(|(ip, port, spoken)| {
+        let ip = if ip.is_ipv6() {
+            format!("[{ip}]")
+        } else {
+            ip.to_string()
+        };
+        format!("--publish={ip}::{port}/{}", spoken.word())
+    });
     let own: Vec<String> = ports.chain(marks.options()).collect();
     // What a call whose answer is lost may have created all the same; it is what the caller must hear of.
     let lost = |_: &EngineError| drop(half_made::remove(engine, names, marks, None));

@@ -1,7 +1,6 @@
 //! What a created container must not be, seen on the container and not guessed from its options.
 
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::Path;
 
 use step::engine::container::Container;
@@ -111,8 +110,8 @@ pub(crate) fn allowed(
 fn publishes(created: &Container, plan: &Plan) -> bool {
     let host = &created.host_config;
     let ours = |it: &Publish| {
-        it.address == Some(Ipv4Addr::LOCALHOST.into())
-            && plan.loopback.contains(&(it.container, it.protocol))
+        let own = it.address.map(|ip| (ip, it.container, it.protocol));
+        own.is_some_and(|own| plan.loopback.contains(&own))
     };
     !host.published().iter().all(ours)
         || host.publish_all_ports

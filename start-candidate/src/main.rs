@@ -9,6 +9,7 @@ mod half_made;
 mod inspection;
 mod left_behind;
 mod like_live;
+mod loopback;
 mod own_ports;
 mod plan;
 #[cfg(test)]

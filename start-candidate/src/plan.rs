@@ -5,11 +5,10 @@ pub(crate) mod values;
 use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
-use step::engine::image::Image;
 use step::model::image_ref::{ImageRef, repository};
 use step::model::name::{Name, Names};
 use step::model::places::mode;
-use step::model::port::{Protocol, Publish};
+use step::model::port::Publish;
 use step::model::run_options::has_operand;
 use step::ownership::marks::{MadeAs, Marks, previous_of, recipe_of};
 use step::ownership::way_back::{RUN_OPTIONS, replaced};
@@ -19,6 +18,7 @@ use step::recipe::{Previous, Recipe};
 use crate::args::Args;
 use crate::failure::{Failure, WayOut};
 use crate::like_live::{self, Options};
+use crate::loopback::{Loopback, loopback};
 
 /// A candidate before it exists.
 pub(crate) struct Plan {
@@ -29,8 +29,8 @@ pub(crate) struct Plan {
     pub(crate) replaces: Option<String>,
     /// Its release, where no port is published: then promote may put the candidate itself live.
     pub(crate) previous: Option<Previous>,
-    /// The container's ports that get an ephemeral port on the host's loopback address.
-    pub(crate) loopback: Vec<(u16, Protocol)>,
+    /// The container's ports that get an ephemeral port on loopback.
+    pub(crate) loopback: Vec<Loopback>,
     /// The recipe's options with their values.
     pub(crate) filled: Filled,
     /// The names whose values the live container has lent.
@@ -99,7 +99,7 @@ pub(crate) fn plan(
             let own = variables(&values, live, &from_live);
             replaced(&recipe, live, &own)
         }),
-        loopback: loopback(&recipe, &image),
+        loopback: loopback(engine, &recipe, &image, live),
         image: image.called(&recipe.image, recipe.digest.as_deref()),
         filled,
         from_live,
@@ -247,19 +247,4 @@ pub(crate) fn given(args: &Args) -> Result<(Recipe, Values), Failure> {
         ..Recipe::default()
     };
     Ok((recipe, given.values))
-}
-
-/// The ports to publish and to probe, else the image's only exposed one. A bridge leads datagrams there, too, and an engine
-/// that drops what it forwards lets pass only what a container publishes.
-fn loopback(recipe: &Recipe, image: &Image) -> Vec<(u16, Protocol)> {
-    let spoken = |it: &Publish| (it.container, it.protocol);
-    let probed = recipe.probe.port.map(|port| (port, Protocol::Tcp));
-    let mut ports: Vec<_> = recipe.tcp().iter().map(spoken).chain(probed).collect();
-    if let ([], [only]) = (&ports[..], &image.exposed()[..]) {
-        ports.push((*only, Protocol::Tcp));
-    }
-    ports.extend(recipe.udp().iter().map(spoken));
-    ports.sort_unstable();
-    ports.dedup();
-    ports
 }

@@ -24,6 +24,7 @@ mod networks;
 mod place;
 pub mod ports;
 mod queries;
+pub mod routes;
 pub mod summary;
 pub mod swarm;
 pub mod volume;

@@ -16,6 +16,7 @@ mod limits;
 mod losses;
 pub(crate) mod modes;
 mod names;
+mod numbers;
 mod ports;
 mod rootless;
 mod surroundings;

@@ -11,8 +11,8 @@ use step::health::poll::probe_once;
 use step::health::target::Target;
 use step::model::port::Protocol;
 
+use super::door::Door;
 use super::listing::tag;
-use super::redirect::Door;
 use super::route;
 use super::served::Client;
 use crate::traffic::connections::within;
@@ -147,11 +147,11 @@ pub(crate) fn calls(door: &Door, candidate: &Container, is_asked: bool) -> Vec<C
         let is_v6 = loopback.is_ipv6();
         let outer = |ip: Option<IpAddr>| {
             door.bound(is_v6, false)
-                .or(ip.filter(|_| door.is_everywhere(is_v6)))
+                .or(ip.filter(|ip| door.is_among_all(*ip)))
         };
         let inner = door
             .bound(is_v6, true)
-            .or(Some(loopback).filter(|_| door.is_everywhere(is_v6)));
+            .or(Some(loopback).filter(|ip| door.is_among_all(*ip)));
         [
             call(Client::Loopback, inner, None),
             call(Client::Others, outer(own), None),

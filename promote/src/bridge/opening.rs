@@ -5,18 +5,19 @@ use std::io;
 use serde_json::Value;
 use step::engine::Engine;
 use step::engine::container::Container;
+use step::engine::routes::is_plain;
 use step::health::ProbeConfig;
 use step::host::nft::{Nft, NftError};
 use step::model::name::Name;
 use step::model::port::{Protocol, Publish};
 
 use super::calls::one_of_each_kind;
+use super::door::Door;
 use super::error::NoBridge;
 use super::forwarder::Forwarder;
-use super::listing::Former;
 use super::look::look;
 use super::plan::{Before, Plan};
-use super::redirect::{Door, PortRedirect};
+use super::redirect::PortRedirect;
 use super::route::{self, Interface, filters_any_bridge};
 use super::ruleset::{self, datagrams, looking, proxied::label};
 use super::served::Served;
@@ -50,8 +51,9 @@ pub(super) fn plan(
     let listing = nft.may_have(container).then(|| nft.read(container));
     let listing = listing.flatten().unwrap_or_default();
     let before = Before::of(&listing);
+    let mut labels: Vec<u16> = before.former.iter().map(|it| label(it.forwarder)).collect();
     let doors = doors(sides)?.into_iter();
-    let led = doors.map(|door| led(door, &before, is_filtered));
+    let led = doors.map(|door| led(door, &mut labels, is_filtered));
     let led: Vec<_> = led
         .collect::<Result<_, _>>()
         .map_err(NoBridge::NoForwarder)?;
@@ -63,9 +65,9 @@ pub(super) fn plan(
     let served = served(nft, sides, &ports, (&listing, &before, &guard), config)?;
     let address = ports.first().map(|it| it.door.v4);
     let interface = route::interface(sides.candidate, address)?;
+    let bridges = bridges(engine, &interface);
     let of_connections = |it: &PortRedirect| it.door.protocol == Protocol::Tcp;
     let (redirects, datagrams) = ports.into_iter().partition(of_connections);
-    let bridges = bridges(engine, &interface);
     let plan = Plan {
         container: container.clone(),
         redirects,
@@ -73,12 +75,12 @@ pub(super) fn plan(
         zone: zone(sides.candidate),
         served,
         before,
+        veths: veths(sides.candidate, &bridges).unwrap_or_default(),
         other_bridges: match is_filtered {
             true => route::bridges_beside(&bridges),
             false => Vec::new(),
         },
         bridges,
-        veth: veth(sides.candidate, &interface.name),
         interface,
     };
     Ok((plan, sockets))
@@ -90,7 +92,7 @@ fn bridges(engine: &Engine, interface: &Interface) -> Vec<String> {
     let bridges = engine.bridges().or_else(|_| engine.bridges());
     let mut bridges = bridges.unwrap_or_default();
     // As nft could not take it, and an interface cannot have it.
-    bridges.retain(|it| route::is_plain(it));
+    bridges.retain(|it| is_plain(it));
     if bridges.is_empty() {
         bridges.push(interface.name.clone());
     }
@@ -105,10 +107,11 @@ fn zone(candidate: &Container) -> u16 {
     zone.unwrap_or_default().max(1)
 }
 
-fn led(door: Door, before: &Before, is_filtered: bool) -> io::Result<(PortRedirect, Sockets)> {
+/// A door with its sockets; the labels of those before it and of earlier forwarders are `taken`.
+fn led(door: Door, taken: &mut Vec<u16>, is_filtered: bool) -> io::Result<(PortRedirect, Sockets)> {
     let is_of_connections = door.protocol == Protocol::Tcp;
     let bound = match is_of_connections {
-        true => sockets_beside(&before.former, is_filtered)?,
+        true => sockets_beside(taken, is_filtered)?,
         false => Sockets::for_datagrams(is_filtered)?,
     };
     let (forwarder, own) = bound.ports()?;
@@ -123,24 +126,26 @@ fn led(door: Door, before: &Before, is_filtered: bool) -> io::Result<(PortRedire
     Ok((redirect, bound))
 }
 
-/// Bound to ports by which connections of containers are told from those of earlier forwarders.
-fn sockets_beside(former: &[Former], for_containers: bool) -> io::Result<Sockets> {
+/// Bound to ports by which connections of containers are told from those of other forwarders.
+fn sockets_beside(taken: &mut Vec<u16>, for_containers: bool) -> io::Result<Sockets> {
     let mut bound = Sockets::bind(for_containers)?;
     for _ in 0..10 {
         let ours = bound.ports()?.1.map(label);
-        if former.iter().all(|it| Some(label(it.forwarder)) != ours) {
+        if ours.is_none_or(|ours| !taken.contains(&ours)) {
             break;
         }
         bound = Sockets::bind(for_containers)?;
     }
+    taken.extend(bound.ports()?.1.map(label));
     Ok(bound)
 }
 
 /// Those of the ports at which the live container is called: of connections first.
 fn doors(sides: &Sides<'_>) -> Result<Vec<Door>, NoBridge> {
     let ports = sides.publish.iter().chain(sides.datagrams);
-    let of = |publish: &Publish| Door::of(*publish, sides.live, sides.candidate);
-    let doors: Vec<Door> = ports.map(of).collect::<Result<_, _>>()?;
+    let all: Vec<Publish> = ports.copied().collect();
+    let of = |publish: &Publish| Door::of(*publish, &all, sides.live, sides.candidate);
+    let doors: Vec<Door> = all.iter().map(of).collect::<Result<_, _>>()?;
     Ok(doors.into_iter().filter(|it| !it.is_shut()).collect())
 }
 
@@ -173,10 +178,19 @@ fn served(
     })
 }
 
-/// The candidate's own port of the bridge.
-fn veth(candidate: &Container, interface: &str) -> Option<String> {
-    let mut places = candidate.network_settings.networks.values();
-    places.find_map(|place| route::bridge_port(interface, place.hardware()))
+/// The candidate's own ports of the bridges behind which it is called: each family may have a bridge of its own.
+fn veths(candidate: &Container, bridges: &[String]) -> Option<Vec<String>> {
+    let called = [candidate.own_v4(), candidate.own_v6()]
+        .into_iter()
+        .flatten();
+    let port = |ip| {
+        let hardware = candidate.hardware_of(ip)?;
+        let mut all = bridges.iter();
+        all.find_map(|bridge| route::bridge_port(bridge, hardware))
+    };
+    let mut all = called.map(port).collect::<Option<Vec<String>>>()?;
+    all.dedup();
+    Some(all)
 }
 
 /// One forwarder for each port.
@@ -202,7 +216,7 @@ pub(super) fn apply(nft: &Nft, plan: &Plan, is_live: bool) -> Result<String, Nft
         false => datagrams::lead(plan),
     };
     let unbound = Plan {
-        veth: None,
+        veths: Vec::new(),
         ..plan.clone()
     };
     let script = ruleset::open(plan) + &of_datagrams;

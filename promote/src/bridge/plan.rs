@@ -5,8 +5,9 @@ use step::model::name::Name;
 use step::model::port::Protocol;
 
 use super::calls::Call;
+use super::door::Door;
 use super::listing::{self, Former, tag};
-use super::redirect::{Door, PortRedirect};
+use super::redirect::PortRedirect;
 use super::route::Interface;
 use super::served::{By, Client, Served};
 
@@ -22,8 +23,8 @@ pub(crate) struct Plan {
     pub(crate) served: Served,
     /// The candidate's place.
     pub(crate) interface: Interface,
-    /// The candidate's own port of that bridge, where it is known.
-    pub(crate) veth: Option<String>,
+    /// The candidate's own ports of its bridges; none where one of them is not known.
+    pub(crate) veths: Vec<String>,
     pub(crate) before: Before,
     /// The bridges of all the engine's networks.
     pub(crate) bridges: Vec<String>,
@@ -40,11 +41,17 @@ impl Plan {
 
     /// Each port in both families.
     pub(crate) fn called(&self) -> Vec<Called> {
-        let families = |it: &PortRedirect| {
-            let port = it.door.port;
-            [false, true].map(|is_v6| Called { is_v6, port })
-        };
-        self.redirects.iter().flat_map(families).collect()
+        let mut ports: Vec<u16> = self.redirects.iter().map(|it| it.door.port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        let families = |port| [false, true].map(|is_v6| Called { is_v6, port });
+        ports.into_iter().flat_map(families).collect()
+    }
+
+    /// The candidate's own ports of its bridges, as a set of nft's.
+    pub(crate) fn veths(&self) -> Option<String> {
+        let names: Vec<String> = self.veths.iter().map(|it| format!("\"{it}\"")).collect();
+        (!names.is_empty()).then(|| format!("{{ {} }}", names.join(", ")))
     }
 
     /// The ports of forwarders to which the kernel translates connections.

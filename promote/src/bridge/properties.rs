@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use step::engine::routes::interface_of;
 
 use super::listing::counted;
-use super::route::interface_of;
 
 fn junk() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

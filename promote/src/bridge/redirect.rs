@@ -1,15 +1,12 @@
 //! What packet rules redirect: a published port, or one container's address on a network.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use step::engine::attachment::Attachment;
 use step::engine::container::Container;
-use step::health::ProbeConfig;
-use step::model::port::{EVERYWHERE, Protocol, Publish};
 
-use super::error::NoBridge;
+use super::door::Door;
 use super::route::hardware_of;
 use crate::network::{is_known, resolves};
 
@@ -17,21 +14,6 @@ use crate::network::{is_known, resolves};
 const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// A gap of fewer is not used: each redirected connection takes one of these ports. The number was not measured.
 const ENOUGH: usize = 4096;
-
-/// A port of the live container, and where the candidate is called instead.
-#[derive(Clone, Debug)]
-pub(crate) struct Door {
-    /// On the host.
-    pub(crate) port: u16,
-    /// What is spoken there.
-    pub(crate) protocol: Protocol,
-    /// The host's addresses at which the engine has it; 0.0.0.0 and `::` are all of a family.
-    at: Vec<IpAddr>,
-    /// The candidate's own address and port.
-    pub(crate) v4: SocketAddr,
-    /// The same in the other family, where it has an address there.
-    pub(crate) v6: Option<SocketAddr>,
-}
 
 /// New connections at a door go to the candidate.
 #[derive(Clone, Debug)]
@@ -41,74 +23,6 @@ pub(crate) struct PortRedirect {
     pub(crate) forwarder: u16,
     /// Where it listens for containers, if the kernel loses what it is handed of them.
     pub(crate) for_containers: Option<u16>,
-}
-
-impl Door {
-    /// Of a published port: where the engine has it for the live container now. One that is down has it where it is to
-    /// be published.
-    ///
-    /// # Errors
-    /// Where the candidate has no address that this machine reaches.
-    pub(crate) fn of(
-        publish: Publish,
-        live: Option<&Container>,
-        candidate: &Container,
-    ) -> Result<Self, NoBridge> {
-        let mut at = match live {
-            Some(live) => live.network_settings.addresses(publish),
-            None => publish.address.map_or(EVERYWHERE.to_vec(), |ip| vec![ip]),
-        };
-        if at.contains(&EVERYWHERE[0]) && live.is_some_and(Container::is_podman) {
-            // Podman writes the same of one family and of both.
-            at.push(EVERYWHERE[1]);
-        }
-        let v6 = candidate
-            .network_settings
-            .networks
-            .values()
-            .find_map(Attachment::address_v6);
-        Ok(Self {
-            port: publish.host,
-            protocol: publish.protocol,
-            at,
-            v4: address(candidate, publish)?,
-            v6: v6.map(|ip| SocketAddr::new(ip, publish.container)),
-        })
-    }
-
-    /// Where the candidate is called in the family.
-    pub(crate) fn candidate(&self, is_v6: bool) -> Option<SocketAddr> {
-        if is_v6 { self.v6 } else { Some(self.v4) }
-    }
-
-    /// Whether health is asked behind it.
-    pub(crate) fn is_asked(&self, config: &ProbeConfig) -> bool {
-        let asked = config.probe.port;
-        self.protocol == Protocol::Tcp && asked.is_none_or(|asked| asked == self.v4.port())
-    }
-
-    /// Whether nobody was served at it.
-    pub(crate) fn is_shut(&self) -> bool {
-        self.at.is_empty()
-    }
-
-    /// Whether it is open on all addresses of the family.
-    pub(crate) fn is_everywhere(&self, is_v6: bool) -> bool {
-        let mut family = self.at.iter().filter(|ip| ip.is_ipv6() == is_v6);
-        family.any(IpAddr::is_unspecified)
-    }
-
-    /// The first address of the family that it is bound to by itself.
-    pub(crate) fn bound(&self, is_v6: bool, is_loopback: bool) -> Option<IpAddr> {
-        self.single(is_v6)
-            .find(|ip| ip.is_loopback() == is_loopback)
-    }
-
-    /// The addresses of the family that it is bound to one by one.
-    pub(crate) fn single(&self, is_v6: bool) -> impl Iterator<Item = IpAddr> {
-        let all = self.at.iter().copied();
-        all.filter(move |ip| ip.is_ipv6() == is_v6 && !ip.is_unspecified())
-    }
 }
 
 /// New connections within one network go to another container than the one they call.
@@ -126,14 +40,6 @@ pub(crate) struct AddressRedirect {
     pub(crate) into: i32,
     /// The ports from which they come, as that container sees them. No other connection comes from there.
     pub(crate) ports: Option<RangeInclusive<u16>>,
-}
-
-/// The address to which a bridge for this port redirects.
-pub(crate) fn address(candidate: &Container, publish: Publish) -> Result<SocketAddr, NoBridge> {
-    let address = candidate
-        .own_address(publish.container)
-        .filter(SocketAddr::is_ipv4);
-    address.ok_or(NoBridge::NoAddress)
 }
 
 /// The networks on which both are, and `leaving` is also known as `name`: to podman's name servers under

@@ -1,9 +1,10 @@
 //! From an address to the interface behind which the kernel has it.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use step::engine::container::Container;
+use step::engine::routes::interface_of;
 
 use super::error::NoBridge;
 
@@ -43,28 +44,6 @@ pub(crate) fn hardware_of(ip: IpAddr) -> Option<String> {
     let interface = interface_of(&routes, ip)?;
     let hardware = fs::read_to_string(format!("/sys/class/net/{interface}/address")).ok()?;
     Some(hardware.trim().to_owned())
-}
-
-/// The interface of the narrowest route to `ip`. Numbers in that file are in host byte order
-/// of a value in network byte order (Linux, net/ipv4/fib_trie.c).
-pub(crate) fn interface_of(routes: &str, ip: Ipv4Addr) -> Option<String> {
-    let ip = u32::from_ne_bytes(ip.octets());
-    let parsed = routes.lines().skip(1).filter_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (name, net, mask) = (fields.first()?, fields.get(1)?, fields.get(7)?);
-        let (net, mask) = (
-            u32::from_str_radix(net, 16).ok()?,
-            u32::from_str_radix(mask, 16).ok()?,
-        );
-        (ip & mask == net && is_plain(name)).then(|| (mask.count_ones(), (*name).to_owned()))
-    });
-    parsed.max().map(|(_, name)| name)
-}
-
-/// Whether nft takes the name of an interface as it is.
-pub(crate) fn is_plain(name: &str) -> bool {
-    name.chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 /// Whether packets of this family within a bridge pass the rules for packets through this host (`br_netfilter`); `ip` or
@@ -141,23 +120,6 @@ fn port_number(table: &[u8], hardware: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_narrowest_route_names_the_interface() {
-        let routes = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n\
-            eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\n\
-            docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\n";
-        if cfg!(target_endian = "little") {
-            assert_eq!(
-                interface_of(routes, Ipv4Addr::new(172, 17, 0, 3)).as_deref(),
-                Some("docker0")
-            );
-            assert_eq!(
-                interface_of(routes, Ipv4Addr::new(10, 0, 0, 3)).as_deref(),
-                Some("eth0")
-            );
-        }
-    }
 
     #[test]
     fn an_address_that_others_may_call_is_told_from_those_of_the_link_and_of_loopback() {

@@ -3,13 +3,42 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use super::routes::{is_behind_bridge, way_out};
 use crate::model::port::Publish;
 use crate::model::subnet::Subnet;
 
-/// The first of these addresses, with the lengths of their prefixes, to which this machine has a direct route.
-pub(super) fn own(places: impl Iterator<Item = (IpAddr, u8)>, port: u16) -> Option<SocketAddr> {
-    let mut near = places.filter(|&(ip, prefix)| is_neighbour(ip, prefix));
-    near.next().map(|(ip, _)| SocketAddr::new(ip, port))
+/// One of these addresses of a process, with the lengths of their prefixes, to which this machine has a direct route.
+///
+/// It is the one through which the engine publishes the container's ports, if this machine reaches it. An engine lets
+/// nobody from elsewhere come to an internal network, and shows its gateway all the same (Docker 20.10).
+pub(super) fn own(places: impl Iterator<Item = (IpAddr, u8)>, pid: i32) -> Option<IpAddr> {
+    let near = places.filter(|&(ip, prefix)| is_neighbour(ip, prefix));
+    let near: Vec<(IpAddr, u8)> = near.collect();
+    if let [] | [_] = near[..] {
+        return near.first().map(|(ip, _)| *ip);
+    }
+    let way_out = way_out(pid, false);
+    let is_bridged = |ip: IpAddr| matches!(ip, IpAddr::V4(ip) if is_behind_bridge(ip));
+    let rank = |&&(ip, prefix): &&(IpAddr, u8)| (!is_bridged(ip), !has(ip, prefix, way_out));
+    near.iter().min_by_key(rank).map(|(ip, _)| *ip)
+}
+
+/// The one of these IPv6 addresses of a process through which the engine publishes its ports, else the first.
+pub(super) fn own_v6(places: impl Iterator<Item = (IpAddr, u8)>, pid: i32) -> Option<IpAddr> {
+    let all: Vec<(IpAddr, u8)> = places.collect();
+    if let [] | [_] = all[..] {
+        return all.first().map(|(ip, _)| *ip);
+    }
+    let way_out = way_out(pid, true);
+    let best = all
+        .iter()
+        .min_by_key(|&&(ip, prefix)| !has(ip, prefix, way_out));
+    best.map(|(ip, _)| *ip)
+}
+
+/// Whether the next hop of a container's packets is in the subnet of this address of it.
+fn has(ip: IpAddr, prefix: u8, next: Option<IpAddr>) -> bool {
+    next.is_some_and(|next| Subnet::around(ip, prefix).contains(next))
 }
 
 /// Whether the engine of this process is run by another user than root, seen from where we are.

@@ -149,15 +149,28 @@ impl Container {
         if on_hosts {
             return Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         }
-        let places = self.network_settings.networks.values();
-        address::own(places.filter_map(Attachment::address), port)
+        self.own_v4().map(|ip| SocketAddr::new(ip, port))
     }
 
-    /// The host's address that leads to its `port`, as the engine bound it.
+    /// Its own address to which this machine has a direct route, of several the one through which its engine publishes its
+    /// ports.
+    pub fn own_v4(&self) -> Option<IpAddr> {
+        let places = self.network_settings.networks.values();
+        address::own(places.filter_map(Attachment::address), self.state.pid)
+    }
+
+    /// Its own IPv6 address, of several the one through which its engine publishes its ports.
+    pub fn own_v6(&self) -> Option<IpAddr> {
+        let places = self.network_settings.networks.values();
+        address::own_v6(places.filter_map(Attachment::address_v6), self.state.pid)
+    }
+
+    /// The host's address that leads to its `port`, as the engine bound it; of IPv4 where there is one.
     pub fn host_address(&self, port: u16) -> Option<SocketAddr> {
-        let bound = self.network_settings.bound();
-        let binding = bound.iter().find(|publish| publish.container == port)?;
-        Some(address::host_side(binding))
+        let bound = self.network_settings.bound().into_iter();
+        let here = bound.filter(|publish| publish.container == port);
+        here.map(|publish| address::host_side(&publish))
+            .min_by_key(SocketAddr::is_ipv6)
     }
 
     /// The ports by which it is called now, as they were asked for.
@@ -183,9 +196,9 @@ impl Container {
         let places = self.network_settings.networks.values();
         let of = |place: &Attachment| match v6 {
             true => place.address_v6(),
-            false => place.address().map(|(ip, _)| ip),
+            false => place.address(),
         };
-        places.filter_map(of).collect()
+        places.filter_map(of).map(|(ip, _)| ip).collect()
     }
 
     /// The length of the subnet's prefix around its address `ip`.
@@ -198,6 +211,16 @@ impl Container {
         places
             .find(|(address, _)| *address == ip)
             .map(|(_, prefix)| prefix)
+    }
+
+    /// The hardware address that belongs to its address `ip`.
+    pub fn hardware_of(&self, ip: IpAddr) -> Option<&str> {
+        let mut places = self.network_settings.networks.values();
+        let has = |place: &&Attachment| {
+            let all = [place.address(), place.address_v6()].into_iter().flatten();
+            all.map(|(own, _)| own).any(|own| own == ip)
+        };
+        places.find(has).map(Attachment::hardware)
     }
 
     /// A label of the container (the image's included).

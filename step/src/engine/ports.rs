@@ -41,16 +41,19 @@ impl NetworkSettings {
         all.map(Publish::of_any).collect()
     }
 
-    /// The addresses of this host at which the engine has the host's port of `publish`; 0.0.0.0 and `::` are all of a
-    /// family.
-    pub fn addresses(&self, publish: Publish) -> Vec<IpAddr> {
+    /// The addresses of this host at which the engine has the host's port of `publish`, each with the container's port
+    /// behind it; 0.0.0.0 and `::` are all of a family.
+    pub fn doors(&self, publish: Publish) -> Vec<(IpAddr, u16)> {
         let all = bindings(&self.ports).filter(|((_, spoken), _)| *spoken == publish.protocol);
         let here = all.filter(|(_, binding)| binding.host_port.parse() == Ok(publish.host));
         let of = |binding: &Binding| match binding.address() {
             Some(ip) => vec![ip],
             None => EVERYWHERE.to_vec(),
         };
-        here.flat_map(|(_, binding)| of(binding)).collect()
+        let behind = here.map(|((port, _), binding)| (port, of(binding)));
+        behind
+            .flat_map(|(port, at)| at.into_iter().map(move |ip| (ip, port)))
+            .collect()
     }
 
     /// Where the engine has a port of the container now that was asked for like this, without a port of the host.

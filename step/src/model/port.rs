@@ -81,6 +81,11 @@ impl Publish {
         self
     }
 
+    /// Whether both are of one port of the host, at whatever addresses.
+    pub fn shares_port(&self, other: &Self) -> bool {
+        (self.host, self.protocol) == (other.host, other.protocol)
+    }
+
     /// Whether both cannot be had at once.
     pub fn collides(&self, other: &Self) -> bool {
         let every = |ip: Option<IpAddr>| ip.is_none_or(|ip| ip.is_unspecified());
@@ -89,7 +94,7 @@ impl Publish {
             .zip(family(other.address))
             .is_none_or(|(one, two)| one == two);
         let meet = every(self.address) || every(other.address) || self.address == other.address;
-        (self.host, self.protocol) == (other.host, other.protocol) && families && meet
+        self.shares_port(other) && families && meet
     }
 }
 

@@ -96,6 +96,29 @@ fn a_port_that_a_network_publishes_on_loopback_alone_is_opened_to_nobody_else() 
 }
 
 #[test]
+fn a_second_network_that_nobody_may_reach_from_outside_costs_no_client_the_bridge() {
+    if lacks_bridge() {
+        return;
+    }
+    let app = App::new("internal");
+    // By its name the first.
+    let [back, front] = ["a-back", "b-front"].map(|end| format!("{}-{end}", app.name()));
+    docker(["network", "create", "--internal", &back]).unwrap();
+    docker(["network", "create", &front]).unwrap();
+    app.scope.at_end(["network", "rm", &back, &front]);
+    let [here, v4, v6] = swapped(&app, &["--network", &front], || {
+        docker(["network", "connect", &back, app.name()]).unwrap();
+        None
+    });
+    assert_served("loopback", &here);
+    assert_served("another host over IPv4", &v4);
+    match has_proxy() {
+        true => assert_served("another host over IPv6", &v6),
+        false => assert_shut_out("another host over IPv6", &v6),
+    }
+}
+
+#[test]
 fn a_port_that_a_rule_closes_to_one_family_stays_closed_to_it() {
     if lacks_bridge() {
         return;
@@ -217,4 +240,30 @@ fn without_proxy() {
     assert_served("loopback", &here);
     assert_served("another host over IPv4", &v4);
     assert_shut_out("another host over IPv6", &v6);
+}
+
+#[test]
+fn an_engine_that_translates_ipv6_serves_the_same_clients_during_a_swap() {
+    if lacks_bridge() || on_podman() {
+        return;
+    }
+    let flags = [
+        "--engine",
+        "docker",
+        "--engine-flag=--ipv6",
+        "--engine-flag=--fixed-cidr-v6=fd66::/64",
+        "--engine-flag=--experimental",
+        "--engine-flag=--ip6tables=true",
+    ];
+    on_a_stage_of_its_own(&flags, &["--ignored", "bridge::worlds::with_ip6tables"]);
+}
+
+#[test]
+#[ignore = "run on a stage of its own by the test above"]
+fn with_ip6tables() {
+    let app = App::new("ip6tables");
+    let [here, v4, v6] = swapped(&app, &[], || None);
+    assert_served("loopback", &here);
+    assert_served("another host over IPv4", &v4);
+    assert_served("another host over IPv6", &v6);
 }

@@ -16,7 +16,7 @@
 //! | `GRACEFUL=1` | on SIGTERM finishes the requests under way first, and lets open connections know for a moment |
 //! | `SLOW_MS` | `/` takes so long |
 //! | `EAT_MB` | takes so much memory at its start |
-//! | `SECOND_PORT` | it listens there as well, where `/health` answers 404 |
+//! | `SECOND_PORT` | it listens there as well, where `/` answers the version and `-second`, and `/health` answers 404 |
 //! | `SECOND_MS` | only after so long |
 //! | `SECOND_UNLESS` | only if this file does not exist at its start |
 //! | `GREETS=1` | there it says its version at once, and ends when it is answered |
@@ -68,10 +68,11 @@ struct App {
 
 impl App {
     fn at(port: u64, is_second: bool) -> Self {
+        let version = env::var("VERSION").unwrap_or_else(|_| "unversioned".to_owned());
         Self {
             port: port as u16,
             is_second,
-            version: env::var("VERSION").unwrap_or_else(|_| "unversioned".to_owned()),
+            version: version + if is_second { "-second" } else { "" },
             started: Instant::now(),
             ending: AtomicBool::new(false),
             busy: AtomicUsize::new(0),

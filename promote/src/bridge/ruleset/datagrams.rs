@@ -124,8 +124,8 @@ fn answer(words: Words<'_>) -> Option<String> {
 pub(super) fn bound(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let mark = mark(&plan.container);
     let rule = |(words, _)| {
-        let (veth, answer) = (plan.veth.as_ref()?, answer(words)?);
-        Some(format!("iifname \"{veth}\" {answer} meta mark set {mark}"))
+        let (veths, answer) = (plan.veths()?, answer(words)?);
+        Some(format!("iifname {veths} {answer} meta mark set {mark}"))
     };
     families(plan, it).filter_map(rule).collect()
 }
@@ -133,7 +133,7 @@ pub(super) fn bound(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// The candidate's answers are in the zone as well. Other containers' questions that nothing translates are there, too.
 fn with_others(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let zone = format!("ct zone set {}", plan.zone);
-    let mark = plan.veth.as_ref().map(|_| mark(&plan.container));
+    let mark = plan.veths().map(|_| mark(&plan.container));
     let rule = |(words, _)| {
         let (answer, question) = (answer(words)?, question(words)?);
         let answered = match &mark {

@@ -78,7 +78,7 @@ pub(super) fn postrouting(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// Marks what goes to the candidate.
 pub(super) fn towards(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let mark = mark(&plan.container);
-    let all = families(plan, it).filter(|_| plan.veth.is_some());
+    let all = families(plan, it).filter(|_| !plan.veths.is_empty());
     all.filter_map(|(words, _)| Some(format!("{} meta mark set {mark}", words.is_translated()?)))
         .collect()
 }
@@ -86,10 +86,10 @@ pub(super) fn towards(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// Stops what is marked on its way to any other port of the bridge.
 pub(super) fn bound(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let rule = |(words, _): (Words<'_>, String)| {
-        let (veth, ip) = (plan.veth.as_ref()?, words.candidate()?.ip());
+        let (veths, ip) = (plan.veths()?, words.candidate()?.ip());
         let mark = mark(&plan.container);
         let is_marked = format!("meta mark {mark} {} daddr {ip}", words.ip());
-        Some(format!("{is_marked} oifname != \"{veth}\" drop"))
+        Some(format!("{is_marked} oifname != {veths} drop"))
     };
     families(plan, it).filter_map(rule).collect()
 }

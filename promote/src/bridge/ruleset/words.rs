@@ -72,7 +72,7 @@ impl<'a> Words<'a> {
         let door = &self.redirect.door;
         let single: Vec<String> = door.single(self.is_v6).map(|ip| ip.to_string()).collect();
         let place = match (door.is_everywhere(self.is_v6), &single[..]) {
-            (true, _) => "fib daddr type local".to_owned(),
+            (true, _) => format!("fib daddr type local{}", self.but_for_others()),
             (false, []) => return None,
             (false, some) => format!("{} daddr {{ {} }}", self.ip(), some.join(", ")),
         };
@@ -82,6 +82,15 @@ impl<'a> Words<'a> {
             Protocol::Tcp => format!("{called} {OPENING}"),
             Protocol::Udp | Protocol::Sctp => called,
         })
+    }
+
+    /// Not at an address that another publish of the port has.
+    fn but_for_others(self) -> String {
+        let theirs = self.redirect.door.excepted(self.is_v6);
+        match &theirs.map(|ip| ip.to_string()).collect::<Vec<_>>()[..] {
+            [] => String::new(),
+            some => format!(" {} daddr != {{ {} }}", self.ip(), some.join(", ")),
+        }
     }
 
     /// The word for what is spoken, in front of a port.
