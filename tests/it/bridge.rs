@@ -7,6 +7,7 @@ mod connections;
 mod crossings;
 mod datagrams;
 mod handshakes;
+mod hung;
 mod kept;
 pub(crate) mod kinds;
 mod limits;

@@ -73,9 +73,9 @@ impl Call {
     ///
     /// # Errors
     /// When nobody takes the connection.
-    pub(crate) fn connect(&self, within: Duration) -> Option<io::Result<()>> {
+    pub(crate) fn connect(&self, within: Duration) -> Option<io::Result<TcpStream>> {
         let at = self.at;
-        self.there(move || TcpStream::connect_timeout(&at, within).map(drop))
+        self.there(move || TcpStream::connect_timeout(&at, within))
     }
 
     /// Sends a datagram with nothing in it, whatever becomes of it; `None` as in [`Self::make`]. The kernel tells of one that
