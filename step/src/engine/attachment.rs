@@ -20,6 +20,8 @@ pub struct Attachment {
     prefix: u8,
     #[serde(rename = "GlobalIPv6Address")]
     ipv6_address: String,
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    ipv6_prefix: u8,
     #[serde(rename = "MacAddress")]
     hardware: String,
     /// Further names there; older engines add the beginning of the container's id.
@@ -73,9 +75,9 @@ impl Attachment {
         Some((self.ip_address.parse().ok()?, self.prefix))
     }
 
-    /// The IPv6 address, where the engine gave one.
-    pub fn address_v6(&self) -> Option<IpAddr> {
-        self.ipv6_address.parse().ok()
+    /// The same of IPv6.
+    pub fn address_v6(&self) -> Option<(IpAddr, u8)> {
+        Some((self.ipv6_address.parse().ok()?, self.ipv6_prefix))
     }
 
     /// The hardware address there, `02:42:…`.

@@ -181,9 +181,9 @@ impl Container {
         let places = self.network_settings.networks.values();
         let of = |place: &Attachment| match v6 {
             true => place.address_v6(),
-            false => place.address().map(|(ip, _)| ip),
+            false => place.address(),
         };
-        places.filter_map(of).collect()
+        places.filter_map(of).map(|(ip, _)| ip).collect()
     }
 
     /// The length of the subnet's prefix around its address `ip`.
