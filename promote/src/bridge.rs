@@ -40,6 +40,7 @@ mod ruleset;
 mod served;
 mod sockets;
 pub(crate) mod stale;
+mod taken;
 mod verify;
 mod watch;
 

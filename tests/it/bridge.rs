@@ -10,6 +10,7 @@ mod crossings;
 mod datagrams;
 mod ended;
 mod handshakes;
+mod hung;
 mod kept;
 pub(crate) mod kinds;
 mod limits;

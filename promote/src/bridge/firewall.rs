@@ -41,8 +41,12 @@ pub(super) struct Firewall {
 }
 
 impl Firewall {
+    /// A live container that answers nobody would serve none of them while the bridge is closed.
     pub(super) fn on_the_way(plan: &Plan) -> Self {
-        let unseen = plan.called();
+        let unseen = match plan.is_answered {
+            true => plan.called(),
+            false => Vec::new(),
+        };
         Self { unseen }
     }
 

@@ -28,7 +28,8 @@ pub(crate) struct Handover {
     container: Name,
     /// The full id of the container that leaves.
     leaving: String,
-    from: Option<IpAddr>,
+    /// Its addresses, one of each family that it has.
+    from: Vec<IpAddr>,
     /// Empty of one that was taken over.
     redirects: Vec<AddressRedirect>,
     /// They go the moment that the container they redirect to ends, whatever becomes of this process.
@@ -51,21 +52,23 @@ impl Handover {
             return Err(NoBridge::Elsewhere(host));
         }
         let nft = Nft::find(engine.limits())?;
-        let redirect = redirect::on_network(network, leaving, staying)
-            .ok_or_else(|| NoBridge::NoWay(network.to_owned()))?;
-        let (table, from) = (Nft::table(container), redirect.from);
-        let redirects = vec![redirect];
+        let redirects = redirect::on_network(network, leaving, staying);
+        if redirects.is_empty() {
+            return Err(NoBridge::NoWay(network.to_owned()));
+        }
+        let from: Vec<IpAddr> = redirects.iter().map(|it| it.from).collect();
+        let table = Nft::table(container);
         let script =
             addresses::handover(&table) + &addresses::redirect_addresses(&table, &redirects);
         nft.apply(&script)?;
-        let watch = watch(&nft, container, &[from], staying);
+        let watch = watch(&nft, container, &from, staying);
         // Unwatched, the rules may soon lead to another container.
         let watch = watch.inspect_err(|_| drop(nft.remove(container)))?;
         Ok(Self {
             nft,
             container: container.clone(),
             leaving: leaving.id.clone(),
-            from: Some(from),
+            from,
             redirects,
             _watch: watch,
         })
@@ -81,9 +84,9 @@ impl Handover {
         let nft = Nft::find(engine.limits()).ok()?;
         let rules = nft.read(container)?;
         let from = called(&rules);
-        nft.apply(&addresses::go_on(&Nft::table(container), from.as_slice()))
+        nft.apply(&addresses::go_on(&Nft::table(container), &from))
             .ok()?;
-        let watch = watch(&nft, container, from.as_slice(), staying).ok()?;
+        let watch = watch(&nft, container, &from, staying).ok()?;
         Some(Self {
             nft,
             container: container.clone(),
@@ -101,9 +104,8 @@ impl Handover {
         let end = Instant::now() + time;
         while Instant::now() < end {
             thread::sleep(PAUSE.min(end.saturating_duration_since(Instant::now())));
-            let holder = self.from.map(|from| engine.holder(network, from));
-            let holder = holder.and_then(|holder| holder.ok().flatten());
-            if holder.is_some_and(|holder| holder != self.leaving) {
+            let holders = engine.holders(network, &self.from).unwrap_or_default();
+            if holders.iter().any(|holder| *holder != self.leaving) {
                 return;
             }
         }

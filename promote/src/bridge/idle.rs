@@ -26,12 +26,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// a client would wait for an answer instead of calling anew.
 pub(crate) fn end(redirects: &[AddressRedirect]) {
     // Then the kernel goes on redirecting such connections without our rules.
-    let is_filtered = filters_bridges("ip");
-    for one in redirects.iter().filter(|_| !is_filtered) {
+    let is_filtered = |one: &AddressRedirect| filters_bridges(family(one.to));
+    for one in redirects.iter().filter(|it| !is_filtered(it)) {
         if let Some(ports) = &one.ports {
             end_all(one, ports);
         }
     }
+}
+
+fn family(ip: IpAddr) -> &'static str {
+    if ip.is_ipv4() { "ip" } else { "ip6" }
 }
 
 fn end_all(one: &AddressRedirect, ports: &RangeInclusive<u16>) {

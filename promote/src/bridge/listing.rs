@@ -83,17 +83,16 @@ pub(crate) fn forwarders(listing: &Value) -> Vec<u16> {
     parts.flatten().filter_map(port).collect()
 }
 
-/// The one address whose calls the rules redirect.
-pub(crate) fn called(listing: &Value) -> Option<IpAddr> {
-    let items = listing["nftables"].as_array()?.iter();
-    let mut parts = items
-        .filter_map(|item| item["rule"]["expr"].as_array())
-        .flatten();
-    parts.find_map(|part| {
+/// The addresses whose calls the rules redirect: one of a family.
+pub(crate) fn called(listing: &Value) -> Vec<IpAddr> {
+    let redirect = rules(listing).filter(|rule| rule["chain"] == "prerouting");
+    let parts = redirect.filter_map(|rule| rule["expr"].as_array());
+    let address = |part: &Value| {
         let found = &part["match"];
         let is_called = found["left"]["payload"]["field"] == "daddr";
         found["right"].as_str().filter(|_| is_called)?.parse().ok()
-    })
+    };
+    parts.flatten().filter_map(address).collect()
 }
 
 #[cfg(test)]
@@ -138,12 +137,18 @@ mod tests {
     }
 
     #[test]
-    fn the_address_that_is_called_is_not_the_network_that_calls() {
+    fn the_addresses_that_are_called_are_neither_the_network_that_calls_nor_who_answers() {
         let part = |field: &str, right: Value| serde_json::json!({"match": {"left": {"payload": {"field": field}}, "right": right}});
         let network = serde_json::json!({"prefix": {"addr": "172.18.0.0", "len": 16}});
-        let parts = [part("saddr", network), part("daddr", "172.18.0.2".into())];
-        let rules = serde_json::json!({"nftables": [{"table": {}}, {"rule": {"expr": parts}}]});
-        assert_eq!(called(&rules), Some("172.18.0.2".parse().unwrap()));
-        assert_eq!(called(&Value::Null), None);
+        let rule = |chain: &str, ip: &str| {
+            serde_json::json!({"rule": {"chain": chain, "expr": [
+                part("saddr", network.clone()), part("daddr", ip.into()), part("daddr", "@called".into()),
+            ]}})
+        };
+        let rules = serde_json::json!({"nftables": [{"table": {}}, rule("prerouting", "172.18.0.2"),
+            rule("prerouting", "fd88::2"), rule("postrouting", "172.18.0.3")]});
+        let both: [IpAddr; 2] = ["172.18.0.2", "fd88::2"].map(|it| it.parse().unwrap());
+        assert_eq!(called(&rules), both);
+        assert!(called(&Value::Null).is_empty());
     }
 }

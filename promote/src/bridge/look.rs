@@ -12,15 +12,19 @@
 //! and no datagram comes through: the app gets nothing that it would have to make sense of.
 //!
 //! An engine without a proxy listens on some ports all the same, and never takes what comes. So a connection shows a
-//! proxy when a program has taken it, or when another call was answered that nobody had translated.
+//! proxy when a program has taken it (`taken`), or when another call was answered that nobody had translated.
+//!
+//! A live app that hangs, or is paused, answers nobody, and is what a release is most wanted for. Then whoever reaches the
+//! port is served: by the kernel where the engine translates the call, and else by a program that takes the connection.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use step::health::ProbeConfig;
 use step::host::nft::Nft;
+use step::join::both;
 use step::model::name::Name;
 use step::model::port::Protocol;
 
@@ -28,7 +32,7 @@ use super::calls::Call;
 use super::error::NoBridge;
 use super::listing;
 use super::served::{By, Client, Served, Way};
-use crate::traffic::connections::connections_here;
+use super::taken::is_taken;
 
 /// How long an answer may take: an engine without a proxy takes some connections and answers none.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,8 +43,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What became of a call.
 enum Made {
     Answered,
-    /// A connection was opened, and nothing was asked.
+    /// A connection was opened, and nothing was asked or nobody answers.
     Opened(TcpStream),
+    /// No connection came about within the time, and nobody else's call is answered.
+    Lost,
     Refused,
     /// A datagram, which rules count and drop.
     Sent,
@@ -55,7 +61,8 @@ enum Seen {
     Nothing,
 }
 
-/// Has each kind of client call the live container. The rules that count the calls stand already.
+/// Has each kind of client call the live container; who is served, and whether anybody is answered. The rules that count
+/// the calls stand already.
 ///
 /// # Errors
 /// When nobody was served, or the rules are gone.
@@ -64,9 +71,14 @@ pub(super) fn look(
     live: &Name,
     calls: &[Call],
     config: &ProbeConfig,
-) -> Result<Served, NoBridge> {
-    let config = any_answer(config);
-    let made: Vec<Option<Made>> = calls.iter().map(|it| make(it, &config)).collect();
+) -> Result<(Served, bool), NoBridge> {
+    let mut made = make_all(calls, &any_answer(config));
+    let is_answered = !is_sick(calls, &made);
+    if !is_answered {
+        for (call, made) in calls.iter().zip(&mut made) {
+            *made = made.take().and_then(|made| reach(call, made));
+        }
+    }
     let end = Instant::now() + SHOWN_WITHIN;
     loop {
         let rules = nft.read(live).ok_or(NoBridge::Unread)?;
@@ -74,10 +86,53 @@ pub(super) fn look(
         let may_come = |made: &Option<Made>| matches!(made, Some(Made::Sent | Made::Opened(_)));
         let are_late = |(made, seen): (&_, &_)| may_come(made) && *seen == Seen::Unserved;
         if !made.iter().zip(&seen).any(are_late) || Instant::now() > end {
-            return served(calls.iter().zip(seen));
+            return Ok((served(calls.iter().zip(seen))?, is_answered));
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// One after the other, as the app may answer no more at once. Where nobody answers the first, each may take as long.
+fn make_all(calls: &[Call], config: &ProbeConfig) -> Vec<Option<Made>> {
+    let Some((first, rest)) = calls.split_first() else {
+        return Vec::new();
+    };
+    let mut all = vec![make(first, config)];
+    all.extend(match all[..] {
+        [Some(Made::Refused)] => at_once(rest, config),
+        _ => rest.iter().map(|it| make(it, config)).collect(),
+    });
+    all
+}
+
+fn at_once(calls: &[Call], config: &ProbeConfig) -> Vec<Option<Made>> {
+    if let [] | [_] = calls {
+        return calls.iter().map(|it| make(it, config)).collect();
+    }
+    let (some, others) = calls.split_at(calls.len() / 2);
+    let (mut some, others) = both(|| at_once(some, config), || at_once(others, config));
+    some.extend(others);
+    some
+}
+
+fn is_answered(made: &Option<Made>) -> bool {
+    matches!(made, Some(Made::Answered))
+}
+
+/// Whether the app was asked, and has answered nobody.
+fn is_sick(calls: &[Call], made: &[Option<Made>]) -> bool {
+    let is_asked = |call: &Call| call.is_asked && call.spoken == Protocol::Tcp;
+    calls.iter().any(is_asked) && !made.iter().any(is_answered)
+}
+
+/// How far a call comes that nobody answers.
+fn reach(call: &Call, made: Made) -> Option<Made> {
+    if call.spoken != Protocol::Tcp {
+        return Some(made);
+    }
+    // An app that accepts nothing any more has no place left for another connection.
+    let opened = call.connect(SHOWN_WITHIN)?;
+    Some(opened.map_or(Made::Lost, Made::Opened))
 }
 
 /// Makes a call; `None` where nobody may call from there.
@@ -90,34 +145,31 @@ fn make(call: &Call, config: &ProbeConfig) -> Option<Made> {
     Some(good.unwrap_or(Made::Refused))
 }
 
-/// Whether a program of this host has taken the connection. One that waits to be taken is no file yet, and has no number.
-fn is_taken(connection: &TcpStream) -> bool {
-    let Ok(ours) = connection.local_addr() else {
-        return false;
-    };
-    let is_ours = |it: SocketAddr| (it.ip(), it.port()) == (ours.ip(), ours.port());
-    let taken = connections_here(|it| !it.listens && is_ours(it.peer) && it.inode != 0);
-    taken.is_ok_and(|found| found.open > 0)
-}
-
 /// What each call has shown, by what the rules have counted.
 fn seen(rules: &Value, calls: &[Call], made: &[Option<Made>]) -> Vec<Seen> {
-    let counted = |tag: &str| listing::counted(rules, tag, None) > 0;
-    let is_translated = |call: &Call| counted(&call.tag());
+    let is_translated = |call: &Call| is_translated(rules, call);
     let mut all = calls.iter().zip(made);
-    // An engine without a proxy takes some connections, too, and answers none.
-    let has_proxy =
-        all.any(|(call, made)| matches!(made, Some(Made::Answered)) && !is_translated(call));
+    let has_proxy = all.any(|(call, made)| is_answered(made) && !is_translated(call));
     let by = |(call, made): (&Call, &Option<Made>)| match made {
         None => Seen::Nothing,
         Some(Made::Refused) => Seen::Unserved,
+        // The engine may translate what it does not let cross to another network.
+        Some(Made::Lost) if call.is_inside() => Seen::Unserved,
         Some(_) if is_translated(call) => Seen::Served(By::Kernel),
         Some(Made::Answered) => Seen::Served(By::Proxy),
         Some(Made::Opened(it)) if has_proxy || is_taken(it) => Seen::Served(By::Proxy),
-        Some(Made::Sent) if counted(&call.tag_of_taken()) => Seen::Served(By::Proxy),
-        Some(Made::Opened(_) | Made::Sent) => Seen::Unserved,
+        Some(Made::Sent) if has_counted(rules, &call.tag_of_taken()) => Seen::Served(By::Proxy),
+        Some(Made::Opened(_) | Made::Lost | Made::Sent) => Seen::Unserved,
     };
     calls.iter().zip(made).map(by).collect()
+}
+
+fn is_translated(rules: &Value, call: &Call) -> bool {
+    has_counted(rules, &call.tag())
+}
+
+fn has_counted(rules: &Value, tag: &str) -> bool {
+    listing::counted(rules, tag, None) > 0
 }
 
 /// Who may not call from a container takes it for one as engines do.

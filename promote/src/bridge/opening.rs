@@ -62,7 +62,7 @@ pub(super) fn plan(
         return Err(NoBridge::NobodyCalls);
     }
     let guard = ruleset::guard(container, ports.iter());
-    let served = served(nft, sides, &ports, (&listing, &before, &guard), config)?;
+    let (served, is_answered) = served(nft, sides, &ports, (&listing, &before, &guard), config)?;
     let address = ports.first().map(|it| it.door.v4);
     let interface = route::interface(sides.candidate, address)?;
     let bridges = bridges(engine, &interface);
@@ -74,6 +74,7 @@ pub(super) fn plan(
         datagrams,
         zone: zone(sides.candidate),
         served,
+        is_answered,
         before,
         veths: veths(sides.candidate, &bridges).unwrap_or_default(),
         other_bridges: match is_filtered {
@@ -149,15 +150,15 @@ fn doors(sides: &Sides<'_>) -> Result<Vec<Door>, NoBridge> {
     Ok(doors.into_iter().filter(|it| !it.is_shut()).collect())
 }
 
-/// As seen now; where nothing is live as a killed promotion has seen it. From then on nobody but the rules may come to
-/// the forwarders.
+/// As seen now, and whether the live container answers; where nothing is live as a killed promotion has seen it. From then
+/// on nobody but the rules may come to the forwarders.
 fn served(
     nft: &Nft,
     sides: &Sides<'_>,
     redirects: &[PortRedirect],
     (listing, before, guard): (&Value, &Before, &str),
     config: &ProbeConfig,
-) -> Result<Served, NoBridge> {
+) -> Result<(Served, bool), NoBridge> {
     let Sides {
         container,
         candidate,
@@ -166,7 +167,7 @@ fn served(
     if sides.live.is_none() {
         nft.apply(guard)?;
         let remembered = Served::remembered(listing);
-        return Ok(remembered.unwrap_or_else(Served::usually));
+        return Ok((remembered.unwrap_or_else(Served::usually), true));
     }
     let doors = redirects.iter().map(|it| &it.door);
     let calls = one_of_each_kind(doors, candidate, config);

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     /// In which datagrams to the candidate are tracked: no other container's flows are there.
     pub(crate) zone: u16,
     pub(crate) served: Served,
+    /// Whether the live container answers anybody, as far as it was asked.
+    pub(crate) is_answered: bool,
     /// The candidate's place.
     pub(crate) interface: Interface,
     /// The candidate's own ports of its bridges; none where one of them is not known.

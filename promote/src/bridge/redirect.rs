@@ -54,33 +54,47 @@ pub(crate) fn by_name(
         .filter(|(network, place)| {
             is_known(place, name) || leaving.is_podman() && resolves(network)
         })
-        .filter_map(|(network, _)| on_network(network, leaving, staying))
+        .flat_map(|(network, _)| on_network(network, leaving, staying))
         .collect()
 }
 
-/// Calls to `leaving` on a network on which both are.
+/// Calls to `leaving` on a network on which both are, in each family that both have there.
 pub(crate) fn on_network(
     network: &str,
     leaving: &Container,
     staying: &Container,
-) -> Option<AddressRedirect> {
+) -> Vec<AddressRedirect> {
     if leaving.is_rootless() || staying.is_rootless() {
-        return None;
+        return Vec::new();
     }
-    let there = staying.network_settings.networks.get(network)?;
-    let here = leaving.network_settings.networks.get(network)?;
-    let (from, prefix) = here.address()?;
-    let (to, _) = there.address()?;
-    let hardware = hardware_of(from)?;
+    let place = |of: &Container| of.network_settings.networks.get(network).cloned();
+    let (here, there) = (
+        place(leaving).unwrap_or_default(),
+        place(staying).unwrap_or_default(),
+    );
+    // Both families have the same bridge.
+    let hardware = here.address().and_then(|(ip, _)| hardware_of(ip));
     let local = fs::read_to_string(LOCAL_PORTS).ok();
-    Some(AddressRedirect {
-        from,
-        to,
-        prefix,
-        hardware,
-        into: staying.state.pid,
-        ports: local.and_then(|local| beside(&local)),
-    })
+    let ports = local.and_then(|local| beside(&local));
+    let redirect = |((from, prefix), (to, _))| {
+        Some(AddressRedirect {
+            from,
+            to,
+            prefix,
+            hardware: hardware.clone()?,
+            into: staying.state.pid,
+            ports: ports.clone(),
+        })
+    };
+    let families = [
+        here.address().zip(there.address()),
+        here.address_v6().zip(there.address_v6()),
+    ];
+    families
+        .into_iter()
+        .flatten()
+        .filter_map(redirect)
+        .collect()
 }
 
 fn beside(local: &str) -> Option<RangeInclusive<u16>> {

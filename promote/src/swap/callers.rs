@@ -35,7 +35,7 @@ pub(super) fn redirect(swap: &mut Swap<'_>, old: &Container) {
         bridge.redirect_name(match old.is_podman() {
             true => redirect::by_name(old, candidate, name),
             false => network::called(old)
-                .filter_map(|network| redirect::on_network(network, old, candidate))
+                .flat_map(|network| redirect::on_network(network, old, candidate))
                 .collect(),
         });
     }

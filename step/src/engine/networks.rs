@@ -81,15 +81,14 @@ pub struct Neighbours {
 }
 
 impl Engine {
-    /// The full id of the container that has this address on a network, if one that runs there has.
+    /// The full ids of the containers that run on a network and have one of these addresses there.
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub fn holder(&self, network: &str, address: IpAddr) -> Result<Option<String>, EngineError> {
-        let neighbours = self.neighbours(network)?;
-        let mut holders = neighbours.holders.into_iter();
-        let held = holders.find(|(ip, _)| *ip == address);
-        Ok(held.map(|(_, id)| id))
+    pub fn holders(&self, network: &str, addresses: &[IpAddr]) -> Result<Vec<String>, EngineError> {
+        let holders = self.neighbours(network)?.holders.into_iter();
+        let held = holders.filter(|(ip, _)| addresses.contains(ip));
+        Ok(held.map(|(_, id)| id).collect())
     }
 
     /// What there is on a network.

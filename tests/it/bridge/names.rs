@@ -78,6 +78,32 @@ fn a_container_that_calls_a_slow_app_by_its_name_keeps_its_answers() {
     swap_under_callers(&app, &image("v1"), &image("v2"));
 }
 
+#[test]
+fn a_container_that_calls_an_address_of_ipv6_that_was_asked_for_keeps_its_answers() {
+    if lacks_bridge() {
+        return;
+    }
+    let _rules = RULES.read().unwrap_or_else(PoisonError::into_inner);
+    let app = App::new("clients-six");
+    let network = format!("{}-net", app.name());
+    let (v4, v6) = ("--subnet=10.214.6.0/24", "--subnet=fd00:10:214:6::/64");
+    docker(["network", "create", "--ipv6", v4, v6, &network]).unwrap();
+    app.scope.at_end(["network", "rm", &network]);
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    let options = ["--network", &network, "--ip6", "fd00:10:214:6::77"];
+    app.deploy(&v1, &options);
+    let target = "[fd00:10:214:6::77]:8080";
+    let load = RemoteLoad::on_network(&network, &v1.name, target, 100).unwrap();
+    thread::sleep(Duration::from_secs(1));
+    app.candidate(&v2, &options);
+    let report = ok(&app.promote(&["--bridge", "require"]));
+    thread::sleep(Duration::from_millis(500));
+    let seen = load.finish().unwrap();
+    assert_eq!(seen.failed(), 0, "{:?} {report}", seen.kinds());
+    assert_eq!(seen.versions(), ["v1", "v2"]);
+    app.assert_live(&v2);
+}
+
 /// Packets within a bridge do not pass the rules for packets through this host, as on a host
 /// whose kernel has no br_netfilter loaded; set back when dropped.
 struct Unfiltered(String);

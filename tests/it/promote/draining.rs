@@ -10,7 +10,8 @@ use stage::docker::docker;
 use stage::ground::{on_podman, on_rootless_docker};
 use stage::skipped::skip;
 
-use crate::support::{App, get, ok};
+use crate::bridge::has_bridge;
+use crate::support::{App, get, ok, text};
 
 fn live_and_candidate(prefix: &str) -> App {
     let app = App::new(prefix);
@@ -150,6 +151,8 @@ fn a_frozen_container_is_replaced_as_well() {
         return;
     }
     paused.unwrap();
-    ok(&app.promote(&["--stop-timeout", "1s", "--drain", "1s"]));
+    let report = ok(&app.promote(&["--stop-timeout", "1s", "--drain", "1s"]));
+    let is_bridged = text(&report["swap"]["bridge"]) == "on";
+    assert_eq!(is_bridged, has_bridge(), "{report}");
     app.assert_live(&v2);
 }
