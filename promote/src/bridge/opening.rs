@@ -172,11 +172,12 @@ fn served(
     let doors = redirects.iter().map(|it| &it.door);
     let calls = one_of_each_kind(doors, candidate, config);
     nft.apply(&(looking::look(container, &calls, before) + guard))?;
-    let seen = look(nft, container, &calls, config)?;
-    Ok(match route::own_v6() {
+    let (seen, is_answered) = look(nft, container, &calls, config)?;
+    let seen = match route::own_v6() {
         None => seen.with_neighbours(),
         Some(_) => seen,
-    })
+    };
+    Ok((seen, is_answered))
 }
 
 /// The candidate's own ports of the bridges behind which it is called: each family may have a bridge of its own.

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use step::engine::container::Container;
-use step::engine::routes::interface_of;
+use step::engine::routes::{interface_of, is_plain};
 
 use super::error::NoBridge;
 

@@ -36,8 +36,8 @@ impl Watched {
     /// The same where the live container is called as well: nobody was served at any other address before.
     pub(crate) fn shared(recipe: &Recipe, config: &ProbeConfig, live: &Container) -> Option<Self> {
         let at = |it: &Publish| {
-            let bound = live.network_settings.addresses(*it).into_iter();
-            bound.filter_map(|bound| both(*it, bound)).collect()
+            let bound = live.network_settings.doors(*it).into_iter();
+            bound.filter_map(|(bound, _)| both(*it, bound)).collect()
         };
         Self::choose(recipe, config, at)
     }
