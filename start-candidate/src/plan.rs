@@ -5,6 +5,7 @@ pub(crate) mod values;
 use step::contract::failure::CommonFailure;
 use step::engine::Engine;
 use step::engine::container::Container;
+use step::engine::image::Image;
 use step::model::image_ref::{ImageRef, repository};
 use step::model::name::{Name, Names};
 use step::model::places::mode;
