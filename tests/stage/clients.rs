@@ -26,14 +26,9 @@ impl Peer {
     /// # Errors
     /// Without the right to make network namespaces.
     pub fn new() -> anyhow::Result<Peer> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed) + 1 + 100 * (std::process::id() % 100);
-        let peer = Peer {
-            name: format!("ds-peer-{number}"),
-            number,
-        };
-        let (name, here, there) = (&peer.name, format!("dsh{number}"), format!("dsp{number}"));
-        ip(&["netns", "add", name])?;
+        let peer = Peer::named()?;
+        let (name, number) = (&peer.name, peer.number);
+        let (here, there) = (format!("dsh{number}"), format!("dsp{number}"));
         ip(&[
             "link", "add", &here, "type", "veth", "peer", "name", &there, "netns", name,
         ])?;
@@ -48,6 +43,22 @@ impl Peer {
             ip(&[inside, &["link", "set", end, "up"]].concat())?;
         }
         Ok(peer)
+    }
+
+    /// With a name that nobody has: stages at work at the same time share these names, and each counts its processes from 1.
+    fn named() -> anyhow::Result<Peer> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let mut tries = 0..10;
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+            let number = count + 100 * (std::process::id() % 100);
+            let name = format!("ds-peer-{number}");
+            match ip(&["netns", "add", &name]) {
+                Ok(_) => return Ok(Peer { name, number }),
+                Err(error) if tries.next().is_none() => return Err(error),
+                Err(_) => {}
+            }
+        }
     }
 
     /// This host's IPv4 address on the cable.
