@@ -32,9 +32,11 @@ fn item(line: &str) -> Option<&str> {
     line.strip_prefix("- ").or_else(numbered)
 }
 
-/// The cells of a row of a table.
-fn cells(line: &str) -> impl Iterator<Item = &str> {
-    line.trim_matches('|').split(" | ").map(str::trim)
+/// The cells of a row of a table; some are empty.
+fn cells(line: &str) -> Vec<String> {
+    let row = line.replace("| |", "|  |");
+    let cells = row.trim_matches('|').split(" | ");
+    cells.map(|it| it.trim().to_owned()).collect()
 }
 
 /// Paragraphs, items of lists and cells of tables, each as one line; no boxes and headings.
@@ -48,7 +50,8 @@ fn paragraphs(page: &str) -> Vec<String> {
             all.push(String::new());
         }
         if line.starts_with('|') && !in_box {
-            all.extend(cells(line).map(str::to_owned));
+            // What a cell lists is read one by one.
+            all.extend(cells(line).iter().map(|it| it.replace("; ", ". ")));
             all.push(String::new());
         }
         if prose {
@@ -116,7 +119,7 @@ fn every_row_of_a_table_is_as_wide_as_its_head() {
     for page in pages() {
         let (text, mut head) = (text(&page), None);
         for line in text.lines() {
-            let wide = line.starts_with('|').then(|| cells(line).count());
+            let wide = line.starts_with('|').then(|| cells(line).len());
             head = wide.and(head.or(wide));
             assert_eq!(wide, head, "{page}: {line}");
         }
