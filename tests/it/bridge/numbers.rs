@@ -18,9 +18,10 @@ fn image(app: &App, version: &str) -> Built {
 /// A candidate with these ports, proven.
 fn candidate(app: &App, image: &Built, ports: &[String]) {
     let ports = ports.iter().flat_map(|it| ["--publish", it.as_str()]);
-    let flags: Vec<&str> = ["--image", &image.name].into_iter().chain(ports).collect();
+    let given = ["--image", &image.name, "--health-port", "8080"];
+    let flags: Vec<&str> = given.into_iter().chain(ports).collect();
     ok(&app.step("start-candidate", &flags));
-    ok(&app.step("probe-health", &["--port", "8080"]));
+    ok(&app.step("probe-health", &[]));
 }
 
 /// What another host's clients and those on loopback see while a release with `ports` becomes one with `next`.
