@@ -85,6 +85,9 @@ pub(crate) struct Args {
     /// How long a container may take to end after SIGTERM before it is killed [default: its own --stop-timeout, else 10s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) stop_timeout: Option<Duration>,
+    /// Only finish or undo a promotion that was killed: where none is unfinished, nothing is touched (40)
+    #[arg(long)]
+    pub(crate) unfinished: bool,
     /// Append the replaced container's whole log to this file, before it is removed. A log may hold secrets: a new file
     /// is for its owner only (mode 0600). A log that cannot be kept is a warning; --engine-timeout bounds the time
     #[arg(long, value_name = "FILE")]
@@ -167,6 +170,12 @@ impl Args {
     pub(crate) fn grace(&self, container: &Container) -> Duration {
         self.stop_timeout
             .unwrap_or_else(|| container.config.grace())
+    }
+
+    /// The same of one that is not worth waiting for without end.
+    pub(crate) fn bounded_grace(&self, container: &Container) -> Duration {
+        self.stop_timeout
+            .unwrap_or_else(|| container.config.bounded_grace())
     }
 
     /// The same of a container of which nothing is known.

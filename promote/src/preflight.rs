@@ -31,6 +31,16 @@ pub(crate) fn not_overtaken<T: Marked>(candidate: &T, live: Option<&T>) -> Resul
     }
 }
 
+/// Where only what was left unfinished is to be finished, nothing is begun.
+pub(crate) fn may_begin(promotion: &Promotion<'_>) -> Result<(), Failure> {
+    if !promotion.args.unfinished {
+        return Ok(());
+    }
+    let live = &promotion.names.live;
+    let nothing = format!("no promotion of {live} is unfinished");
+    Err(Failure::NoCandidate(nothing, WayOut::Start))
+}
+
 /// The candidate was started beside what is live now: only of that it is known what the next release takes over.
 pub(crate) fn beside_live(candidate: &Container, live: Option<&Container>) -> Result<(), Failure> {
     if live.is_some_and(|live| replaces_another(candidate, live)) {

@@ -56,10 +56,17 @@ pub(crate) struct Swap<'a> {
     /// The full id of the container that goes live, once there is one.
     pub(crate) next: Option<String>,
     pub(crate) link: Link,
-    /// The port that is watched.
-    pub(crate) watched: Option<Publish>,
-    monitor: Monitor,
+    sight: Sight,
     waits: Waits,
+}
+
+/// What is seen of ports: as clients call one of them, and what the candidate opened beside the live container.
+struct Sight {
+    monitor: Monitor,
+    /// The port that is watched.
+    watched: Option<Publish>,
+    /// The candidate's ports that took connections at its own address when the swap began.
+    open: Vec<u16>,
 }
 
 /// The container that was live when the promotion began.
@@ -112,7 +119,7 @@ fn watched_of(promotion: &Promotion<'_>, recipe: &Recipe, old: Option<&Old>) -> 
     };
     let up = Some(old).filter(|old| old.state.up());
     let watched = up.and_then(|old| Watched::shared(recipe, &config, old));
-    if watched.is_none() && promotion.args.max_gap.is_some() {
+    if up.is_some() && watched.is_none() && promotion.args.max_gap.is_some() {
         warn(
             "promote: --max-gap sees nothing: nobody calls the live container on a port of the next release",
         );
@@ -131,9 +138,13 @@ impl<'a> Swap<'a> {
         link: Link,
     ) -> Self {
         let watched = watched_of(promotion, &recipe, old.as_ref());
-        Self {
+        let sight = Sight {
             monitor: Monitor::start(watched.as_ref().map(Watched::target)),
             watched: watched.map(|it| it.publish),
+            open: candidate.as_ref().map_or_else(Vec::new, watched::open),
+        };
+        Self {
+            sight,
             promotion,
             recipe,
             old,
@@ -223,7 +234,7 @@ impl<'a> Swap<'a> {
 
     /// What clients saw; nothing where nothing was live.
     pub(crate) fn seen(&mut self) -> Option<Seen> {
-        let seen = self.monitor.finish();
+        let seen = self.sight.monitor.finish();
         self.old.as_ref()?;
         let Waits {
             drained,

@@ -90,7 +90,12 @@ fn by_device<'a>(
     };
     Ok(pairs.into_iter().find(|(mount, its)| {
         let same = volume(mount).zip(volume(its));
-        same.is_some_and(|(a, b)| a.is_same_as(b)) || lie_in_one(&keeps_in(mount), &keeps_in(its))
+        let places = [keeps_in(mount), keeps_in(its)];
+        // Another machine's folder has its machine among the options.
+        let are_here = places
+            .iter()
+            .all(|it| it.starts_with('/') && !it.starts_with("//"));
+        same.is_some_and(|(a, b)| a.is_same_as(b)) || are_here && lie_in_one(&places[0], &places[1])
     }))
 }
 

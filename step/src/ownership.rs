@@ -78,7 +78,7 @@ impl Marked for Service {
 pub struct NotOurs {
     name: String,
     id: String,
-    /// The other app that its image is of, where it is in the place of what is live.
+    /// The other app that its name and its label name, where it is in the place of what is live.
     app: Option<String>,
 }
 
@@ -172,16 +172,20 @@ fn may_be_live<T: Marked>(it: &T, app: &Name) -> bool {
     marks.app == *app && !is_unfinished
 }
 
-/// The apps that labels name: ours, and the one that an app's images have, which containers inherit.
+/// The apps that labels name: ours, and the one of an app's images, where name and label agree. A label alone may be any
+/// group's.
 fn claims<T: Marked>(it: &T) -> impl Iterator<Item = &String> {
-    let labels = [APP, LABEL].into_iter();
-    let claimed = labels.filter_map(|name| it.labels().get(name));
-    claimed.filter(|claimed| !claimed.is_empty())
+    let own = it.labels().get(APP).filter(|claimed| !claimed.is_empty());
+    own.into_iter().chain(named_alike(it))
 }
 
-/// The other app whose image something is made of that no step has made.
+fn named_alike<T: Marked>(it: &T) -> Option<&String> {
+    it.labels().get(LABEL).filter(|label| *label == it.name())
+}
+
+/// The other app that something is called after which no step has made.
 fn claimed_by<T: Marked>(it: &T, app: &Name) -> Option<String> {
-    let label = it.labels().get(LABEL).filter(|_| it.marks().is_none());
+    let label = named_alike(it).filter(|_| it.marks().is_none());
     label.filter(|it| *it != app.as_str()).cloned()
 }
 
@@ -204,7 +208,7 @@ fn checked<T: Marked>(it: Option<T>, is_ours: impl Fn(&T) -> bool) -> Result<Opt
 pub fn remove_candidate(engine: &Engine, candidate: &Container) -> Result<(), EngineError> {
     if candidate.state.up() {
         // What it cannot end by itself is ended below.
-        let _ = engine.stop(&candidate.id, candidate.config.grace());
+        let _ = engine.stop(&candidate.id, candidate.config.bounded_grace());
     }
     engine.remove_with_volumes(&[&candidate.id])
 }

@@ -201,6 +201,21 @@ fn an_unfinished_promotion_keeps_the_other_steps_from_harm() {
     );
     failed(&app.step("prune-app", &["--candidate"]), 50, "not_removed");
     assert_eq!(app.container("-new").unwrap()["State"]["Running"], true);
+    let report = ok(&app.promote(&["--unfinished"]));
+    assert_eq!(report["carried_on"], true, "{report}");
+    app.assert_live(&v2);
+}
+
+#[test]
+fn where_only_what_is_unfinished_is_to_be_finished_no_promotion_begins() {
+    let app = App::new("complete");
+    let (v1, v2) = (app.build("v1"), app.build("v2"));
+    app.deploy(&v1, &[]);
+    let live = app.id("");
+    app.candidate(&v2, &[]);
+    failed(&app.promote(&["--unfinished"]), 40, "no_candidate");
+    assert_eq!(app.present(), ["", "-new"]);
+    assert_eq!(app.id(""), live);
     ok(&app.promote(&[]));
     app.assert_live(&v2);
 }

@@ -24,6 +24,7 @@ pub(crate) const GAP_TOO_LONG: i32 = 48;
 /// The exit code of a start-candidate that finds a promotion which was killed, and whose heir is gone.
 const UNFINISHED: i32 = 25;
 const INTERRUPTED: i32 = 7;
+const ROLLED_BACK: std::ops::RangeInclusive<i32> = 41..=43;
 
 /// The report of a whole pipeline, one line on stdout.
 #[derive(Debug, Serialize)]
@@ -124,11 +125,13 @@ impl Runner<'_> {
         )?;
         let promote = Step {
             name: "promote",
-            args: self.lines.of("promote"),
+            args: [vec!["--unfinished".to_owned()], self.lines.of("promote")].concat(),
         };
         let (code, resumed) = self.step(&promote, None)?;
         report.resumed = Some(resumed);
-        if code == INTERRUPTED {
+        // What was live before a promotion that is undone is what a rollback is for.
+        let is_back = report.pipeline == "rollback" && ROLLED_BACK.contains(&code);
+        if code == INTERRUPTED || is_back {
             return Ok((code, said));
         }
         self.step(step, report.steps.last())

@@ -176,9 +176,11 @@ next() {
 resume() {
     echo "deploy.sh: a promotion of $app is unfinished: promote is run first" >&2
     unfinished=$report report=''
-    step promote promote || :
+    step promote promote --unfinished || :
     resumed=${report:-null} report=$unfinished
-    [ $code -ne 7 ] || return 0
+    [ -z "$stopped" ] || [ $code -ne 0 ] || code=7
+    # What was live before a promotion that is undone is what a rollback is for.
+    case $task$code in deploy7 | rollback7 | rollback4[123]) return 0 ;; esac
     failed='' report=$before
     step "$@" || failed=$2
 }

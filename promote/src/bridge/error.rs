@@ -61,6 +61,18 @@ pub(crate) enum NoBridge {
 }
 
 impl NoBridge {
+    /// Whether there was one until this was found.
+    pub(crate) fn has_led(&self) -> bool {
+        matches!(
+            self,
+            Self::Unread
+                | Self::Missed(_)
+                | Self::Sick { .. }
+                | Self::Closed { .. }
+                | Self::Blocked
+        )
+    }
+
     /// What a person does who wants one.
     pub(crate) fn way_out(&self) -> &'static str {
         match self {

@@ -54,6 +54,7 @@ pub(crate) fn run(
 }
 
 fn begin(promotion: &Promotion<'_>, state: State, alias: Alias<'_>) -> Result<Report, Failure> {
+    preflight::may_begin(promotion)?;
     stale::remove(&promotion.engine, promotion.live);
     rerun::unless_done(promotion, state, |live, candidate| {
         put_live(promotion, live, candidate, alias)

@@ -41,6 +41,7 @@ pub(crate) fn run(promotion: &Promotion<'_>, state: State) -> Result<Report, Fai
 }
 
 fn begin(promotion: &Promotion<'_>, state: State) -> Result<Report, Failure> {
+    preflight::may_begin(promotion)?;
     if state.candidate.is_none() {
         stale::remove(&promotion.engine, promotion.live);
     }

@@ -57,6 +57,7 @@ fn run_holding(promotion: &Promotion<'_>) -> Result<Report, Failure> {
         ));
         return see_through(promotion, live, &candidate, &recipe, true);
     }
+    preflight::may_begin(promotion)?;
     check(promotion, live.as_ref(), &candidate)?;
     defer_interrupts();
     let updated = match &live {

@@ -40,7 +40,7 @@ pub(super) fn finish(mut swap: Swap<'_>) -> Outcome {
         container_id: swap.next.unwrap_or_default(),
         recipe: swap.recipe,
         seen,
-        watched: swap.watched,
+        watched: swap.sight.watched,
         left_over,
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn give_up_old(swap: &mut Swap<'_>, may_keep: bool) -> Result<(), Swa
     let ((), (log_kept, removed)) = both(
         || {
             // A promotion that was killed may have had a bridge that this one has not.
-            if !swap.link.is_off() || swap.candidate_has_name() || !may_keep {
+            if swap.link.has_led() || swap.candidate_has_name() || !may_keep {
                 let staying = swap.next.clone();
                 let then = if may_keep { Then::MayStay } else { Then::Ends };
                 drain_candidate(swap, staying.as_deref(), then);
@@ -175,7 +175,7 @@ fn keeps_clients(swap: &Swap<'_>) -> bool {
 
 /// Has a container end by itself, which has connections to close.
 pub(super) fn stop_gracefully(promotion: &Promotion<'_>, container: &Container) {
-    let grace = promotion.args.grace(container);
+    let grace = promotion.args.bounded_grace(container);
     if let Err(error) = promotion.engine.stop(&container.id, grace) {
         let name = container.name();
         warn(&format!("promote: {name} did not stop: {error}"));

@@ -25,7 +25,7 @@ pub(crate) fn end(
     if candidate.state.running {
         Forwarders::of(live).drain(candidate, &published(candidate), args.drain);
         // Where it does not stop it is removed by force.
-        let _ = engine.stop(&candidate.id, args.grace(candidate));
+        let _ = engine.stop(&candidate.id, args.bounded_grace(candidate));
     }
     engine.remove_with_volumes(&[&candidate.id])?;
     stale::remove(engine, live);

@@ -47,6 +47,14 @@ impl Link {
     pub(crate) fn is_off(&self) -> bool {
         matches!(self, Self::Off(_))
     }
+
+    /// Whether clients may have been led to the candidate, be it for a moment.
+    pub(crate) fn has_led(&self) -> bool {
+        match self {
+            Self::Open(_) | Self::Stale => true,
+            Self::Off(why) => why.as_ref().is_some_and(NoBridge::has_led),
+        }
+    }
 }
 
 /// Says what it costs that there is no bridge, and why there is none.

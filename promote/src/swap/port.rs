@@ -93,7 +93,7 @@ fn take_over(swap: &mut Swap<'_>) -> Result<(), SwapError> {
     if let Some(old) = old.filter(|old| old.state.running) {
         callers::redirect(swap, &old);
         swap.waits.drained = Some(swap.drain(&old));
-        if unless_blocked(swap)? == Passage::AsBefore {
+        if unless_blocked(swap)? != Passage::Free {
             // It had new connections meanwhile.
             swap.waits.drained = Some(swap.drain(&old));
         }
@@ -157,7 +157,7 @@ fn unless_blocked(swap: &mut Swap<'_>) -> Result<Passage, SwapError> {
     if let Some(bridge) = &bridge {
         bridge.close()?;
     }
-    cleanup::drain_candidate(swap, None, Then::Ends);
+    cleanup::drain_candidate(swap, None, Then::RunsOn);
     drop(bridge);
     swap.link = Link::Off(Some(why));
     Ok(passage)

@@ -51,10 +51,14 @@ pub(super) fn as_before(swap: &Swap<'_>) {
 
 /// Each published port on which the candidate takes connections is one on which the final container does, before `end`:
 /// until then clients of the port go to the candidate. One that opens late is not seen by asking for health.
+///
+/// Only what the candidate had open beside the live container is waited for. What it opens when that has ended may need
+/// a lock, which the final container cannot have yet. Without a bridge the wait would serve nobody.
 pub(super) fn as_the_candidate(swap: &Swap<'_>, end: Instant) -> Result<(), SwapError> {
     let engine = &swap.promotion.engine;
     let config = swap.promotion.args.probe_config(Some(&swap.recipe));
-    let further = further(swap, &config);
+    let mut further = further(swap, &config);
+    further.retain(|port| swap.sight.open.contains(port) && !swap.link.is_off());
     let Some(candidate) = swap.candidate.as_ref().filter(|_| !further.is_empty()) else {
         return Ok(());
     };
@@ -128,7 +132,8 @@ pub(super) fn through_the_host(swap: &Swap<'_>) -> Result<(), SwapError> {
     let Err(proof) = answers(&watched.target(), PORT_WITHIN) else {
         return Ok(());
     };
-    if watched.config.only_connects() && !takes_connections(swap, &watched)? {
+    let was_open = swap.sight.open.contains(&watched.publish.container);
+    if watched.config.only_connects() && !was_open && !takes_connections(swap, &watched)? {
         // Nor did the candidate.
         return Ok(());
     }

@@ -87,6 +87,14 @@ impl Config {
         }
     }
 
+    /// The same of one that is not worth waiting for without end.
+    pub fn bounded_grace(&self) -> Duration {
+        match self.grace() {
+            WITHOUT_END => USUAL_GRACE,
+            grace => grace,
+        }
+    }
+
     /// The TCP ports the image or the options expose, ascending.
     pub fn exposed(&self) -> Vec<u16> {
         let keys = self.exposed_ports.keys();
@@ -134,6 +142,9 @@ mod tests {
         assert_eq!(grace("7"), Duration::from_secs(7));
         assert_eq!(grace("0"), Duration::ZERO);
         assert_eq!(grace("-1"), WITHOUT_END);
+        let config = r#"{"StopTimeout": -1}"#;
+        let config: Config = serde_json::from_str(config).unwrap();
+        assert_eq!(config.bounded_grace(), USUAL_GRACE);
         for none in ["null", "{}", r#""x""#] {
             assert_eq!(grace(none), USUAL_GRACE, "{none}");
         }

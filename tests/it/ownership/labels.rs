@@ -4,7 +4,7 @@ use serde_json::json;
 use stage::docker::{docker, inspect};
 use stage::image::Image;
 
-use super::{as_it_is, every_step, refused, run_as};
+use super::{as_it_is, refused, run_as};
 use crate::resume::KILLED;
 use crate::support::{App, Fault, failed, ok, text};
 
@@ -93,22 +93,27 @@ fn what_was_committed_from_a_candidate_is_nobodys_candidate_and_any_release() {
 }
 
 #[test]
-fn what_a_person_started_from_another_apps_image_is_that_apps_whoever_has_its_name_configured() {
+fn what_a_person_started_is_of_the_app_that_its_name_and_its_label_name_whoever_has_that_name_configured()
+ {
     let (app, theirs) = (App::new("copied"), App::new("theirs"));
     let (v1, n1) = (app.build("v1"), theirs.build("n1"));
-    let id = run_as(app.name(), &[], &n1);
-    let before = as_it_is(app.name());
-    for run in every_step(&app, &v1) {
+    let id = run_as(theirs.name(), &[], &n1);
+    let before = as_it_is(theirs.name());
+    let container = ["--container", theirs.name()];
+    let start = [&["--image", &v1.name][..], &container].concat();
+    for run in [
+        app.step("start-candidate", &start),
+        app.promote(&container),
+        app.step("prune-app", &[&["--candidate"], &container[..]].concat()),
+    ] {
         refused(&run, &id);
         let report = run.json().unwrap();
         let hint = text(&report["error"]["hint"]);
         assert!(hint.contains(&format!("app={}", theirs.name())), "{hint}");
     }
-    assert_eq!(as_it_is(app.name()), before);
-    // A label that a person gives goes before the image's.
-    docker(["rm", "-f", app.name()]).unwrap();
-    let own = format!("--label=app={}", app.name());
-    run_as(app.name(), &[&own], &n1);
+    assert_eq!(as_it_is(theirs.name()), before);
+    // A label that does not name the container as well may be of any group.
+    run_as(app.name(), &[], &n1);
     app.deploy(&v1, &[]);
     app.assert_live(&v1);
 }

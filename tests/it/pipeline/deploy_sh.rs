@@ -246,6 +246,16 @@ fn a_promotion_that_was_killed_with_its_heir_is_finished_by_the_next_deployment_
     assert_eq!(back["resumed"]["carried_on"], true, "{back}");
     both.script.assert_live(&v3[0]);
     both.xtask.assert_live(&v3[1]);
+    // What is undone because the candidate is gone is what the rollback was for.
+    kill_promotions_of(&v2);
+    for app in [&both.script, &both.xtask] {
+        docker(["rm", "-f", &format!("{}-new", app.name())]).unwrap();
+    }
+    let back = both.compare("rollback", None);
+    assert_eq!(back["exit_code"], 42, "{back}");
+    assert_eq!(back["resumed"]["ok"], false, "{back}");
+    both.script.assert_live(&v3[0]);
+    both.xtask.assert_live(&v3[1]);
 }
 
 #[test]
