@@ -76,7 +76,7 @@ pub(super) fn plan(
         served,
         is_answered,
         before,
-        veths: veths(sides.candidate, &bridges).unwrap_or_default(),
+        veths: veths(sides.candidate, &bridges),
         other_bridges: match is_filtered {
             true => route::bridges_beside(&bridges),
             false => Vec::new(),
@@ -180,19 +180,13 @@ fn served(
     Ok((seen, is_answered))
 }
 
-/// The candidate's own ports of the bridges behind which it is called: each family may have a bridge of its own.
-fn veths(candidate: &Container, bridges: &[String]) -> Option<Vec<String>> {
-    let called = [candidate.own_v4(), candidate.own_v6()]
-        .into_iter()
-        .flatten();
-    let port = |ip| {
-        let hardware = candidate.hardware_of(ip)?;
+/// The candidate's own port of the bridge behind which it is called, in each family: that may be another bridge.
+fn veths(candidate: &Container, bridges: &[String]) -> [Option<String>; 2] {
+    [candidate.own_v4(), candidate.own_v6()].map(|ip| {
+        let hardware = candidate.hardware_of(ip?)?;
         let mut all = bridges.iter();
         all.find_map(|bridge| route::bridge_port(bridge, hardware))
-    };
-    let mut all = called.map(port).collect::<Option<Vec<String>>>()?;
-    all.dedup();
-    Some(all)
+    })
 }
 
 /// One forwarder for each port.
@@ -218,7 +212,7 @@ pub(super) fn apply(nft: &Nft, plan: &Plan, is_live: bool) -> Result<String, Nft
         false => datagrams::lead(plan),
     };
     let unbound = Plan {
-        veths: Vec::new(),
+        veths: [None, None],
         ..plan.clone()
     };
     let script = ruleset::open(plan) + &of_datagrams;

@@ -25,8 +25,8 @@ pub(crate) struct Plan {
     pub(crate) is_answered: bool,
     /// The candidate's place.
     pub(crate) interface: Interface,
-    /// The candidate's own ports of its bridges; none where one of them is not known.
-    pub(crate) veths: Vec<String>,
+    /// The candidate's own port of the bridge behind which it is called by IPv4, and of that by IPv6, where they are known.
+    pub(crate) veths: [Option<String>; 2],
     pub(crate) before: Before,
     /// The bridges of all the engine's networks.
     pub(crate) bridges: Vec<String>,
@@ -48,12 +48,6 @@ impl Plan {
         ports.dedup();
         let families = |port| [false, true].map(|is_v6| Called { is_v6, port });
         ports.into_iter().flat_map(families).collect()
-    }
-
-    /// The candidate's own ports of its bridges, as a set of nft's.
-    pub(crate) fn veths(&self) -> Option<String> {
-        let names: Vec<String> = self.veths.iter().map(|it| format!("\"{it}\"")).collect();
-        (!names.is_empty()).then(|| format!("{{ {} }}", names.join(", ")))
     }
 
     /// The ports of forwarders to which the kernel translates connections.

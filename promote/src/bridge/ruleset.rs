@@ -112,9 +112,9 @@ pub(crate) fn open(plan: &Plan) -> String {
         chains.concat(),
         datagrams::chains(plan)
     );
-    match plan.veths.is_empty() {
-        false => tables + &bound(plan),
-        true => tables,
+    match plan.veths {
+        [None, None] => tables,
+        _ => tables + &bound(plan),
     }
 }
 

@@ -123,9 +123,9 @@ fn answer(words: Words<'_>) -> Option<String> {
 /// Marks what comes from the candidate's own port of its bridge.
 pub(super) fn bound(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let mark = mark(&plan.container);
-    let rule = |(words, _)| {
-        let (veths, answer) = (plan.veths()?, answer(words)?);
-        Some(format!("iifname {veths} {answer} meta mark set {mark}"))
+    let rule = |(words, _): (Words<'_>, _)| {
+        let (veth, answer) = (words.veth()?, answer(words)?);
+        Some(format!("iifname \"{veth}\" {answer} meta mark set {mark}"))
     };
     families(plan, it).filter_map(rule).collect()
 }
@@ -133,11 +133,11 @@ pub(super) fn bound(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// The candidate's answers are in the zone as well. Other containers' questions that nothing translates are there, too.
 fn with_others(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let zone = format!("ct zone set {}", plan.zone);
-    let mark = plan.veths().map(|_| mark(&plan.container));
-    let rule = |(words, _)| {
+    let mark = mark(&plan.container);
+    let rule = |(words, _): (Words<'_>, _)| {
         let (answer, question) = (answer(words)?, question(words)?);
-        let answered = match &mark {
-            Some(mark) => format!("meta mark {mark} {answer} {zone} meta mark set 0"),
+        let answered = match words.veth() {
+            Some(_) => format!("meta mark {mark} {answer} {zone} meta mark set 0"),
             None => format!("{answer} {zone}"),
         };
         Some([answered, format!("{question} {zone}")])

@@ -78,7 +78,7 @@ pub(super) fn postrouting(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// Marks what goes to the candidate.
 pub(super) fn towards(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let mark = mark(&plan.container);
-    let all = families(plan, it).filter(|_| !plan.veths.is_empty());
+    let all = families(plan, it).filter(|(words, _)| words.veth().is_some());
     all.filter_map(|(words, _)| Some(format!("{} meta mark set {mark}", words.is_translated()?)))
         .collect()
 }
@@ -86,10 +86,10 @@ pub(super) fn towards(plan: &Plan, it: &PortRedirect) -> Vec<String> {
 /// Stops what is marked on its way to any other port of the bridge.
 pub(super) fn bound(plan: &Plan, it: &PortRedirect) -> Vec<String> {
     let rule = |(words, _): (Words<'_>, String)| {
-        let (veths, ip) = (plan.veths()?, words.candidate()?.ip());
+        let (veth, ip) = (words.veth()?, words.candidate()?.ip());
         let mark = mark(&plan.container);
         let is_marked = format!("meta mark {mark} {} daddr {ip}", words.ip());
-        Some(format!("{is_marked} oifname != {veths} drop"))
+        Some(format!("{is_marked} oifname != \"{veth}\" drop"))
     };
     families(plan, it).filter_map(rule).collect()
 }

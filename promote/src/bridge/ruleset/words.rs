@@ -93,6 +93,11 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// The candidate's own port of its bridge, where it is known.
+    pub(super) fn veth(self) -> Option<&'a str> {
+        self.plan.veths[usize::from(self.is_v6)].as_deref()
+    }
+
     /// The word for what is spoken, in front of a port.
     pub(super) fn spoken(self) -> &'static str {
         self.redirect.door.protocol.word()
