@@ -27,9 +27,9 @@ fn second(app: &App, version: &str) -> Image {
     app.image(version).env("SECOND_PORT", "9090")
 }
 
-/// The candidate takes connections on its second port.
-fn is_open(app: &App) -> bool {
-    let networks = &app.container("-new").unwrap()["NetworkSettings"]["Networks"];
+/// The container takes connections on its second port.
+fn is_open(app: &App, end: &str) -> bool {
+    let networks = &app.container(end).unwrap()["NetworkSettings"]["Networks"];
     let mut places = networks.as_object().unwrap().values();
     let ip: IpAddr = places
         .find_map(|it| text(&it["IPAddress"]).parse().ok())
@@ -149,7 +149,7 @@ fn clients_of_a_port_that_opens_late_go_to_the_candidate_until_it_is_open() {
     let publish = [format!("{}:8080", app.port), format!("{further}:9090")];
     for image in [&v1, &v2] {
         app.candidate_at(image, &publish, &[], &[]);
-        eventually("the second port is open", || is_open(&app));
+        eventually("the second port is open", || is_open(&app, "-new"));
         let load = Load::to(&format!("127.0.0.1:{further}"), "/", 100);
         let report = ok(&app.promote(&[]));
         let seen = load.stop();
@@ -176,10 +176,12 @@ fn a_port_that_only_the_candidate_opens_is_rolled_back_and_no_client_of_either_p
     let further = free_port();
     let publish = [format!("{}:8080", app.port), format!("{further}:9090")];
     app.candidate_at(&v1, &publish, &[], &options);
-    eventually("the second port is open", || is_open(&app));
+    eventually("the second port is open", || is_open(&app, "-new"));
     ok(&app.promote(&[]));
+    eventually("the live one's, too", || is_open(&app, ""));
     let id = app.id("");
     app.candidate_at(&v2, &publish, &[], &options);
+    eventually("the next one's, too", || is_open(&app, "-new"));
     let loads = [app.port, further].map(|port| Load::to(&format!("127.0.0.1:{port}"), "/", 100));
     let touch = format!("touch {}/shut", folder.path().display());
     let run = app.promote_with(Fault::Before("start", &touch), &["--within", "3s"]);
