@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use stage::cargo;
 use xshell::{Shell, cmd};
 
 /// One of so many in a file. More would take longer than ten minutes on two cores (measured).
@@ -23,12 +24,7 @@ const LONG: [&str; 6] = [
 /// # Errors
 /// When the tests cannot be listed.
 pub(super) fn words(sh: &Shell, stride: usize) -> anyhow::Result<Vec<String>> {
-    let listed = cmd!(sh, "cargo test --quiet --workspace --test it -- --list").read()?;
-    let ignored = cmd!(
-        sh,
-        "cargo test --quiet --workspace --test it -- --list --ignored"
-    );
-    let ignored = ignored.read()?;
+    let (listed, ignored) = (list(sh, &[])?, list(sh, &["--ignored"])?);
     let ignored: Vec<&str> = names(&ignored).collect();
     let all: Vec<&str> = names(&listed).filter(|it| !ignored.contains(it)).collect();
     let left = left_out(&all, stride);
@@ -40,6 +36,16 @@ pub(super) fn words(sh: &Shell, stride: usize) -> anyhow::Result<Vec<String>> {
     )?;
     let skips = left.into_iter().flat_map(|name| ["--skip", name]);
     Ok(skips.map(str::to_owned).collect())
+}
+
+/// Told of this package cargo would build anew what is built already, and a machine would build it once more, for itself.
+fn list(sh: &Shell, more: &[&str]) -> xshell::Result<String> {
+    let command = cmd!(
+        sh,
+        "cargo test --quiet --workspace --test it -- --list {more...}"
+    );
+    let untold = cargo::told_of_its_package().fold(command, |it, name| it.env_remove(name));
+    untold.read()
 }
 
 /// As the test harness lists them: `a::b: test`.
