@@ -86,9 +86,11 @@ pub(crate) fn on_network(
             ports: ports.clone(),
         })
     };
+    // Podman 5 lets nothing through that is redirected by IPv6 (seen): its callers would wait, and not only at the end.
+    let v6 = here.address_v6().filter(|_| !leaving.is_podman());
     let families = [
         here.address().zip(there.address()),
-        here.address_v6().zip(there.address_v6()),
+        v6.zip(there.address_v6()),
     ];
     families
         .into_iter()
