@@ -89,11 +89,11 @@ pub fn towards(ip: IpAddr) -> Option<IpAddr> {
 /// subnet. Nor would a socket bound to it, where a host lets programs bind what it does not have.
 pub fn is_here(ip: IpAddr) -> bool {
     let listed = |at: &str| fs::read_to_string(at).unwrap_or_default();
-    let is_named = match ip {
+    let is_named = || match ip {
         IpAddr::V4(ip) => is_own_v4(&listed("/proc/net/fib_trie"), ip),
         IpAddr::V6(ip) => is_own_v6(&listed("/proc/net/if_inet6"), ip),
     };
-    ip.is_loopback() || is_named || towards(ip) == Some(ip)
+    ip.is_loopback() || is_named() || towards(ip) == Some(ip)
 }
 
 /// A leaf of the kernel's routes has its address in one line, and what it is in the lines below.

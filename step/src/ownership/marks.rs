@@ -183,11 +183,6 @@ pub fn keeps_clients(candidate: &Container, live: Option<&Container>) -> bool {
     candidate.state.up() && live.and_then(candidate_of).as_ref() == Some(&candidate.id)
 }
 
-/// The number of the container's deployment where it is newer than `deploy_id`.
-pub fn newer(container: &Container, deploy_id: Option<u64>) -> Option<u64> {
-    recipe_of(container)?.newer_than(deploy_id)
-}
-
 /// A container's image as it was named: the name that it was created by may be another one.
 pub fn image_of(container: &Container) -> String {
     let named = recipe_of(container).map(|recipe| recipe.image.to_string());
